@@ -1,0 +1,234 @@
+//! The batch: segments, fields, events, keys and acknowledgements.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::ack::Acks;
+use crate::edit::{Arena, BatchMut};
+use crate::event::EventRef;
+use crate::field::{Field, Span};
+use crate::key::{Key, KeyTable};
+use crate::record::EventRecord;
+use crate::value::ValueRef;
+
+/// Most segments a batch can have: a segment's index is one byte, and one value is kept free.
+pub const SEGMENTS_MAX: usize = 255;
+
+/// Most segments a source may fill, so that the arenas of later stages find room.
+pub const SEGMENTS_PER_SOURCE_BATCH_MAX: usize = 192;
+
+/// Where a segment's bytes were read: what makes an event's identity stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, partition or connection, as the source names it; the same after a restart.
+    pub stream: u64,
+    /// Position of the segment's first byte in the stream.
+    pub offset: u64,
+}
+
+/// A block of immutable bytes that fields point into.
+#[derive(Debug, Clone, Default)]
+pub struct Segment {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Where they were read, if they were.
+    pub origin: Option<Origin>,
+}
+
+/// Events as flat arrays.
+///
+/// Cloning shares the bytes and, until one side changes them, the arrays. Every span lies within its
+/// segment; every `Str` is valid UTF-8; every event's range lies within the fields. Foreign arrays enter
+/// only through [`crate::ForeignBatch`], which checks that.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) arena: Arena,
+    pub(crate) fields: Arc<Vec<Field>>,
+    pub(crate) events: Arc<Vec<EventRecord>>,
+    pub(crate) keys: Arc<KeyTable>,
+    pub(crate) acks: Acks,
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty batch that starts with the keys of `keys`.
+    #[must_use]
+    pub fn with_keys(keys: Arc<KeyTable>) -> Self {
+        Self { keys, ..Self::default() }
+    }
+
+    /// Number of events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether there is no event.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The events' records.
+    #[must_use]
+    #[inline]
+    pub fn records(&self) -> &[EventRecord] {
+        &self.events
+    }
+
+    /// All fields of all events.
+    #[must_use]
+    #[inline]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The segments; that of the arena is empty until the arena is frozen.
+    #[must_use]
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The key table.
+    #[must_use]
+    #[inline]
+    pub fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+
+    /// The key table, to be kept.
+    #[must_use]
+    pub fn shared_keys(&self) -> &Arc<KeyTable> {
+        &self.keys
+    }
+
+    /// The id of a name, if any event may have it.
+    #[must_use]
+    pub fn find_key(&self, name: &str) -> Option<Key> {
+        self.keys.find(name)
+    }
+
+    /// The event at `index`; panics beyond the end, as a slice does.
+    #[must_use]
+    #[inline]
+    pub fn event(&self, index: usize) -> EventRef<'_> {
+        EventRef::new(self, &self.events[index])
+    }
+
+    /// The events in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = EventRef<'_>> + Clone {
+        self.events.iter().map(|record| EventRef::new(self, record))
+    }
+
+    /// The bytes of a span.
+    #[must_use]
+    #[inline]
+    pub fn text(&self, span: Span) -> &[u8] {
+        let bytes = if self.arena.slot() == Some(span.segment) {
+            self.arena.bytes()
+        } else {
+            &self.segments[usize::from(span.segment)].bytes
+        };
+        &bytes[span.offset as usize..][..span.len as usize]
+    }
+
+    /// The value of a field of this batch.
+    #[must_use]
+    #[inline]
+    pub fn value(&self, field: &Field) -> ValueRef<'_> {
+        let text = if field.tag.is_span() { self.text(field.span()) } else { &[] };
+        ValueRef::from_parts(field.tag, field.flags(), field.payload(), text)
+    }
+
+    /// Bytes of memory the batch holds on to, shared ones included: what bounds a buffer.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.segments.iter().map(|segment| segment.bytes.len()).sum::<usize>()
+            + self.arena.bytes().len()
+            + self.fields.len() * size_of::<Field>()
+            + self.events.len() * size_of::<EventRecord>()
+    }
+
+    /// Opens the batch for changes. Arrays that are shared are copied now, once, not event by event.
+    pub fn edit(&mut self) -> BatchMut<'_> {
+        BatchMut {
+            fields: Arc::make_mut(&mut self.fields),
+            events: Arc::make_mut(&mut self.events),
+            keys: &mut self.keys,
+            segments: &mut self.segments,
+            arena: &mut self.arena,
+        }
+    }
+
+    /// A second handle on the same events with a share in their acknowledgement.
+    #[must_use]
+    pub fn share(&mut self) -> Self {
+        self.freeze();
+        Self {
+            segments: self.segments.clone(),
+            arena: Arena::default(),
+            fields: Arc::clone(&self.fields),
+            events: Arc::clone(&self.events),
+            keys: Arc::clone(&self.keys),
+            acks: self.acks.clone(),
+        }
+    }
+
+    /// Makes the arena's text immutable, so that it can be shared; new text starts a new arena.
+    pub fn freeze(&mut self) {
+        self.arena.freeze_into(&mut self.segments);
+    }
+
+    /// Drops the events for which `keep` is false; touches the event array only. Returns how many went.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) -> usize {
+        let before = self.events.len();
+        let mut index = 0;
+        Arc::make_mut(&mut self.events).retain(|_| {
+            index += 1;
+            keep(index - 1)
+        });
+        before - self.events.len()
+    }
+
+    /// Moves the events for which `take` is true into a batch of their own. `None` if there are none.
+    pub fn split_off_where(&mut self, mut take: impl FnMut(usize) -> bool) -> Option<Self> {
+        let mut taken = Vec::new();
+        for (index, record) in self.events.iter().enumerate() {
+            if take(index) {
+                taken.push((index, *record));
+            }
+        }
+        if taken.is_empty() {
+            return None;
+        }
+        let mut other = self.share();
+        other.events = Arc::new(taken.iter().map(|(_, record)| *record).collect());
+        let mut next = taken.iter().map(|(index, _)| *index).peekable();
+        self.retain(|index| next.next_if_eq(&index).is_none());
+        Some(other)
+    }
+
+    /// The acknowledgements the batch carries.
+    #[must_use]
+    pub fn acks(&self) -> &Acks {
+        &self.acks
+    }
+
+    /// Adds acknowledgements.
+    pub fn add_acks(&mut self, acks: Acks) {
+        self.acks.merge(acks);
+    }
+
+    /// Takes the acknowledgements, to resolve them.
+    #[must_use]
+    pub fn take_acks(&mut self) -> Acks {
+        std::mem::take(&mut self.acks)
+    }
+}

@@ -1,0 +1,31 @@
+//! The public API of a component: what a source, a transform and a sink are, and what the runtime gives
+//! them. Built-in components and third parties' are written against this crate alone.
+//!
+//! **Invariant:** knows no topology file, no channel and no other component; time and files are reached
+//! only through [`Clock`] and [`FileSystem`], so that tests can stop, jump, fail and cut them.
+
+pub mod clock;
+pub mod dead_letter;
+pub mod error;
+pub mod fs;
+pub mod metrics;
+pub mod options;
+pub mod shutdown;
+pub mod sink;
+pub mod source;
+pub mod spec;
+pub mod transform;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{ConfigError, ConfigErrors, SinkError, SourceError};
+pub use fs::{File, FileSystem, SystemFiles};
+pub use metrics::{ComponentMetrics, MetricsRegistry};
+pub use options::{ByteSize, Options, Period, Secret};
+pub use shutdown::{Shutdown, ShutdownTrigger};
+pub use sink::{Delivery, Rejection, Sink, SinkContext};
+pub use source::{BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput};
+pub use spec::{Build, Catalogue, ComponentSpec, Kind, Port, Threading};
+pub use transform::{Outputs, Transform, TransformContext};
+
+pub use futures::future::BoxFuture;
+pub use schemars;

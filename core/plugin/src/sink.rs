@@ -1,0 +1,79 @@
+//! Sinks: what delivers events.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use lograil_event::Batch;
+
+use crate::clock::Clock;
+use crate::error::SinkError;
+use crate::fs::FileSystem;
+use crate::metrics::ComponentMetrics;
+
+/// Delivers batches, one after the other. The runtime offers a batch again after [`SinkError::Retry`], with
+/// backoff; acknowledges after [`Sink::commit`]; and calls nothing at the same time.
+pub trait Sink: Send {
+    /// Called once before the first batch: connect, open. `context.state` is what [`Sink::state`] said at
+    /// the last checkpoint; whatever was written after it is to be undone (cut off), because its events come
+    /// again.
+    fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>>;
+
+    /// Delivers a batch: all of it or, on an error, nothing of it.
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>>;
+
+    /// Makes everything that was written durable. Called when the input pauses, and now and then when it
+    /// does not; a sink whose `write` is durable by itself has nothing to do.
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Where the sink stands after the last write, for sinks that can undo what lies beyond. Becomes part of
+    /// the checkpoint together with the positions of the events that were written before it.
+    fn state(&self) -> Option<String> {
+        None
+    }
+
+    /// Opens its files anew (SIGHUP).
+    fn reopen(&mut self) {}
+
+    /// Called once after the last batch, and after a `commit`.
+    fn close(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What the runtime gives a sink.
+#[derive(Clone)]
+pub struct SinkContext {
+    /// The component's id in the topology.
+    pub id: Arc<str>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub files: Arc<dyn FileSystem>,
+    /// What [`Sink::state`] said at the last checkpoint, if there was one.
+    pub state: Option<String>,
+    /// The directory that relative paths of the topology start from.
+    pub base_dir: PathBuf,
+    /// Counters and gauges of this component.
+    pub metrics: ComponentMetrics,
+}
+
+/// What became of a batch that was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Bytes as they were sent or stored, after encoding.
+    pub bytes: u64,
+    /// Events the sink will never take; the runtime sends them to the dead-letter output.
+    pub rejected: Vec<Rejection>,
+}
+
+/// An event a sink will never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its index in the batch.
+    pub event: usize,
+    /// Why, for the dead letter.
+    pub reason: String,
+}

@@ -1,0 +1,93 @@
+//! Sources: what brings events in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use lograil_event::Batch;
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::error::SourceError;
+use crate::fs::FileSystem;
+use crate::metrics::ComponentMetrics;
+use crate::shutdown::Shutdown;
+use crate::spec::Port;
+
+/// Brings events in until its input ends or it is asked to stop.
+pub trait Source: Send {
+    /// Runs the source. `Ok` means that the input ended, or that `context.shutdown` was obeyed: stop reading,
+    /// send what is at hand, return. Batches already sent are drained by the runtime.
+    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>>;
+}
+
+/// What the runtime gives a source.
+pub struct SourceContext {
+    /// The component's id in the topology.
+    pub id: Arc<str>,
+    /// Where batches go.
+    pub output: SourceOutput,
+    /// The request to stop.
+    pub shutdown: Shutdown,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub files: Arc<dyn FileSystem>,
+    /// The positions that were acknowledged before the last stop or crash, as [`PositionUpdate`] gave them.
+    pub positions: BTreeMap<String, String>,
+    /// Whether to run to the end of the input as it is now and return, where that is possible.
+    pub once: bool,
+    /// Counters and gauges of this component.
+    pub metrics: ComponentMetrics,
+}
+
+/// How far a source has come in one of its streams, once the batch it goes with is acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionUpdate {
+    /// The stream: a file's identity, a partition.
+    pub stream: String,
+    /// The position in the source's own notation; `None` forgets the stream.
+    pub position: Option<String>,
+}
+
+/// The topology is stopping: nobody takes the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the topology is stopping")]
+pub struct Closed;
+
+/// The runtime's end of a source's output.
+pub trait BatchSender: Send {
+    /// Takes a batch, waiting while the edges are full. See [`SourceOutput::send`].
+    fn send<'a>(
+        &'a mut self,
+        port: Port,
+        batch: Batch,
+        positions: Vec<PositionUpdate>,
+    ) -> BoxFuture<'a, Result<(), Closed>>;
+}
+
+/// Where a source's batches go.
+pub struct SourceOutput(Box<dyn BatchSender>);
+
+impl SourceOutput {
+    /// An output that hands batches to `sender`.
+    #[must_use]
+    pub fn new(sender: Box<dyn BatchSender>) -> Self {
+        Self(sender)
+    }
+
+    /// Sends a batch, waiting while the edges are full. When it and all batches before it are acknowledged,
+    /// `positions` become part of the checkpoint. An empty batch is fine: it carries positions only.
+    pub async fn send(
+        &mut self,
+        batch: Batch,
+        positions: Vec<PositionUpdate>,
+    ) -> Result<(), Closed> {
+        self.0.send(Port::MAIN, batch, positions).await
+    }
+
+    /// Sends events the source refuses, made by [`crate::dead_letter::convert`], to the dead-letter output.
+    pub async fn dead_letter(&mut self, batch: Batch) -> Result<(), Closed> {
+        self.0.send(Port::DEAD_LETTER, batch, Vec::new()).await
+    }
+}

@@ -1,0 +1,89 @@
+//! Transforms: what changes, drops or splits events.
+
+use std::sync::Arc;
+
+use lograil_event::Batch;
+
+use crate::clock::Clock;
+use crate::dead_letter;
+use crate::metrics::ComponentMetrics;
+use crate::spec::Port;
+
+/// Changes batches, one after the other, on one thread at a time. A plain function: it neither waits nor
+/// does I/O.
+pub trait Transform: Send {
+    /// Called once before the first batch.
+    fn start(&mut self, _context: TransformContext) {}
+
+    /// Takes a batch and emits what becomes of it. Every event must be accounted for: emitted, discarded
+    /// with a reason, or dead-lettered. The acknowledgements travel with the batch; a transform that builds
+    /// new batches moves them over with `take_acks` and `add_acks`.
+    fn process(&mut self, batch: Batch, out: &mut Outputs);
+
+    /// Called about once a second, for transforms that hold events back. `now_ns` is wall-clock time.
+    fn tick(&mut self, _now_ns: i64, _out: &mut Outputs) {}
+
+    /// Called once after the last batch: emit all that is held back.
+    fn flush(&mut self, _out: &mut Outputs) {}
+}
+
+/// What the runtime gives a transform.
+#[derive(Clone)]
+pub struct TransformContext {
+    /// The component's id in the topology.
+    pub id: Arc<str>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters and gauges of this component.
+    pub metrics: ComponentMetrics,
+}
+
+/// What a transform made of its input; the runtime empties it after every call.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    component_id: Arc<str>,
+    component_type: &'static str,
+    emitted: Vec<(Port, Batch)>,
+    discarded: Vec<(&'static str, u64)>,
+}
+
+impl Outputs {
+    /// An empty set of outputs of the component that dead letters will name.
+    #[must_use]
+    pub fn new(component_id: Arc<str>, component_type: &'static str) -> Self {
+        Self { component_id, component_type, emitted: Vec::new(), discarded: Vec::new() }
+    }
+
+    /// Emits a batch. An empty one is fine: its acknowledgements are resolved as delivered.
+    pub fn emit(&mut self, batch: Batch) {
+        self.emit_to(Port::MAIN, batch);
+    }
+
+    /// Emits a batch on a port.
+    pub fn emit_to(&mut self, port: Port, batch: Batch) {
+        self.emitted.push((port, batch));
+    }
+
+    /// Counts events that were dropped as the configuration demands. `reason` is a metric label: a word.
+    pub fn discard(&mut self, reason: &'static str, events: usize) {
+        if events > 0 {
+            self.discarded.push((reason, events as u64));
+        }
+    }
+
+    /// Sends all events of `batch` to the dead-letter output; `reason` gives the reason of each.
+    pub fn dead_letter<R: AsRef<str>>(&mut self, batch: Batch, reason: impl FnMut(usize) -> R) {
+        let batch = dead_letter::convert(batch, &self.component_id, self.component_type, reason);
+        self.emit_to(Port::DEAD_LETTER, batch);
+    }
+
+    /// What was emitted since the last call, in order.
+    pub fn take_emitted(&mut self) -> impl Iterator<Item = (Port, Batch)> + '_ {
+        self.emitted.drain(..)
+    }
+
+    /// What was discarded since the last call.
+    pub fn take_discarded(&mut self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.discarded.drain(..)
+    }
+}
