@@ -15,8 +15,8 @@ use crate::metrics::ComponentMetrics;
 /// backoff; acknowledges after [`Sink::commit`]; and calls nothing at the same time.
 pub trait Sink: Send {
     /// Called once before the first batch: connect, open. `context.state` is what [`Sink::state`] said at
-    /// the last checkpoint; whatever was written after it is to be undone (cut off), because its events come
-    /// again.
+    /// the last checkpoint; if `context.upstream_replays`, whatever was written after it is to be undone (cut
+    /// off), because its events come again; if not, only an event that was cut short is.
     fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>>;
 
     /// Delivers a batch: all of it or, on an error, nothing of it.
@@ -54,6 +54,8 @@ pub struct SinkContext {
     pub files: Arc<dyn FileSystem>,
     /// What [`Sink::state`] said at the last checkpoint, if there was one.
     pub state: Option<String>,
+    /// Whether every source above reads again what was written after `state`. If not, it must be kept.
+    pub upstream_replays: bool,
     /// The directory that relative paths of the topology start from.
     pub base_dir: PathBuf,
     /// Counters and gauges of this component.

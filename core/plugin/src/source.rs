@@ -19,6 +19,12 @@ pub trait Source: Send {
     /// Runs the source. `Ok` means that the input ended, or that `context.shutdown` was obeyed: stop reading,
     /// send what is at hand, return. Batches already sent are drained by the runtime.
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>>;
+
+    /// Whether a restart reads again, from [`SourceContext::positions`], all that was not acknowledged. Only
+    /// then may a sink undo what it wrote after its last checkpoint.
+    fn replays(&self) -> bool {
+        false
+    }
 }
 
 /// What the runtime gives a source.
