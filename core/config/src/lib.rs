@@ -1,1 +1,21 @@
-//! (stub)
+//! Topology files in TOML, read into a resolved, typed and acyclic [`Plan`], with every mistake reported
+//! at once and underlined where it was written.
+//!
+//! ```text
+//! files + --set --> document --> interpolate --> merge --> schema --> graph --> build --> Plan
+//! ```
+//!
+//! **Invariant:** knows no runtime and no component by name; what a component accepts comes from its
+//! specification. Values of secrets and of environment variables never reach a diagnostic.
+
+mod diagnostic;
+mod global;
+mod load;
+mod plan;
+mod render;
+
+pub use diagnostic::{Diagnostic, Label, Level, SourceFile};
+pub use global::{AdminOptions, BufferOptions, Global};
+pub use load::{LoadOptions, Loaded, load};
+pub use plan::{InputRef, Plan, PlannedComponent};
+pub use render::render;
