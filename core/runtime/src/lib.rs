@@ -1,1 +1,26 @@
-//! (stub)
+//! The runtime: a plan becomes a running topology.
+//!
+//! Every source and sink is a task; a chain of transforms is one task. Edges between tasks are bounded by
+//! bytes. The runtime owns what every component needs and none should write again: acknowledgement,
+//! checkpoints, retry, dead letters, draining, standard metrics and the delivery ledger.
+//!
+//! **Invariant:** knows no concrete component; reaches time and files only through the seams it is given.
+
+mod chain;
+mod checkpoint;
+mod error;
+mod ledger;
+mod outlet;
+mod retry;
+mod sink_task;
+mod source_task;
+mod start;
+mod status;
+mod store;
+mod topology;
+mod wiring;
+
+pub use error::RuntimeError;
+pub use ledger::Ledger;
+pub use status::{ComponentStatus, EdgeStatus, Observer, TopologyStatus};
+pub use topology::{Outcome, RunOptions, Running, Seams};

@@ -1,0 +1,50 @@
+//! Backoff between tries: exponential, capped, with jitter so that many do not come back at once.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The waits between tries of one operation.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    tries: u32,
+}
+
+impl Backoff {
+    /// The next wait: between half and all of 100 ms, 200 ms, 400 ms ... 30 s; never less than `asked`.
+    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
+        let whole = FIRST.saturating_mul(1 << self.tries.min(16)).min(LONGEST);
+        self.tries += 1;
+        let random = RandomState::new().hash_one(self.tries) % 1000;
+        let jittered = whole.mul_f64(0.5 + random as f64 / 2000.0);
+        jittered.max(asked.unwrap_or_default())
+    }
+
+    /// How many tries have failed.
+    pub fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    /// Starts over after a success.
+    pub fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound_and_respect_the_peer() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<_> = (0..12).map(|_| backoff.next(None)).collect();
+        assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST);
+        assert!(waits[11] >= LONGEST / 2 && waits[11] <= LONGEST);
+        assert!(backoff.next(Some(Duration::from_secs(90))) >= Duration::from_secs(90));
+        backoff.reset();
+        assert!(backoff.next(None) <= FIRST);
+    }
+}

@@ -1,0 +1,185 @@
+//! What a running topology looks like from outside.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lograil_buffer::EdgeLevel;
+use lograil_plugin::{Clock, ComponentMetrics};
+use prometheus::IntGauge;
+use serde::Serialize;
+
+use crate::checkpoint::Tracker;
+use crate::ledger::{Counts, Ledger};
+
+/// The state of a topology at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct TopologyStatus {
+    /// Seconds since the start.
+    pub uptime_seconds: f64,
+    /// Batches that sources have sent and that are not delivered yet.
+    pub in_flight_batches: u64,
+    /// All components, inputs before those they feed.
+    pub components: Vec<ComponentStatus>,
+}
+
+/// The state of one component.
+#[derive(Debug, Clone, Serialize)]
+pub struct ComponentStatus {
+    /// Its id in the topology.
+    pub id: String,
+    /// `source`, `transform` or `sink`.
+    pub kind: &'static str,
+    /// What `type` says.
+    pub component_type: &'static str,
+    /// Where its events come from: ids, with `.port` where it is not the main one.
+    pub inputs: Vec<String>,
+    /// Delivery ledger: received + created = sent + discarded + dead_lettered + in_flight.
+    pub ledger: Ledger,
+    /// Events inside the component.
+    pub in_flight_events: i128,
+    /// Bytes a source has read.
+    pub received_bytes: u64,
+    /// Bytes a sink has written.
+    pub sent_bytes: u64,
+    /// Errors so far, retries included.
+    pub errors: u64,
+    /// Events taken in per second, over the last second.
+    pub received_events_per_second: f64,
+    /// Events passed on per second, over the last second.
+    pub sent_events_per_second: f64,
+    /// Part of the last second spent working, 0 to 1. Not known for sources.
+    pub utilisation: f64,
+    /// The edge in front of it; none for sources and inside a chain.
+    pub buffer: Option<EdgeStatus>,
+}
+
+/// How full an edge is.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct EdgeStatus {
+    /// Events waiting.
+    pub events: u64,
+    /// Bytes waiting.
+    pub bytes: u64,
+    /// Bytes that may wait.
+    pub capacity_bytes: u64,
+}
+
+/// One component under observation.
+pub(crate) struct Observed {
+    pub id: String,
+    pub kind: &'static str,
+    pub component_type: &'static str,
+    pub inputs: Vec<String>,
+    pub counts: Arc<Counts>,
+    pub buffer: Option<Arc<EdgeLevel>>,
+    gauges: Option<(IntGauge, IntGauge)>,
+    sample: Mutex<Sample>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Sample {
+    at: Duration,
+    received: u64,
+    sent: u64,
+    busy_seconds: f64,
+    received_rate: f64,
+    sent_rate: f64,
+    utilisation: f64,
+}
+
+impl Observed {
+    pub fn new(
+        (id, kind, component_type): (String, &'static str, &'static str),
+        inputs: Vec<String>,
+        counts: Arc<Counts>,
+        buffer: Option<Arc<EdgeLevel>>,
+        metrics: &ComponentMetrics,
+    ) -> Self {
+        let gauges = buffer.is_some().then(|| {
+            let bytes = metrics.gauge("buffer_bytes", "Bytes waiting in front of the component.");
+            let events =
+                metrics.gauge("buffer_events", "Events waiting in front of the component.");
+            (bytes, events)
+        });
+        let sample = Mutex::default();
+        Self { id, kind, component_type, inputs, counts, buffer, gauges, sample }
+    }
+
+    /// Takes a sample of the counters, from which the rates of the last second come.
+    fn take_sample(&self, now: Duration) {
+        let ledger = self.counts.ledger();
+        let busy_seconds = self.counts.busy_seconds();
+        let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        let seconds = now.saturating_sub(sample.at).as_secs_f64().max(1e-3);
+        *sample = Sample {
+            at: now,
+            received: ledger.received,
+            sent: ledger.sent,
+            busy_seconds,
+            received_rate: ledger.received.saturating_sub(sample.received) as f64 / seconds,
+            sent_rate: ledger.sent.saturating_sub(sample.sent) as f64 / seconds,
+            utilisation: ((busy_seconds - sample.busy_seconds) / seconds).clamp(0.0, 1.0),
+        };
+        if let (Some((bytes, events)), Some(level)) = (&self.gauges, &self.buffer) {
+            bytes.set(level.bytes().cast_signed());
+            events.set(level.events().cast_signed());
+        }
+    }
+
+    fn status(&self) -> ComponentStatus {
+        let sample = *self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        let ledger = self.counts.ledger();
+        let (received_bytes, sent_bytes) = self.counts.bytes();
+        ComponentStatus {
+            id: self.id.clone(),
+            kind: self.kind,
+            component_type: self.component_type,
+            inputs: self.inputs.clone(),
+            in_flight_events: ledger.in_flight(),
+            ledger,
+            received_bytes,
+            sent_bytes,
+            errors: self.counts.errors(),
+            received_events_per_second: sample.received_rate,
+            sent_events_per_second: sample.sent_rate,
+            utilisation: sample.utilisation,
+            buffer: self.buffer.as_ref().map(|level| EdgeStatus {
+                events: level.events(),
+                bytes: level.bytes(),
+                capacity_bytes: level.capacity_bytes(),
+            }),
+        }
+    }
+}
+
+/// Looks at a topology from outside, without holding it up.
+#[derive(Clone)]
+pub struct Observer(pub(crate) Arc<ObserverParts>);
+
+pub(crate) struct ObserverParts {
+    pub components: Vec<Observed>,
+    pub tracker: Arc<Tracker>,
+    pub clock: Arc<dyn Clock>,
+    pub start: Duration,
+}
+
+impl Observer {
+    /// The state of the topology now; rates are those of the last sample.
+    #[must_use]
+    pub fn status(&self) -> TopologyStatus {
+        let parts = &self.0;
+        TopologyStatus {
+            uptime_seconds: parts.clock.monotonic().saturating_sub(parts.start).as_secs_f64(),
+            in_flight_batches: parts.tracker.in_flight(),
+            components: parts.components.iter().map(Observed::status).collect(),
+        }
+    }
+
+    /// Takes a sample of all counters. The runtime does this about once a second.
+    pub fn sample(&self) {
+        let now = self.0.clock.monotonic();
+        for component in &self.0.components {
+            component.take_sample(now);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Starting a plan, and following it to its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lograil_config::Plan;
+use lograil_plugin::{
+    Clock, FileSystem, MetricsRegistry, ShutdownTrigger, SystemClock, SystemFiles,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::checkpoint::Tracker;
+use crate::error::RuntimeError;
+use crate::start::{self, Started};
+use crate::status::Observer;
+use crate::store::CheckpointStore;
+
+/// How often the checkpoint is written while batches are delivered.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often rates are sampled.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Time, files and metrics: what tests replace.
+#[derive(Clone)]
+pub struct Seams {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub files: Arc<dyn FileSystem>,
+    /// Where metrics are registered.
+    pub metrics: MetricsRegistry,
+}
+
+impl Default for Seams {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::default()),
+            files: Arc::new(SystemFiles),
+            metrics: MetricsRegistry::default(),
+        }
+    }
+}
+
+/// How a plan is to run.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Sources that can end do so at the end of their input as it is now.
+    pub once: bool,
+    /// Where checkpoints are kept. Used only if a source can replay.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What a component's task reports when it ends.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Its input ended, or it was asked to stop.
+    Done,
+    /// A sink's reader went away.
+    OutputClosed,
+    /// It cannot go on.
+    Failed { component: String, reason: String },
+}
+
+/// How a topology ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Components that failed, with the reason.
+    pub failures: Vec<(String, String)>,
+    /// Batches that were read but not delivered. They are read again at the next start, where a source can.
+    pub undelivered_batches: u64,
+}
+
+impl Outcome {
+    /// Whether everything that was read was delivered and nothing failed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.failures.is_empty() && self.undelivered_batches == 0
+    }
+}
+
+/// A topology that runs.
+pub struct Running {
+    shutdown: ShutdownTrigger,
+    reopen: watch::Sender<u64>,
+    /// Tells tasks to end wherever they are.
+    abandon: watch::Sender<bool>,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    tasks_open: usize,
+    outcome: Outcome,
+    output_closed: bool,
+    observer: Observer,
+    tracker: Arc<Tracker>,
+    checkpoints: Option<Arc<CheckpointStore>>,
+    background: Vec<JoinHandle<()>>,
+    /// Held so that no second process uses the data directory.
+    _lock: Option<std::fs::File>,
+}
+
+impl Running {
+    /// Opens the sinks, then starts everything. Must be called inside a tokio runtime.
+    pub async fn start(
+        plan: Plan,
+        options: RunOptions,
+        seams: Seams,
+    ) -> Result<Self, RuntimeError> {
+        let Started { parts, checkpoints, lock } = start::start(plan, options, &seams).await?;
+        let mut running = Self {
+            shutdown: parts.shutdown,
+            reopen: parts.reopen,
+            abandon: parts.abandon,
+            ended: parts.ended,
+            tasks_open: parts.tasks,
+            outcome: Outcome::default(),
+            output_closed: false,
+            observer: parts.observer,
+            tracker: parts.tracker,
+            checkpoints: checkpoints.map(Arc::new),
+            background: Vec::new(),
+            _lock: lock,
+        };
+        running.spawn_background(&seams.clock);
+        Ok(running)
+    }
+
+    fn spawn_background(&mut self, clock: &Arc<dyn Clock>) {
+        let (observer, ticking) = (self.observer.clone(), Arc::clone(clock));
+        self.background.push(tokio::spawn(async move {
+            loop {
+                ticking.sleep(SAMPLE_INTERVAL).await;
+                observer.sample();
+            }
+        }));
+        let (tracker, store) = (Arc::clone(&self.tracker), self.checkpoints.clone());
+        let clock = Arc::clone(clock);
+        self.background.push(tokio::spawn(async move {
+            loop {
+                clock.sleep(CHECKPOINT_INTERVAL).await;
+                checkpoint(&tracker, store.as_ref()).await;
+            }
+        }));
+    }
+
+    /// Asks the sources to stop; what they have read is still delivered.
+    pub fn stop(&self) {
+        self.shutdown.request();
+    }
+
+    /// Ends every task wherever it is. What is not delivered stays undelivered.
+    pub fn abandon(&self) {
+        self.abandon.send_replace(true);
+    }
+
+    /// Makes the sinks open their files anew.
+    pub fn reopen(&self) {
+        self.reopen.send_modify(|count| *count += 1);
+    }
+
+    /// A view from outside.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
+    }
+
+    /// Follows the topology to its end. May be cancelled and called again.
+    pub async fn wait(&mut self) {
+        while self.tasks_open > 0 {
+            let Some(ended) = self.ended.recv().await else { break };
+            self.tasks_open -= 1;
+            match ended {
+                Ended::Done => {}
+                Ended::OutputClosed => {
+                    self.output_closed = true;
+                    self.stop();
+                }
+                Ended::Failed { component, reason } => {
+                    tracing::error!(component_id = %component, "{reason}");
+                    self.outcome.failures.push((component, reason));
+                    self.stop();
+                }
+            }
+        }
+    }
+
+    /// Writes the last checkpoint and says how it ended. Call after [`Running::wait`], or when giving up.
+    pub async fn finish(mut self) -> Outcome {
+        for task in self.background.drain(..) {
+            task.abort();
+            // Waiting for the end of an aborted task: only then is its last checkpoint out of the way.
+            let _aborted = task.await;
+        }
+        checkpoint(&self.tracker, self.checkpoints.as_ref()).await;
+        // A reader that went away took the rest of the output with it on purpose.
+        if !self.output_closed {
+            self.outcome.undelivered_batches = self.tracker.in_flight();
+        }
+        self.outcome
+    }
+}
+
+/// Takes a cut, which also lets the tracker forget what lies before it, and saves it if there is a store. A
+/// failure is not the end: the last checkpoint stays valid.
+async fn checkpoint(tracker: &Arc<Tracker>, store: Option<&Arc<CheckpointStore>>) {
+    let (Some(snapshot), Some(store)) = (tracker.cut(), store) else { return };
+    let store = Arc::clone(store);
+    let saved = tokio::task::spawn_blocking(move || store.save(snapshot)).await;
+    match saved {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!("write checkpoint: {error}; the last one stays in force");
+            tracker.retry_save();
+        }
+        Err(error) => tracing::error!("write checkpoint: {error}"),
+    }
+}
