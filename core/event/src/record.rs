@@ -10,7 +10,7 @@ pub const TIMESTAMP_UNKNOWN: i64 = i64::MIN;
 pub struct EventFlags(u8);
 
 impl EventFlags {
-    /// The raw span is one JSON document whose members are the first `raw_fields` fields.
+    /// The raw span is one JSON object on one line, whose members are the first `raw_fields` fields.
     pub const RAW_JSON: Self = Self(1);
     /// A field that came from the raw span was changed or removed.
     pub const CHANGED: Self = Self(2);
@@ -18,6 +18,8 @@ impl EventFlags {
     pub const RAW: Self = Self(4);
     /// The raw span lacks bytes: the line was longer than the source's limit.
     pub const TRUNCATED: Self = Self(8);
+    /// The raw span is one JSON document that is no object; its value is the first field.
+    pub const RAW_DOCUMENT: Self = Self(16);
 
     /// Whether every flag of `other` is set.
     #[must_use]
