@@ -26,11 +26,6 @@ impl Backoff {
     pub fn tries(&self) -> u32 {
         self.tries
     }
-
-    /// Starts over after a success.
-    pub fn reset(&mut self) {
-        self.tries = 0;
-    }
 }
 
 #[cfg(test)]
@@ -44,7 +39,5 @@ mod tests {
         assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST);
         assert!(waits[11] >= LONGEST / 2 && waits[11] <= LONGEST);
         assert!(backoff.next(Some(Duration::from_secs(90))) >= Duration::from_secs(90));
-        backoff.reset();
-        assert!(backoff.next(None) <= FIRST);
     }
 }

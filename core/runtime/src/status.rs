@@ -120,6 +120,9 @@ impl Observed {
             sent_rate: ledger.sent.saturating_sub(sample.sent) as f64 / seconds,
             utilisation: ((busy_seconds - sample.busy_seconds) / seconds).clamp(0.0, 1.0),
         };
+    }
+
+    fn set_gauges(&self) {
         if let (Some((bytes, events)), Some(level)) = (&self.gauges, &self.buffer) {
             bytes.set(level.bytes().cast_signed());
             events.set(level.events().cast_signed());
@@ -173,6 +176,11 @@ impl Observer {
             in_flight_batches: parts.tracker.in_flight(),
             components: parts.components.iter().map(Observed::status).collect(),
         }
+    }
+
+    /// Brings the gauges of all edges up to date, for a scrape.
+    pub fn sample_buffers(&self) {
+        self.0.components.iter().for_each(Observed::set_gauges);
     }
 
     /// Takes a sample of all counters. The runtime does this about once a second.

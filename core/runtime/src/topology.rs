@@ -1,5 +1,6 @@
 //! Starting a plan, and following it to its end.
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +96,8 @@ pub struct Running {
     tracker: Arc<Tracker>,
     checkpoints: Option<Arc<CheckpointStore>>,
     background: Vec<JoinHandle<()>>,
+    /// Tells the background tasks to end; dropping it does, too.
+    background_stop: watch::Sender<bool>,
     /// Held so that no second process uses the data directory.
     _lock: Option<std::fs::File>,
 }
@@ -119,6 +122,7 @@ impl Running {
             tracker: parts.tracker,
             checkpoints: checkpoints.map(Arc::new),
             background: Vec::new(),
+            background_stop: watch::channel(false).0,
             _lock: lock,
         };
         running.spawn_background(&seams.clock);
@@ -126,21 +130,45 @@ impl Running {
     }
 
     fn spawn_background(&mut self, clock: &Arc<dyn Clock>) {
-        let (observer, ticking) = (self.observer.clone(), Arc::clone(clock));
-        self.background.push(tokio::spawn(async move {
-            loop {
-                ticking.sleep(SAMPLE_INTERVAL).await;
-                observer.sample();
-            }
-        }));
+        let observer = self.observer.clone();
+        self.every(SAMPLE_INTERVAL, clock, move || {
+            observer.sample();
+            std::future::ready(())
+        });
         let (tracker, store) = (Arc::clone(&self.tracker), self.checkpoints.clone());
+        self.every(CHECKPOINT_INTERVAL, clock, move || {
+            let (tracker, store) = (Arc::clone(&tracker), store.clone());
+            async move { checkpoint(&tracker, store.as_ref()).await }
+        });
+    }
+
+    /// Does something again and again until told to stop, but never stops in the middle of it: a checkpoint
+    /// that is being written must not come after a later one.
+    fn every<F: Future<Output = ()> + Send>(
+        &mut self,
+        period: Duration,
+        clock: &Arc<dyn Clock>,
+        mut action: impl FnMut() -> F + Send + 'static,
+    ) {
         let clock = Arc::clone(clock);
+        let mut stop = self.background_stop.subscribe();
         self.background.push(tokio::spawn(async move {
             loop {
-                clock.sleep(CHECKPOINT_INTERVAL).await;
-                checkpoint(&tracker, store.as_ref()).await;
+                tokio::select! {
+                    _ = stop.changed() => return,
+                    () = clock.sleep(period) => action().await,
+                }
             }
         }));
+    }
+
+    async fn stop_background(&mut self) {
+        self.background_stop.send_replace(true);
+        for task in self.background.drain(..) {
+            if let Err(error) = task.await {
+                tracing::error!("end a background task: {error}");
+            }
+        }
     }
 
     /// Asks the sources to stop; what they have read is still delivered.
@@ -186,17 +214,19 @@ impl Running {
 
     /// Writes the last checkpoint and says how it ended. Call after [`Running::wait`], or when giving up.
     pub async fn finish(mut self) -> Outcome {
-        for task in self.background.drain(..) {
-            task.abort();
-            // Waiting for the end of an aborted task: only then is its last checkpoint out of the way.
-            let _aborted = task.await;
-        }
+        self.stop_background().await;
         checkpoint(&self.tracker, self.checkpoints.as_ref()).await;
         // A reader that went away took the rest of the output with it on purpose.
         if !self.output_closed {
             self.outcome.undelivered_batches = self.tracker.in_flight();
         }
         self.outcome
+    }
+
+    /// Ends without a last checkpoint, as a crash would. Call after [`Running::abandon`] and
+    /// [`Running::wait`].
+    pub async fn crash(mut self) {
+        self.stop_background().await;
     }
 }
 
