@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
+use crate::document::Span;
+
 /// A topology file, or what stands in for one (`-` for standard input, `--set` for the flags).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -78,6 +80,12 @@ impl Diagnostic {
     pub fn label(mut self, file: usize, span: Range<usize>, text: impl Into<String>) -> Self {
         self.labels.push(Label { file, span, text: text.into() });
         self
+    }
+
+    /// Adds a place of the document.
+    #[must_use]
+    pub(crate) fn at(self, span: Span, text: impl Into<String>) -> Self {
+        self.label(span.file, span.start..span.end, text)
     }
 
     /// States the remedy.

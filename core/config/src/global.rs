@@ -1,12 +1,19 @@
 //! What a topology sets for the whole process, beside its components.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lograil_plugin::schemars::JsonSchema;
 use lograil_plugin::{ByteSize, Period, schemars};
 use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::document::{Span, Table, Value};
+use crate::schema::{self, Validator, option_names};
+use crate::topology::KINDS;
+use crate::{json, suggest};
 
 /// Settings of the whole process, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,4 +86,103 @@ pub(crate) struct AdminTable {
     /// Allows an address that other machines can reach.
     #[serde(default)]
     pub allow_remote: bool,
+}
+
+impl Global {
+    /// The settings in the form of the file.
+    pub(crate) fn to_json(&self) -> Json {
+        json!({
+            "data_dir": self.data_dir,
+            "shutdown_timeout": self.shutdown_timeout,
+            "admin": self.admin.as_ref().map(|admin| json!({ "listen": admin.listen })),
+            "buffer": { "max_bytes": self.buffer.max_bytes },
+        })
+    }
+}
+
+/// Reads the settings; `None` if they hold a mistake.
+pub(crate) fn check(
+    mut table: Table,
+    base_dir: &Path,
+    files: &[SourceFile],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Global> {
+    let before = diagnostics.len();
+    let schema = lograil_plugin::spec::schema_of::<GlobalOptions>();
+    unknown_names(&mut table, &schema, diagnostics);
+    schema::annotate(&schema, &mut table);
+    let at = Span { file: 0, start: 0, end: 0 };
+    let validator = Validator { root: &schema, owner: "the topology", extra_names: &[] };
+    diagnostics.extend(validator.check(&table, at));
+    if diagnostics.len() > before {
+        return None;
+    }
+    let options: GlobalOptions = match serde_json::from_value(json::options(&table)) {
+        Ok(options) => options,
+        Err(error) => {
+            let message = format!("the settings of the topology: {error}");
+            diagnostics.push(Diagnostic::error("invalid-option", message).at(at, ""));
+            return None;
+        }
+    };
+    let admin = match &options.admin {
+        Some(admin) => Some(AdminOptions { listen: listen(admin, &table, files, diagnostics)? }),
+        None => None,
+    };
+    Some(Global {
+        data_dir: options.data_dir.map(|data_dir| base_dir.join(data_dir)),
+        admin,
+        shutdown_timeout: options.shutdown_timeout,
+        buffer: options.buffer,
+    })
+}
+
+/// Takes names out that the top level does not know.
+fn unknown_names(table: &mut Table, schema: &Json, diagnostics: &mut Vec<Diagnostic>) {
+    let mut known: Vec<&str> = KINDS.iter().map(|kind| kind.table()).collect();
+    known.extend(option_names(schema, schema));
+    table.entries.retain(|entry| {
+        if known.contains(&entry.key.as_str()) {
+            return true;
+        }
+        let (code, what) = match entry.node.value {
+            Value::Table(_) | Value::Array(_) => ("unknown-table", "table"),
+            _ => ("unknown-option", "option"),
+        };
+        let message = format!("unknown {what} `{}` at the top level", entry.key);
+        let close = suggest::closest(&entry.key, known.iter().copied());
+        let label = suggest::label(close, format!("no such {what}"));
+        let help = format!("at the top level: {}", suggest::list(known.iter().copied()));
+        diagnostics.push(Diagnostic::error(code, message).at(entry.key_span, label).help(help));
+        false
+    });
+}
+
+/// The address of the admin server, which others reach only if that is asked for.
+fn listen(
+    admin: &AdminTable,
+    table: &Table,
+    files: &[SourceFile],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<SocketAddr> {
+    let node = &table.get("admin")?.node;
+    let node = node.descend(&["listen".to_owned()]);
+    let span = node.text_span(files, 0..admin.listen.len());
+    let Ok(address) = admin.listen.parse::<SocketAddr>() else {
+        diagnostics.push(
+            Diagnostic::error("format", "option `admin.listen` is not an address and a port")
+                .at(span, "not an address and a port")
+                .help("write `listen = \"127.0.0.1:9598\"`"),
+        );
+        return None;
+    };
+    if !address.ip().is_loopback() && !admin.allow_remote {
+        diagnostics.push(
+            Diagnostic::error("remote-admin", "the admin server would be open to other machines")
+                .at(span, "not a loopback address")
+                .help("it asks for no password; say `allow_remote = true` in `[admin]` if that is meant"),
+        );
+        return None;
+    }
+    Some(address)
 }

@@ -8,11 +8,22 @@
 //! **Invariant:** knows no runtime and no component by name; what a component accepts comes from its
 //! specification. Values of secrets and of environment variables never reach a diagnostic.
 
+mod component;
 mod diagnostic;
+mod document;
 mod global;
+mod graph;
+mod interpolate;
+mod json;
+mod literal;
 mod load;
 mod plan;
 mod render;
+mod schema;
+mod secret;
+mod set;
+mod suggest;
+mod topology;
 
 pub use diagnostic::{Diagnostic, Label, Level, SourceFile};
 pub use global::{AdminOptions, BufferOptions, Global};

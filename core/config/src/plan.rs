@@ -1,10 +1,12 @@
 //! The resolved topology.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lograil_plugin::{ComponentSpec, ConfigErrors, Kind, Options, Port};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::component::Origin;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::global::Global;
 
@@ -45,6 +47,8 @@ pub struct PlannedComponent {
     pub ports: Vec<String>,
     /// Where it was written: its id.
     pub location: Label,
+    pub(crate) redacted: Value,
+    pub(crate) origin: Arc<Origin>,
 }
 
 impl std::fmt::Debug for PlannedComponent {
@@ -59,16 +63,50 @@ impl std::fmt::Debug for PlannedComponent {
 }
 
 impl Plan {
-    /// Mistakes that building the component at `component` reported, as they concern its file.
+    /// Mistakes that building the component at `component` reported, as they concern its file. Rendered with
+    /// [`crate::Loaded::files`].
     #[must_use]
     pub fn diagnose(&self, component: usize, errors: &ConfigErrors) -> Vec<Diagnostic> {
-        let _ = (component, errors);
-        Vec::new()
+        let component = self.components.get(component);
+        component.map(|component| component.origin.explain(errors)).unwrap_or_default()
     }
 
-    /// The running configuration, with secrets as `***` and variables as they were written.
+    /// The index of a component.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<usize> {
+        self.components.iter().position(|component| component.id == id)
+    }
+
+    /// How `inputs` names an output: `id` or `id.port`.
+    #[must_use]
+    pub fn output_name(&self, input: InputRef) -> String {
+        let Some(component) = self.components.get(input.component) else { return String::new() };
+        let named = usize::from(input.port.0).checked_sub(1);
+        match (input.port, named.and_then(|at| component.ports.get(at))) {
+            (Port::DEAD_LETTER, _) => format!("{}.{}", component.id, Port::DEAD_LETTER_NAME),
+            (_, Some(name)) => format!("{}.{name}", component.id),
+            (_, None) => component.id.clone(),
+        }
+    }
+
+    /// The running configuration in the form of the file, with secrets as `***` and variables as they were
+    /// written.
     #[must_use]
     pub fn redacted_json(&self) -> Value {
-        Value::Null
+        let mut root = self.global.to_json();
+        for component in &self.components {
+            let mut table = json!({ "type": component.spec.name });
+            if component.kind != Kind::Source {
+                let inputs = component.inputs.iter();
+                table["inputs"] = inputs.map(|input| self.output_name(*input)).collect();
+            }
+            if let (Some(table), Value::Object(options)) =
+                (table.as_object_mut(), &component.redacted)
+            {
+                table.extend(options.clone());
+            }
+            root[component.kind.table()][&component.id] = table;
+        }
+        root
     }
 }

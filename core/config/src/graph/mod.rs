@@ -1,0 +1,129 @@
+//! The edges between components: inputs resolved to outputs, cycles, what nothing reads, and an order.
+
+mod input;
+mod order;
+
+use std::collections::HashMap;
+
+use lograil_plugin::{Kind, Port};
+
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::document::{Node, Span};
+use crate::suggest;
+
+pub(crate) use order::{cycles, topological};
+
+/// A component as the graph sees it.
+pub(crate) struct Vertex<'a> {
+    pub kind: Kind,
+    pub id: &'a str,
+    pub id_span: Span,
+    /// Its named ports; `None` if its type is not known, and with it any port may be.
+    pub ports: Option<&'a [String]>,
+    pub inputs: VertexInputs<'a>,
+}
+
+/// What a component reads, as far as it could be read.
+pub(crate) enum VertexInputs<'a> {
+    Absent,
+    Invalid,
+    Listed(Span, &'a [Node]),
+}
+
+/// An output that a component reads, and the text that says so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Edge {
+    pub from: usize,
+    pub port: Port,
+    pub span: Span,
+}
+
+impl Vertex<'_> {
+    fn name(&self) -> String {
+        format!("{} `{}`", self.kind.name(), self.id)
+    }
+
+    /// The number of a port; the unnamed one and that of dead letters included.
+    fn port(&self, name: &str) -> Option<Port> {
+        if name == Port::DEAD_LETTER_NAME {
+            return Some(Port::DEAD_LETTER);
+        }
+        let Some(ports) = self.ports else { return Some(Port::MAIN) };
+        let at = ports.iter().position(|port| port == name)?;
+        u16::try_from(at + 1).ok().map(Port)
+    }
+}
+
+/// What every component reads.
+pub(crate) fn resolve(
+    vertices: &[Vertex<'_>],
+    files: &[SourceFile],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Vec<Edge>> {
+    let ids: HashMap<&str, usize> =
+        vertices.iter().enumerate().map(|(index, vertex)| (vertex.id, index)).collect();
+    let resolver = input::Resolver { vertices, ids, files };
+    let mut edges = Vec::new();
+    for (index, vertex) in vertices.iter().enumerate() {
+        edges.push(match (&vertex.inputs, vertex.kind) {
+            (VertexInputs::Listed(span, _), Kind::Source) => {
+                diagnostics.push(source_with_inputs(vertex, *span));
+                Vec::new()
+            }
+            (VertexInputs::Listed(_, nodes), _) if !nodes.is_empty() => {
+                resolver.inputs(index, nodes, diagnostics)
+            }
+            (VertexInputs::Listed(span, _), _) => {
+                diagnostics.push(without_inputs(vertices, vertex, *span, "nothing is listed"));
+                Vec::new()
+            }
+            (VertexInputs::Absent, Kind::Transform | Kind::Sink) => {
+                let label = "`inputs` is missing here";
+                diagnostics.push(without_inputs(vertices, vertex, vertex.id_span, label));
+                Vec::new()
+            }
+            (VertexInputs::Absent | VertexInputs::Invalid, _) => Vec::new(),
+        });
+    }
+    edges
+}
+
+fn source_with_inputs(vertex: &Vertex<'_>, span: Span) -> Diagnostic {
+    Diagnostic::error("source-inputs", format!("{} cannot have inputs", vertex.name()))
+        .at(span, "a source reads from outside, not from components")
+        .help("remove `inputs`, or make it a transform or a sink")
+}
+
+fn without_inputs(
+    vertices: &[Vertex<'_>],
+    vertex: &Vertex<'_>,
+    span: Span,
+    label: &str,
+) -> Diagnostic {
+    let readable = vertices
+        .iter()
+        .filter(|other| other.kind != Kind::Sink && other.id != vertex.id)
+        .map(|other| other.id);
+    Diagnostic::error("missing-inputs", format!("{} has no inputs", vertex.name()))
+        .at(span, label)
+        .help(format!("it can read {}", suggest::list(readable)))
+}
+
+/// Warnings about outputs that nothing reads.
+pub(crate) fn unused(vertices: &[Vertex<'_>], edges: &[Vec<Edge>]) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for (index, vertex) in vertices.iter().enumerate().filter(|(_, v)| v.kind != Kind::Sink) {
+        let readers = edges.iter().flatten().filter(|edge| edge.from == index);
+        let mut read = readers.map(|edge| edge.port).filter(|port| *port != Port::DEAD_LETTER);
+        if read.next().is_some() {
+            continue;
+        }
+        let label = "its events go nowhere";
+        warnings.push(
+            Diagnostic::warning("unused", format!("nothing reads {}", vertex.name()))
+                .at(vertex.id_span, label)
+                .help(format!("add `{}` to the `inputs` of a sink or a transform", vertex.id)),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,56 @@
+//! "Did you mean".
+
+/// The candidate that `word` was probably meant to be.
+pub(crate) fn closest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let folded = fold(word);
+    let limit = (folded.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .filter(|candidate| *candidate != word)
+        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn fold(word: &str) -> String {
+    word.to_lowercase().replace('-', "_")
+}
+
+/// Edits between two words; a singular and its plural, or a word begun and not ended, count as one.
+fn distance(word: &str, candidate: &str) -> usize {
+    let edits = strsim::damerau_levenshtein(word, candidate);
+    if word.len() >= 3 && candidate.starts_with(word) { edits.min(1) } else { edits }
+}
+
+/// `` did you mean `x`? ``, or what to say when there is nothing close.
+pub(crate) fn label(suggestion: Option<&str>, otherwise: impl Into<String>) -> String {
+    suggestion.map_or_else(|| otherwise.into(), |found| format!("did you mean `{found}`?"))
+}
+
+/// `` `a`, `b`, `c` ``.
+pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if quoted.is_empty() { "none".to_owned() } else { quoted.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_slips_and_nothing_far_fetched() {
+        let names = ["include", "exclude", "read_from", "data_dir", "id"];
+        let check = |word, expected| assert_eq!(closest(word, names), expected, "{word}");
+        check("inlcude", Some("include"));
+        check("includes", Some("include"));
+        check("read-from", Some("read_from"));
+        check("READ_FROM", Some("read_from"));
+        check("excl", Some("exclude"));
+        check("colour", None);
+        check("x", None);
+    }
+}

@@ -1,0 +1,4 @@
+//! Topologies as users write them: what they become, and what is said about their mistakes.
+
+mod fake;
+mod plan;
