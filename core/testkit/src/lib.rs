@@ -6,10 +6,12 @@
 
 pub mod batches;
 pub mod clock;
+pub mod conformance;
 pub mod harness;
+pub mod oracle;
 pub mod sim;
 
 pub use batches::{batch_of_bytes, batch_of_json, batch_of_lines, events_of, lines_of};
 pub use clock::ManualClock;
 pub use harness::{Emitted, Sent, SinkHarness, SourceHarness, TransformHarness};
-pub use sim::{SimFiles, SimOperation};
+pub use sim::{Fault, SimFiles, SimOperation};

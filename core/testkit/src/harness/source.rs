@@ -80,9 +80,10 @@ impl BatchSender for Capture {
     fn send<'a>(
         &'a mut self,
         port: Port,
-        batch: Batch,
+        mut batch: Batch,
         positions: Vec<PositionUpdate>,
     ) -> BoxFuture<'a, Result<(), Closed>> {
+        batch.freeze();
         Box::pin(async move {
             let mut waits = false;
             loop {

@@ -1,3 +1,5 @@
+//! Each harness is held against a small component that behaves, or does not.
+
 use std::path::Path;
 use std::time::Duration;
 

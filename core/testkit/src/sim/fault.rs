@@ -73,6 +73,7 @@ pub struct Fault {
     skip: u64,
     times: u64,
     effect: Effect,
+    loses_writes: bool,
     hits: Arc<AtomicU64>,
 }
 
@@ -94,7 +95,15 @@ impl Fault {
     pub fn new(operation: SimOperation) -> Self {
         let effect = Effect::Errno(EIO);
         let hits = Arc::default();
-        Self { operation, on_path: None, skip: 0, times: u64::MAX, effect, hits }
+        Self {
+            operation,
+            on_path: None,
+            skip: 0,
+            times: u64::MAX,
+            effect,
+            loses_writes: false,
+            hits,
+        }
     }
 
     /// Only where the path is this one. For a handle that is the path it was opened by.
@@ -152,6 +161,14 @@ impl Fault {
         self
     }
 
+    /// For `Sync`: what was to be made durable never will be, not by a later `sync` that succeeds either,
+    /// unless it is written again. Linux does so: a failed fsync marks the pages clean.
+    #[must_use]
+    pub fn loses_writes(mut self) -> Self {
+        self.loses_writes = true;
+        self
+    }
+
     fn strikes(&mut self, operation: SimOperation, path: &Path) -> bool {
         let meant = self.operation == operation
             && self.times > 0
@@ -175,6 +192,8 @@ pub(crate) struct Faults {
     faults: Vec<Fault>,
     counts: BTreeMap<SimOperation, u64>,
     log: VecDeque<Logged>,
+    /// Whether the last call was struck by a fault that loses writes.
+    pub(crate) lost_writes: bool,
 }
 
 impl Faults {
@@ -200,8 +219,9 @@ impl Faults {
     pub(crate) fn enter(&mut self, operation: SimOperation, path: &Path) -> io::Result<usize> {
         *self.counts.entry(operation).or_default() += 1;
         let mut faults = self.faults.iter_mut();
-        let struck =
-            faults.find_map(|fault| fault.strikes(operation, path).then_some(fault.effect));
+        let fault = faults.find_map(|fault| fault.strikes(operation, path).then_some(fault));
+        self.lost_writes = fault.as_ref().is_some_and(|fault| fault.loses_writes);
+        let struck = fault.map(|fault| fault.effect);
         if self.log.len() == LOG_MAX {
             self.log.pop_front();
         }

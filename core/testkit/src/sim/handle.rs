@@ -67,7 +67,11 @@ impl File for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.files.lock();
-        state.faults.enter(SimOperation::Sync, &self.path)?;
+        let struck = state.faults.enter(SimOperation::Sync, &self.path);
+        if state.faults.lost_writes {
+            state.forget_pending(self.node);
+        }
+        struck?;
         state.sync(self.node);
         Ok(())
     }

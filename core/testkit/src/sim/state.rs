@@ -269,6 +269,13 @@ impl State {
         }
     }
 
+    /// What is not durable yet never will be, though it is still read.
+    pub(crate) fn forget_pending(&mut self, index: usize) {
+        if let Some(content) = self.nodes[index].content_mut() {
+            content.pending.clear();
+        }
+    }
+
     pub(crate) fn read_dir(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let directory = self.directory(path)?;
         let names = self.names.now.range(directory.clone()..).map(|(name, _)| name);

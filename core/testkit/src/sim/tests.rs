@@ -1,3 +1,5 @@
+//! What the simulated file system keeps, loses and refuses, and that it agrees with the machine's.
+
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -257,6 +259,22 @@ fn a_fault_strikes_the_calls_it_means_and_counts_them() {
     files.heal();
     a.sync().unwrap();
     assert_eq!(hits.count(), 1);
+}
+
+#[test]
+fn a_sync_that_fails_as_on_linux_makes_the_next_one_lie() {
+    let files = SimFiles::new();
+    files.write("/a", "");
+    let file = files.open(p("/a"), Open::ReadWrite).unwrap();
+    let hits = files.inject(Fault::new(SimOperation::Sync).nth(1).loses_writes());
+    file.write_all_at(b"lost", 0).unwrap();
+    assert!(file.sync().is_err());
+    file.sync().unwrap();
+    assert_eq!((hits.count(), files.text("/a").as_str()), (1, "lost"));
+    assert!((0..50).all(|seed| files.power_loss(seed).text("/a").is_empty()));
+    file.write_all_at(b"kept", 0).unwrap();
+    file.sync().unwrap();
+    assert_eq!(files.power_loss(0).text("/a"), "kept");
 }
 
 #[test]
