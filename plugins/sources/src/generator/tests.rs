@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lograil_plugin::{ComponentMetrics, ConfigErrors, Options, Source};
-use lograil_testkit::{ManualClock, SourceHarness};
+use lograil_testkit::{ManualClock, SimFiles, SourceHarness, conformance};
 use serde_json::{Value, json};
 
 use super::line::CSV_HEADER;
@@ -78,6 +78,19 @@ fn assert_shape(text: &str, shape: &str) {
         s => c == s,
     };
     assert!(text.len() == shape.len() && text.chars().zip(shape.chars()).all(fits), "{text}");
+}
+
+#[test]
+fn it_obeys_the_laws_of_a_source_and_the_manual_is_true() {
+    conformance::manual(&SPEC);
+    let files = SimFiles::new().shared();
+    for options in [
+        json!({}),
+        json!({ "rate": "unlimited", "format": "csv", "levels": "ERROR:1" }),
+        json!({ "rate": 5000, "count": 7, "seed": 1, "levels": { "INFO": 1 } }),
+    ] {
+        conformance::source(&SPEC, &options, &files);
+    }
 }
 
 #[test]
