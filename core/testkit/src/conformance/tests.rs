@@ -32,6 +32,8 @@ enum Sin {
     BadUtf8,
     /// Panics on what is not UTF-8.
     Panic,
+    /// Leaves events alone, unlike the others: no sin.
+    Pass,
 }
 
 /// One step of several.
@@ -81,6 +83,9 @@ impl Transform for Sinner {
                 batch.retain(|index| index != 3);
             }
             _ => {}
+        }
+        if self.sin == Sin::Pass {
+            return out.emit(batch);
         }
         let mut edit = batch.edit();
         let seen = edit.key("seen").0;
@@ -156,6 +161,14 @@ fn every_sin_of_a_transform_breaks_its_law() {
         let broken = broken_law(|| transform(&SPEC, &json!({ "sin": sin })));
         assert!(broken.contains(law), "{sin}: {broken}");
     }
+}
+
+#[test]
+fn a_transform_that_only_routes_is_held_to_it() {
+    let [passes, changes] = ["pass", "none"].map(|sin| json!({ "sin": sin }));
+    TransformLaws::new(&SPEC, &passes).only_routes().check();
+    let broken = broken_law(|| TransformLaws::new(&SPEC, &changes).only_routes().check());
+    assert!(broken.contains("stays as it was"), "{broken}");
 }
 
 #[test]

@@ -22,6 +22,14 @@ pub struct TransformLaws<'a> {
     spec: &'a ComponentSpec,
     options: &'a Value,
     ledger: Ledger,
+    effect: Effect,
+}
+
+/// What a transform does to the events that it passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Any,
+    Routes,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +43,7 @@ impl<'a> TransformLaws<'a> {
     /// The laws for one set of options.
     #[must_use]
     pub fn new(spec: &'a ComponentSpec, options: &'a Value) -> Self {
-        Self { spec, options, ledger: Ledger::EveryBatch }
+        Self { spec, options, ledger: Ledger::EveryBatch, effect: Effect::Any }
     }
 
     /// For transforms that hold events back until a tick or the flush.
@@ -49,6 +57,15 @@ impl<'a> TransformLaws<'a> {
     #[must_use]
     pub fn unbalanced(mut self) -> Self {
         self.ledger = Ledger::Never;
+        self
+    }
+
+    /// For transforms that drop and route but change nothing (filter, route, sample): on every output but
+    /// the dead letters the events of a batch are some of its events, in their order, with every value,
+    /// time and raw byte as it was.
+    #[must_use]
+    pub fn only_routes(mut self) -> Self {
+        self.effect = Effect::Routes;
         self
     }
 
@@ -82,7 +99,12 @@ impl<'a> TransformLaws<'a> {
         let mut harness = self.start();
         for mut batch in batches {
             log.watch(&mut batch);
-            deliver(harness.feed(batch));
+            let before = whole_events(&batch);
+            let emitted = harness.feed(batch);
+            if self.effect == Effect::Routes {
+                assert_some_of(&before, &emitted);
+            }
+            deliver(emitted);
             if matches!(self.ledger, Ledger::EveryBatch) {
                 log.assert_all_resolved("after the batch");
             }
@@ -157,6 +179,32 @@ fn rebuild(batch: &Batch, first_keys: &[&str]) -> Batch {
         }
     }
     copy
+}
+
+/// Everything of an event: time, raw bytes, fields.
+type Whole = (i64, Option<Vec<u8>>, Value);
+
+fn whole_events(batch: &Batch) -> Vec<Whole> {
+    let fields = events_of(batch).into_iter();
+    let events = batch.iter().map(|event| (event.timestamp_ns(), event.raw().map(<[u8]>::to_vec)));
+    events.zip(fields).map(|((timestamp_ns, raw), fields)| (timestamp_ns, raw, fields)).collect()
+}
+
+fn assert_some_of(before: &[Whole], emitted: &Emitted) {
+    let mut ports: Vec<Port> = emitted.batches.iter().map(|(port, _)| *port).collect();
+    ports.retain(|port| *port != Port::DEAD_LETTER);
+    ports.sort_unstable();
+    ports.dedup();
+    for port in ports {
+        let mut candidates = before.iter();
+        let batches = emitted.batches.iter().filter(|(on, _)| *on == port);
+        for event in batches.flat_map(|(_, batch)| whole_events(batch)) {
+            assert!(
+                candidates.any(|candidate| *candidate == event),
+                "what is passed on stays as it was, in its order: {event:?}"
+            );
+        }
+    }
 }
 
 type Outcome = (Vec<(Port, Vec<Value>)>, Vec<(&'static str, u64)>);

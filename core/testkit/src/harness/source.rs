@@ -56,6 +56,8 @@ struct Output {
     /// Sends that wait while the output is held.
     waiting: usize,
     sent: Vec<Arc<Sent>>,
+    /// Whether the source has returned or panicked.
+    ended: bool,
 }
 
 struct Shared {
@@ -71,6 +73,16 @@ impl Shared {
     fn set_flow(&self, flow: Flow) {
         self.lock().flow = flow;
         self.changed.notify_waiters();
+    }
+}
+
+/// Says that the source has ended, when it is dropped: also by a panic.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_waiters();
     }
 }
 
@@ -177,7 +189,7 @@ impl SourceHarnessBuilder {
     /// Starts the source.
     #[must_use]
     pub fn start(self) -> SourceHarness {
-        let output = Output { flow: self.flow, waiting: 0, sent: Vec::new() };
+        let output = Output { flow: self.flow, waiting: 0, sent: Vec::new(), ended: false };
         let shared = Arc::new(Shared { output: Mutex::new(output), changed: Notify::new() });
         let (trigger, shutdown) = ShutdownTrigger::new();
         let context = SourceContext {
@@ -193,12 +205,11 @@ impl SourceHarnessBuilder {
         let runtime = current_thread();
         let (report, result) = oneshot::channel();
         let source = self.source;
-        let own = Arc::clone(&shared);
+        let end = End(Arc::clone(&shared));
         let run = async move {
-            let ended = source.run(context).await;
+            let _end = end;
             // The harness may be gone: then nobody asks.
-            let _unasked = report.send(ended);
-            own.changed.notify_waiters();
+            let _unasked = report.send(source.run(context).await);
         };
         if self.own_thread {
             std::thread::spawn(move || current_thread().block_on(run));
@@ -323,7 +334,11 @@ impl SourceHarness {
             let sends = async {
                 loop {
                     let changed = self.shared.changed.notified();
-                    if self.shared.lock().sent.len() > next || self.is_result_in() {
+                    let done = {
+                        let output = self.shared.lock();
+                        output.sent.len() > next || output.ended
+                    };
+                    if done {
                         return;
                     }
                     changed.await;
@@ -424,11 +439,7 @@ impl SourceHarness {
     /// Whether the source has ended.
     pub fn has_ended(&mut self) -> bool {
         self.settle();
-        self.is_result_in() || self.ended.is_some()
-    }
-
-    fn is_result_in(&self) -> bool {
-        self.result.as_ref().is_some_and(|result| !result.is_empty() || result.is_terminated())
+        self.shared.lock().ended
     }
 
     fn wait_for(&mut self, ready: impl Fn(&Output, usize) -> bool, what: &str) {
@@ -439,7 +450,7 @@ impl SourceHarness {
                 if ready(&self.shared.lock(), next) {
                     return false;
                 }
-                if self.is_result_in() {
+                if self.shared.lock().ended {
                     return !ready(&self.shared.lock(), next);
                 }
                 changed.await;

@@ -94,6 +94,26 @@ fn a_source_on_its_own_thread_is_waited_for() {
     assert_eq!(harness.stop(), Ok(()));
 }
 
+struct Panics;
+
+impl Source for Panics {
+    fn run(self: Box<Self>, _: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async { panic!("on purpose") })
+    }
+}
+
+#[test]
+#[should_panic(expected = "the source panicked")]
+fn a_source_that_panics_is_not_waited_for() {
+    let _sent = SourceHarness::builder(Box::new(Panics)).start().next_sent();
+}
+
+#[test]
+#[should_panic(expected = "the source ended after 3 events")]
+fn a_source_that_ends_too_soon_is_not_waited_for() {
+    let _lines = SourceHarness::builder(Box::new(Ticker { last: 3 })).start().next_lines(4);
+}
+
 /// Drops lines that start with `#`, refuses empty ones, and loses `lost`.
 struct Picky;
 
