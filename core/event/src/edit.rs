@@ -91,6 +91,12 @@ impl BatchMut<'_> {
         (self.segments.len() - 1) as u8
     }
 
+    /// Number of segments: the index that the next one gets.
+    #[must_use]
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
     /// Appends text to the arena. All texts of a batch together stay below 4 GiB.
     pub fn push_text(&mut self, text: &[u8]) -> Span {
         self.write_text(|out| out.extend_from_slice(text))

@@ -10,7 +10,7 @@ pub const TIMESTAMP_UNKNOWN: i64 = i64::MIN;
 pub struct EventFlags(u8);
 
 impl EventFlags {
-    /// The raw span is one JSON object on one line, whose members are the first `raw_fields` fields.
+    /// The raw span is one JSON object whose members are the first `raw_fields` fields.
     pub const RAW_JSON: Self = Self(1);
     /// A field that came from the raw span was changed or removed.
     pub const CHANGED: Self = Self(2);
