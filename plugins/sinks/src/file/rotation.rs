@@ -1,0 +1,117 @@
+//! When a file is full, and which of its backups may go.
+
+use std::io;
+use std::time::Duration;
+
+use lograil_plugin::FileSystem;
+
+use super::slots::Slots;
+
+/// The options of rotation, checked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rotate {
+    pub(super) max_bytes: Option<u64>,
+    /// Backups that are kept.
+    pub(super) max_files: u32,
+    /// Nanoseconds of a period.
+    pub(super) interval_ns: Option<i64>,
+}
+
+impl Rotate {
+    /// The period of the wall clock that a time lies in. Periods start at multiples of the interval since
+    /// 1970 UTC, so that `1d` turns at midnight and a restart does not shift it.
+    fn period(&self, now_ns: i64) -> i64 {
+        self.interval_ns.map_or(0, |interval| now_ns.div_euclid(interval))
+    }
+}
+
+/// What rotation remembers from batch to batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule {
+    period: i64,
+    retry_at: Duration,
+    /// The slots of the files that were open at the last commit and at the one before. The checkpoint may
+    /// still be that of the older, and what it names must be there after a crash.
+    committed_slots: [u32; 2],
+    /// The highest slot that a file of ours may be in.
+    pub(super) oldest_slot: u32,
+    /// Whether there may be more backups than asked for.
+    surplus: bool,
+}
+
+impl Schedule {
+    pub(super) fn starting(rotate: &Rotate, modified_ns: i64, oldest_slot: u32) -> Self {
+        Self {
+            period: rotate.period(modified_ns),
+            retry_at: Duration::ZERO,
+            committed_slots: [0; 2],
+            oldest_slot,
+            surplus: oldest_slot > 0,
+        }
+    }
+
+    /// Whether the wall clock has left the period in which the file was last begun or written to.
+    pub(super) fn is_due(&mut self, rotate: &Rotate, now_ns: i64, len: u64) -> bool {
+        let period = rotate.period(now_ns);
+        // A clock that jumped back must not put the next rotation off until it has caught up again.
+        if len == 0 || period < self.period {
+            self.period = period;
+        }
+        period > self.period
+    }
+
+    /// Whether enough time went by since a rotation failed.
+    pub(super) fn may_try(&self, now: Duration) -> bool {
+        now >= self.retry_at
+    }
+
+    pub(super) fn failed(&mut self, retry_at: Duration) {
+        self.retry_at = retry_at;
+    }
+
+    /// Takes note of a rotation that filled the slots up to `filled`.
+    pub(super) fn rotated(&mut self, rotate: &Rotate, now_ns: i64, filled: u32) {
+        self.period = rotate.period(now_ns);
+        self.committed_slots = self.committed_slots.map(|slot| slot.saturating_add(1));
+        self.oldest_slot = self.oldest_slot.max(filled);
+        self.surplus = true;
+    }
+
+    /// Goes back to a mark, except that older backups stay where rotations have put them since.
+    pub(super) fn return_to(&mut self, mark: &Self) {
+        let surplus = self.surplus || mark.surplus;
+        *self = Self { oldest_slot: self.oldest_slot.max(mark.oldest_slot), surplus, ..*mark };
+    }
+
+    /// The highest slot that must be there after the next rotation. More than `max_files` only while many
+    /// rotations fall between two commits.
+    pub(super) fn limit(&self, rotate: &Rotate) -> u32 {
+        rotate.max_files.max(self.committed_slots[1].saturating_add(1))
+    }
+
+    /// Takes note of a commit, and removes the backups that had to outlive the last ones.
+    pub(super) fn committed(
+        &mut self,
+        files: &dyn FileSystem,
+        slots: &Slots,
+        rotate: &Rotate,
+    ) -> io::Result<()> {
+        self.committed_slots = [0, self.committed_slots[0]];
+        if !self.surplus {
+            return Ok(());
+        }
+        let kept = rotate.max_files.max(self.committed_slots[1]);
+        let mut slot = kept.saturating_add(1);
+        loop {
+            if slots.is_taken(files, slot)? {
+                files.remove_file(&slots.name(slot))?;
+            } else if slot > self.oldest_slot {
+                break;
+            }
+            slot = slot.saturating_add(1);
+        }
+        self.oldest_slot = self.oldest_slot.min(kept);
+        self.surplus = kept > rotate.max_files;
+        Ok(())
+    }
+}

@@ -1,0 +1,321 @@
+//! Writing batches whole: append, split over files at event borders, undo, make durable.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lograil_plugin::{Clock, FileSystem, SinkContext, SinkError};
+
+use super::active::Active;
+use super::location::Location;
+use super::position::State;
+use super::restore::{self, Beyond, Found};
+use super::rotation::{Rotate, Schedule};
+use super::slots::Slots;
+use super::{Durability, Meters};
+
+/// How often a path is asked for the file it names, and a failed rotation tried again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The position before a batch.
+struct Mark {
+    active: Active,
+    schedule: Schedule,
+}
+
+/// A file, its backups, and all that keeps them in order.
+pub(super) struct Writer {
+    files: Arc<dyn FileSystem>,
+    clock: Arc<dyn Clock>,
+    location: Location,
+    slots: Slots,
+    durability: Durability,
+    rotate: Rotate,
+    meters: Meters,
+    id: Arc<str>,
+    active: Active,
+    schedule: Schedule,
+    /// Rotations since the batch began.
+    rotations: u32,
+    /// A batch that failed and could not be undone yet.
+    undo: Option<Mark>,
+    /// Directories whose entries are not durable yet.
+    unsynced_dirs: Vec<PathBuf>,
+    look_at: Duration,
+}
+
+impl Writer {
+    /// Opens the file where `context.state` says it stood.
+    pub(super) fn open(
+        context: &SinkContext,
+        location: Location,
+        durability: Durability,
+        rotate: Rotate,
+    ) -> io::Result<Self> {
+        let files = Arc::clone(&context.files);
+        let mut unsynced_dirs = location.prepare(&*files)?;
+        let slots = Slots::new(&location.path);
+        unsynced_dirs.push(slots.directory().to_owned());
+        let state: Option<State> =
+            context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let state = state.filter(|state| state.is_of(&location.path));
+        let beyond = if context.upstream_replays { Beyond::Remove } else { Beyond::KeepWholeLines };
+        let (active, found) =
+            restore::start(&*files, &slots, state.as_ref(), beyond, rotate.max_files)?;
+        let oldest_slot = state.map_or(0, |state| state.oldest_slot);
+        if let Found::Otherwise(why) = found {
+            tracing::warn!(
+                component_id = &*context.id,
+                path = %location.path.display(),
+                "{why}: going on at the end of what is there; events since then may come twice"
+            );
+        }
+        let now = context.clock.monotonic();
+        Ok(Self {
+            clock: Arc::clone(&context.clock),
+            meters: Meters::new(&context.metrics),
+            id: Arc::clone(&context.id),
+            schedule: Schedule::starting(&rotate, active.modified_ns, oldest_slot),
+            files,
+            location,
+            slots,
+            durability,
+            rotate,
+            active,
+            rotations: 0,
+            undo: None,
+            unsynced_dirs,
+            look_at: now + LOOK_EVERY,
+        })
+    }
+
+    /// Where the file stands after the last whole batch.
+    pub(super) fn state(&self) -> State {
+        let active = self.undo.as_ref().map_or(&self.active, |mark| &mark.active);
+        State {
+            path: self.location.path.to_string_lossy().into_owned(),
+            device: active.id.device,
+            inode: active.id.inode,
+            length: active.len,
+            tail_crc32c: active.tail.checksum(),
+            oldest_slot: self.schedule.oldest_slot,
+        }
+    }
+
+    /// Looks at the path again before the next batch.
+    pub(super) fn reopen(&mut self) {
+        self.look_at = Duration::ZERO;
+    }
+
+    /// Appends `bytes`, events that end at `ends`: all of them or, on an error, none.
+    pub(super) fn write(&mut self, bytes: &[u8], ends: &[usize]) -> Result<(), SinkError> {
+        self.settle()?;
+        let mark = self.mark();
+        let written = self.append(bytes, ends).map_err(|error| self.failure("write", &error));
+        if written.is_err() {
+            self.undo = Some(mark);
+            // What cannot be undone now is undone before the next batch.
+            if let Err(error) = self.roll_back() {
+                tracing::debug!(component_id = &*self.id, "undo a batch: {error}");
+            }
+        }
+        self.meters.bytes.set(i64::try_from(self.active.len).unwrap_or(i64::MAX));
+        written
+    }
+
+    /// Makes everything that was written durable.
+    pub(super) fn commit(&mut self) -> Result<(), SinkError> {
+        self.roll_back().map_err(|error| self.failure("undo a batch in", &error))?;
+        if self.durability == Durability::Commit {
+            self.active.sync().map_err(|error| self.failure("sync", &error))?;
+            while let Some(directory) = self.unsynced_dirs.last() {
+                let synced = self.files.sync_dir(directory);
+                synced.map_err(|error| self.failure("sync the directory of", &error))?;
+                self.unsynced_dirs.pop();
+            }
+        }
+        if let Err(error) = self.schedule.committed(&*self.files, &self.slots, &self.rotate) {
+            self.warn("remove old backups", &error);
+        }
+        Ok(())
+    }
+
+    /// Puts right what came between two batches: a failed one, a moved or truncated file.
+    fn settle(&mut self) -> Result<(), SinkError> {
+        self.roll_back().map_err(|error| self.failure("undo a batch in", &error))?;
+        let now = self.clock.monotonic();
+        if now >= self.look_at {
+            self.follow_path().map_err(|error| self.failure("open", &error))?;
+            self.look_at = now + LOOK_EVERY;
+        }
+        if self.active.follow_others().map_err(|error| self.failure("read", &error))? {
+            tracing::warn!(
+                component_id = &*self.id,
+                path = %self.location.path.display(),
+                "somebody else truncated the file or wrote to it: going on at its end"
+            );
+        }
+        Ok(())
+    }
+
+    /// Opens the path anew if it names another file than the open one, or none.
+    fn follow_path(&mut self) -> io::Result<()> {
+        match self.files.metadata(&self.location.path) {
+            Ok(metadata) if metadata.id == self.active.id => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        if self.durability == Durability::Commit {
+            self.active.sync()?;
+        }
+        self.unsynced_dirs.extend(self.location.prepare(&*self.files)?);
+        self.active = restore::at_end(&*self.files, &self.location.path)?;
+        self.names_changed();
+        self.schedule =
+            Schedule::starting(&self.rotate, self.active.modified_ns, self.schedule.oldest_slot);
+        self.meters.reopens.inc();
+        tracing::info!(
+            component_id = &*self.id,
+            path = %self.location.path.display(),
+            "opened the file anew, because its path names another one now"
+        );
+        Ok(())
+    }
+
+    /// The next commit makes the names durable too.
+    fn names_changed(&mut self) {
+        let directory = self.slots.directory();
+        if !self.unsynced_dirs.iter().any(|unsynced| unsynced == directory) {
+            self.unsynced_dirs.push(directory.to_owned());
+        }
+    }
+
+    fn mark(&mut self) -> Mark {
+        self.rotations = 0;
+        Mark { active: self.active.clone(), schedule: self.schedule }
+    }
+
+    /// Goes back to the mark of a failed batch, if there is one.
+    fn roll_back(&mut self) -> io::Result<()> {
+        let Some(id) = self.undo.as_ref().map(|mark| mark.active.id) else { return Ok(()) };
+        if self.rotations > 0 {
+            let is_meant = |file: &dyn lograil_plugin::File| Ok(file.metadata()?.id == id);
+            if let Some(slot) = restore::find(&*self.files, &self.slots, is_meant)? {
+                self.names_changed();
+                restore::return_to(&*self.files, &self.slots, slot)?;
+            }
+        }
+        if let Some(mark) = &mut self.undo {
+            mark.active.cut()?;
+        }
+        if let Some(mark) = self.undo.take() {
+            self.active = mark.active;
+            self.schedule.return_to(&mark.schedule);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8], ends: &[usize]) -> io::Result<()> {
+        if self.schedule.is_due(&self.rotate, self.clock.now_ns(), self.active.len) {
+            self.try_rotate();
+        }
+        let mut start = 0;
+        while start < bytes.len() {
+            let room = match self.rotate.max_bytes {
+                Some(max) => {
+                    usize::try_from(max.saturating_sub(self.active.len)).unwrap_or(usize::MAX)
+                }
+                None => usize::MAX,
+            };
+            let mut end = last_end_within(bytes.len(), ends, start, room);
+            if end == start {
+                if self.active.len > 0 && self.try_rotate() {
+                    continue;
+                }
+                end = if self.active.len == 0 {
+                    // An event larger than the limit gets a file of its own.
+                    ends[ends.partition_point(|end| *end <= start)..].first().copied()
+                } else {
+                    None
+                }
+                .unwrap_or(bytes.len());
+            }
+            self.active.append(&bytes[start..end])?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Begins a new file. If that cannot be, the old one is written on.
+    fn try_rotate(&mut self) -> bool {
+        let now = self.clock.monotonic();
+        if !self.schedule.may_try(now) {
+            return false;
+        }
+        match self.rotate_now() {
+            Ok(()) => {
+                self.rotations += 1;
+                self.meters.rotations.inc();
+                true
+            }
+            Err(error) => {
+                self.schedule.failed(now + LOOK_EVERY);
+                self.meters.rotation_errors.inc();
+                self.warn("rotate", &error);
+                false
+            }
+        }
+    }
+
+    fn rotate_now(&mut self) -> io::Result<()> {
+        if self.files.metadata(&self.location.path)?.id != self.active.id {
+            self.look_at = Duration::ZERO;
+            return Err(io::Error::other("the path names another file now"));
+        }
+        if self.durability == Durability::Commit {
+            self.active.sync()?;
+        }
+        self.names_changed();
+        let filled = self.slots.make_room(&*self.files, self.schedule.limit(&self.rotate))?;
+        let path = &self.location.path;
+        let backup = self.slots.name(1);
+        self.files.rename(path, &backup)?;
+        match restore::at_end(&*self.files, path) {
+            Ok(active) => {
+                self.active = active;
+                self.schedule.rotated(&self.rotate, self.clock.now_ns(), filled);
+                Ok(())
+            }
+            Err(error) => {
+                self.files.rename(&backup, path)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn warn(&self, action: &str, error: &io::Error) {
+        let path = self.location.path.display();
+        tracing::warn!(component_id = &*self.id, "{action} {path}: {error}");
+    }
+
+    fn failure(&self, action: &str, error: &io::Error) -> SinkError {
+        let reason = format!("{action} {}: {error}", self.location.path.display());
+        match error.kind() {
+            io::ErrorKind::InvalidData => SinkError::Fatal(reason),
+            _ => SinkError::retry(reason),
+        }
+    }
+}
+
+/// The end of the last event that ends within `room` bytes of `start`; `start` if none does.
+fn last_end_within(len: usize, ends: &[usize], start: usize, room: usize) -> usize {
+    if len - start <= room {
+        return len;
+    }
+    match ends.partition_point(|end| *end - start.min(*end) <= room) {
+        0 => start,
+        n => ends[n - 1].max(start),
+    }
+}
