@@ -71,11 +71,16 @@ pub(crate) fn check(
     let (mut ports, mut claims) = (Vec::new(), Vec::new());
     if let Some(spec) = &spec {
         ports = (spec.ports)(&options.0);
-        if diagnostics.len() == before && !has_invalid(&origin.options) {
+        let found = &diagnostics[before..];
+        if has_invalid(&origin.options) {
+            // Said already.
+        } else if found.is_empty() {
             claims = (spec.claims)(&options.0);
             if let Err(errors) = build(spec, &options) {
                 diagnostics.extend(origin.explain(&errors));
             }
+        } else if found.iter().all(|one| one.code == "unknown-option") {
+            diagnostics.extend(origin.explain(&build_known(spec, &options)));
         }
     }
     Component { origin: Arc::new(origin), spec, options, inputs, ports, claims }
@@ -87,6 +92,20 @@ fn build(spec: &ComponentSpec, options: &Options) -> Result<(), ConfigErrors> {
         Build::Transform(build) => build(options).map(drop),
         Build::Sink(build) => build(options).map(drop),
     }
+}
+
+/// What a component refuses apart from options it does not know, which it need not be told about.
+fn build_known(spec: &ComponentSpec, options: &Options) -> ConfigErrors {
+    let root = (spec.schema)();
+    let known = schema::option_names(&root, &root);
+    let mut options = options.clone();
+    if let Some(table) = options.0.as_object_mut() {
+        table.retain(|key, _| known.contains(&key.as_str()));
+    }
+    let mut errors = build(spec, &options).err().unwrap_or(ConfigErrors(Vec::new()));
+    // Without a place it is about the table as a whole: an unknown option further down.
+    errors.0.retain(|error| !error.path.is_empty());
+    errors
 }
 
 fn has_invalid(table: &Table) -> bool {
@@ -186,7 +205,7 @@ impl Origin {
 
     fn explain_one(&self, error: &ConfigError) -> Diagnostic {
         let sensitive = secret::values(&self.options);
-        let message = secret::scrub(&error.message, &sensitive);
+        let message = secret::scrub(&error.message, &sensitive).replace('\n', " ");
         let name = self.name();
         let mut path = String::new();
         for part in &error.path {

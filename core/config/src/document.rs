@@ -129,11 +129,27 @@ pub(crate) fn parse(file: usize, source: &SourceFile, diagnostics: &mut Vec<Diag
         diagnostics.push(if message == "duplicate key" {
             duplicate_key(file, &source.text, span)
         } else {
-            let text = message.split_once(", ").map_or("", |(_, expected)| expected);
-            Diagnostic::error("syntax", message).label(file, span, text)
+            let written = source.text.get(span.clone()).unwrap_or_default();
+            let (message, label) = in_our_words(message, written);
+            Diagnostic::error("syntax", message).label(file, span, label)
         });
     }
     Reader { file, offset: 0, diagnostics }.table(root.get_ref())
+}
+
+/// What is wrong and what was expected, where the parser's words would lead astray.
+fn in_our_words<'a>(message: &'a str, written: &str) -> (&'a str, &'a str) {
+    let (message, label) = message.split_once(", ").unwrap_or((message, ""));
+    match (message, label) {
+        ("string values must be quoted", _) if written.trim().is_empty() => {
+            ("a value is missing", "expected a value")
+        }
+        (_, "expected literal string") => (message, "expected a string in quotes"),
+        ("invalid basic string", "expected `\"`") | ("invalid literal string", "expected `'`") => {
+            ("a string is not closed", label)
+        }
+        _ => (message, label),
+    }
 }
 
 /// Turns a tree of the TOML parser into ours. `offset` is where the parsed text starts in its file.

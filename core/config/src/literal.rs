@@ -57,9 +57,11 @@ impl Body {
         let escapes = quote == '"';
         let triple = if escapes { "\"\"\"" } else { "'''" };
         let multi_line = literal.len() >= 6 && literal.starts_with(triple);
-        let width = if multi_line { 3 } else { 1 };
-        let end = literal.len().saturating_sub(width).max(width.min(literal.len()));
-        let mut start = width.min(literal.len());
+        let quotes = if multi_line { triple } else { &triple[..1] };
+        let mut start = quotes.len();
+        // A literal that was read in spite of a mistake may lack its closing quotes.
+        let body = literal[start..].strip_suffix(quotes).unwrap_or(&literal[start..]);
+        let end = start + body.len();
         if multi_line {
             let rest = &literal[start..end];
             start += if rest.starts_with("\r\n") { 2 } else { usize::from(rest.starts_with('\n')) };

@@ -104,7 +104,7 @@ fn connect(
     let vertices: Vec<Vertex<'_>> = components.iter().map(vertex).collect();
     let before = diagnostics.len();
     let edges = graph::resolve(&vertices, files, diagnostics);
-    // An input that could not be resolved may be the reader that seems to be missing.
+    // The same goes for inputs that could not be resolved.
     if diagnostics.len() == before {
         diagnostics.extend(graph::unused(&vertices, &edges));
     }

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Label};
 use crate::global::Global;
 
 /// A topology without mistakes: every name resolved, every option checked, no cycle.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Settings of the whole process.
     pub global: Global,

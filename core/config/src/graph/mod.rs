@@ -112,7 +112,12 @@ fn without_inputs(
 /// Warnings about outputs that nothing reads.
 pub(crate) fn unused(vertices: &[Vertex<'_>], edges: &[Vec<Edge>]) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
-    for (index, vertex) in vertices.iter().enumerate().filter(|(_, v)| v.kind != Kind::Sink) {
+    // Inputs that could not be read may be the reader that seems to be missing.
+    if vertices.iter().any(|vertex| matches!(vertex.inputs, VertexInputs::Invalid)) {
+        return warnings;
+    }
+    let could_be_read = |vertex: &Vertex<'_>| vertex.kind != Kind::Sink && vertex.ports.is_some();
+    for (index, vertex) in vertices.iter().enumerate().filter(|(_, v)| could_be_read(v)) {
         let readers = edges.iter().flatten().filter(|edge| edge.from == index);
         let mut read = readers.map(|edge| edge.port).filter(|port| *port != Port::DEAD_LETTER);
         if read.next().is_some() {
