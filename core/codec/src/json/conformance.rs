@@ -34,9 +34,10 @@ fn check(document: &[u8]) {
     }
     let again = rewritten(&mut batch);
     assert_eq!(again.matches('\n').count(), 1, "{shown}");
-    let again: Value = serde_json::from_str(&again).unwrap();
-    let expected = if value.is_object() { value } else { serde_json::json!({ "message": value }) };
-    assert_eq!(again, expected, "{shown}");
+    let again = again.trim_end();
+    let inner = again.strip_prefix("{\"message\":").and_then(|text| text.strip_suffix('}'));
+    let again = inner.filter(|_| !value.is_object()).unwrap_or(again);
+    assert_eq!(serde_json::from_str::<Value>(again).unwrap(), value, "{shown}");
 }
 
 #[test]
@@ -75,73 +76,74 @@ fn nesting_ends_where_serde_json_ends_it() {
     assert_eq!((error.kind, error.offset), (JsonErrorKind::TooDeep, DEPTH_MAX as usize - 1));
 }
 
+const AWKWARD: &[&str] = &[
+    "",
+    " ",
+    "{",
+    "}",
+    "{}",
+    "[]",
+    "[,]",
+    "[1,]",
+    "{\"a\":1,}",
+    "{,}",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{\"a\" : 1}",
+    "{\"a\"\n:\t1\r}",
+    "{\"a\":1}x",
+    "{\"a\":1} ",
+    "{\"a\":1 \"b\":2}",
+    "{a:1}",
+    "{'a':1}",
+    "{\"a\":01}",
+    "{\"a\":-0}",
+    "{\"a\":-}",
+    "{\"a\":1.}",
+    "{\"a\":.5}",
+    "{\"a\":1e}",
+    "{\"a\":1e+}",
+    "{\"a\":1E-07}",
+    "{\"a\":+1}",
+    "{\"a\":1a}",
+    "{\"a\":1e400}",
+    "-1e-400",
+    "00",
+    "truE",
+    "nul",
+    "falsey",
+    "\"\\u00\"",
+    "\"\\uD800\\u0041\"",
+    "\"\\uDBFF\\uDFFF\"",
+    "\"\\uDC00\"",
+    "\"\\x\"",
+    "\"\t\"",
+    "\"\u{7f}\"",
+    "\"\\",
+    "\"abc",
+    "{\"\":0}",
+    "{\"\\n\":0}",
+    "{\"\\u0000\":\"\\u0000\"}",
+    "{\"a\":1,\"a\":2}",
+    "{\"a\":{\"b\":1,\"b\":2}}",
+    "{\"a\":[1,2,{\"b\":[]}]}",
+    "{\"a\":[}",
+    "{\"a\":{]}",
+    "[1}",
+    "{\"a\":1]",
+    "\u{feff}{}",
+    "{\"a\\\":1}",
+    "{\"clé\":\"é\"}",
+    "{\"a\":\"\\\"\"}",
+    "[\"a\",\n1]\n",
+    "{\"a\":nullx}",
+    "{\"a\":true1}",
+    "{\"long key beyond sixteen bytes\":1,\"long key beyond sixteen byteZ\":2}",
+];
+
 #[test]
 fn agrees_on_awkward_documents() {
-    let documents = [
-        "",
-        " ",
-        "{",
-        "}",
-        "{}",
-        "[]",
-        "[,]",
-        "[1,]",
-        "{\"a\":1,}",
-        "{,}",
-        "{\"a\"}",
-        "{\"a\":}",
-        "{\"a\" : 1}",
-        "{\"a\"\n:\t1\r}",
-        "{\"a\":1}x",
-        "{\"a\":1} ",
-        "{\"a\":1 \"b\":2}",
-        "{a:1}",
-        "{'a':1}",
-        "{\"a\":01}",
-        "{\"a\":-0}",
-        "{\"a\":-}",
-        "{\"a\":1.}",
-        "{\"a\":.5}",
-        "{\"a\":1e}",
-        "{\"a\":1e+}",
-        "{\"a\":1E-07}",
-        "{\"a\":+1}",
-        "{\"a\":1a}",
-        "{\"a\":1e400}",
-        "-1e-400",
-        "00",
-        "truE",
-        "nul",
-        "falsey",
-        "\"\\u00\"",
-        "\"\\uD800\\u0041\"",
-        "\"\\uDBFF\\uDFFF\"",
-        "\"\\uDC00\"",
-        "\"\\x\"",
-        "\"\t\"",
-        "\"\u{7f}\"",
-        "\"\\",
-        "\"abc",
-        "{\"\":0}",
-        "{\"\\n\":0}",
-        "{\"\\u0000\":\"\\u0000\"}",
-        "{\"a\":1,\"a\":2}",
-        "{\"a\":{\"b\":1,\"b\":2}}",
-        "{\"a\":[1,2,{\"b\":[]}]}",
-        "{\"a\":[}",
-        "{\"a\":{]}",
-        "[1}",
-        "{\"a\":1]",
-        "\u{feff}{}",
-        "{\"a\\\":1}",
-        "{\"clé\":\"é\"}",
-        "{\"a\":\"\\\"\"}",
-        "[\"a\",\n1]\n",
-        "{\"a\":nullx}",
-        "{\"a\":true1}",
-        "{\"long key beyond sixteen bytes\":1,\"long key beyond sixteen byteZ\":2}",
-    ];
-    for document in documents {
+    for document in AWKWARD {
         check(document.as_bytes());
     }
     for document in
