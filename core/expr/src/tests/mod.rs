@@ -1,0 +1,5 @@
+//! The language as a whole: values, mistakes, examples, properties, the manual.
+
+mod events;
+mod examples;
+mod values;
