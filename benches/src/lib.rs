@@ -1,1 +1,6 @@
-//! (stub)
+//! What the benches measure with: a deterministic generator of log lines, the row model that is the baseline,
+//! and a table of paths taken in turn in one run.
+
+pub mod generator;
+pub mod measure;
+pub mod rows;

@@ -1,0 +1,58 @@
+//! Paths measured in turn, round after round, so that what else the machine does hits all of them alike; the
+//! best round of each counts.
+
+use std::time::{Duration, Instant};
+
+/// One way of doing a job over all of the input.
+pub struct Path<'a> {
+    /// The path's name, by which one path alone can be run.
+    pub name: &'static str,
+    /// The path it is compared with.
+    pub baseline: Option<&'static str>,
+    /// Does the job once; the number depends on all of the result.
+    pub run: Box<dyn FnMut() -> usize + 'a>,
+}
+
+/// How much a path works through.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Bytes of input.
+    pub bytes: usize,
+    /// Events of input.
+    pub events: usize,
+}
+
+/// Runs one path alone, `rounds` times: for a profiler or an instruction count. Whether there is such a path.
+pub fn run_alone(paths: &mut [Path<'_>], name: &str, rounds: usize, size: Size) -> bool {
+    let Some(path) = paths.iter_mut().find(|path| path.name == name) else { return false };
+    let mut sum = 0;
+    for _ in 0..rounds {
+        sum = std::hint::black_box((path.run)());
+    }
+    println!("{name}: {rounds} rounds of {} events, result {sum}", size.events);
+    true
+}
+
+/// Runs every path `rounds` times in turn and prints what the best rounds gave.
+pub fn compare(title: &str, paths: &mut [Path<'_>], rounds: usize, size: Size) {
+    let mut best = vec![Duration::MAX; paths.len()];
+    for _ in 0..rounds {
+        for (path, best) in paths.iter_mut().zip(&mut best) {
+            let start = Instant::now();
+            std::hint::black_box((path.run)());
+            *best = start.elapsed().min(*best);
+        }
+    }
+    println!("\n{title}");
+    println!("| path | MB/s | ns/event | times the row model |");
+    println!("|---|--:|--:|--:|");
+    for (path, time) in paths.iter().zip(&best) {
+        let base = paths.iter().position(|other| Some(other.name) == path.baseline);
+        let ratio = base.map_or(String::new(), |base| {
+            format!("{:.2}", best[base].as_secs_f64() / time.as_secs_f64())
+        });
+        let megabytes = size.bytes as f64 / 1e6 / time.as_secs_f64();
+        let ns = time.as_nanos() as f64 / size.events as f64;
+        println!("| {} | {megabytes:.0} | {ns:.1} | {ratio} |", path.name);
+    }
+}
