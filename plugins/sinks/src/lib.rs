@@ -14,30 +14,31 @@ pub const SPECS: &[ComponentSpec] = &[file::SPEC, null::SPEC, stdout::SPEC];
 
 #[cfg(test)]
 mod tests {
-    use super::SPECS;
+    use lograil_testkit::{SimFiles, conformance};
+    use serde_json::json;
+
+    use super::{SPECS, file, null, stdout};
 
     #[test]
-    fn every_manual_names_every_option() {
+    fn every_manual_is_whole_and_its_examples_build() {
         for spec in SPECS {
-            let schema = (spec.schema)();
-            let options = schema["properties"].as_object().cloned().unwrap_or_default();
-            for option in options.keys() {
-                let documented = spec.manual.contains(&format!("| `{option}` |"))
-                    || spec.manual.contains(&format!("| `{option}."));
-                assert!(documented, "{}: {option}", spec.name);
-            }
-            assert!(spec.manual.contains(&format!("type = \"{}\"", spec.name)), "{}", spec.name);
+            conformance::manual(spec);
         }
     }
 
     #[test]
-    fn null_takes_everything() {
-        let lograil_plugin::Build::Sink(build) = crate::null::SPEC.build else { panic!("a sink") };
-        let sink = build(&lograil_plugin::Options(serde_json::json!({}))).unwrap();
-        let mut sink = lograil_testkit::SinkHarness::new(sink).opened();
-        assert_eq!(sink.write_lines(&["one"]).unwrap(), lograil_plugin::Delivery::default());
-        assert_eq!(sink.state(), None);
-        sink.close().unwrap();
-        assert!(build(&lograil_plugin::Options(serde_json::json!({"print": 1}))).is_err());
+    fn every_sink_obeys_the_laws() {
+        let files = SimFiles::new();
+        files.mkdir("/data");
+        let files = files.shared();
+        conformance::sink(&null::SPEC, &json!({}), &files, "/data");
+        for codec in ["json", "text", "raw"] {
+            let options = json!({"path": "plain.log", "encoding": {"codec": codec}});
+            conformance::sink(&file::SPEC, &options, &files, "/data");
+            let rotate = json!({"max_bytes": 64000, "max_files": 2, "interval": "1h"});
+            let options = json!({"path": "r.log", "base_dir": "sub", "rotate": rotate});
+            conformance::sink(&file::SPEC, &options, &files, "/data");
+        }
+        conformance::options(&stdout::SPEC, &json!({"encoding": {"codec": "text"}}));
     }
 }

@@ -206,6 +206,9 @@ impl FileSink {
         } else {
             self.encoder.encode(batch, &mut self.encoded);
         }
+        if self.encoded.is_empty() {
+            return Ok(Delivery::default());
+        }
         writer.write(&self.encoded, &self.ends)?;
         let bytes = self.encoded.len() as u64;
         encoding::shrink(&mut self.encoded);

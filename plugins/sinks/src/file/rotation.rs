@@ -34,6 +34,8 @@ pub(super) struct Schedule {
     /// still be that of the older, and what it names must be there after a crash.
     committed_slots: [u32; 2],
     /// The highest slot that a file of ours may be in.
+    highest_slot: u32,
+    /// The same as of the last rotation, for the state: a commit alone must not change that.
     pub(super) oldest_slot: u32,
     /// Whether there may be more backups than asked for.
     surplus: bool,
@@ -45,6 +47,7 @@ impl Schedule {
             period: rotate.period(modified_ns),
             retry_at: Duration::ZERO,
             committed_slots: [0; 2],
+            highest_slot: oldest_slot,
             oldest_slot,
             surplus: oldest_slot > 0,
         }
@@ -73,14 +76,16 @@ impl Schedule {
     pub(super) fn rotated(&mut self, rotate: &Rotate, now_ns: i64, filled: u32) {
         self.period = rotate.period(now_ns);
         self.committed_slots = self.committed_slots.map(|slot| slot.saturating_add(1));
-        self.oldest_slot = self.oldest_slot.max(filled);
+        self.highest_slot = self.highest_slot.max(filled);
+        self.oldest_slot = self.highest_slot;
         self.surplus = true;
     }
 
     /// Goes back to a mark, except that older backups stay where rotations have put them since.
     pub(super) fn return_to(&mut self, mark: &Self) {
         let surplus = self.surplus || mark.surplus;
-        *self = Self { oldest_slot: self.oldest_slot.max(mark.oldest_slot), surplus, ..*mark };
+        let Self { highest_slot, oldest_slot, .. } = *self;
+        *self = Self { highest_slot, oldest_slot, surplus, ..*mark };
     }
 
     /// The highest slot that must be there after the next rotation. More than `max_files` only while many
@@ -105,12 +110,12 @@ impl Schedule {
         loop {
             if slots.is_taken(files, slot)? {
                 files.remove_file(&slots.name(slot))?;
-            } else if slot > self.oldest_slot {
+            } else if slot > self.highest_slot {
                 break;
             }
             slot = slot.saturating_add(1);
         }
-        self.oldest_slot = self.oldest_slot.min(kept);
+        self.highest_slot = self.highest_slot.min(kept);
         self.surplus = kept > rotate.max_files;
         Ok(())
     }

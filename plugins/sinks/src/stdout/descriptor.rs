@@ -28,6 +28,12 @@ impl Stream {
         Self { target, file: None }
     }
 
+    /// Writes to an open descriptor instead.
+    #[cfg(test)]
+    pub(super) fn over(descriptor: std::os::fd::OwnedFd) -> Self {
+        Self { target: Target::Stdout, file: Some(descriptor.into()) }
+    }
+
     fn file(&self) -> io::Result<&File> {
         self.file.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -35,6 +41,9 @@ impl Stream {
 
 impl Descriptor for Stream {
     fn open(&mut self) -> io::Result<()> {
+        if self.file.is_some() {
+            return Ok(());
+        }
         let descriptor = match self.target {
             Target::Stdout => io::stdout().as_fd().try_clone_to_owned()?,
             Target::Stderr => io::stderr().as_fd().try_clone_to_owned()?,

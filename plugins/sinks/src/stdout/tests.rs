@@ -1,14 +1,15 @@
 //! Standard output whose reader is slow, full or gone.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
 use lograil_plugin::{Build, Options, SinkError};
 use lograil_testkit::SinkHarness;
 use serde_json::json;
 
-use super::descriptor::Descriptor;
+use super::descriptor::{Descriptor, Stream};
 use super::{SPEC, StdoutSink};
 use crate::encoding;
 
@@ -37,14 +38,18 @@ impl Pipe {
     }
 
     fn sink(&self) -> SinkHarness {
-        let options = serde_json::from_value(json!({"codec": "raw"})).unwrap();
-        let encoder = encoding::encoder(&options).unwrap();
-        SinkHarness::new(Box::new(StdoutSink::new(encoder, Box::new(self.clone())))).opened()
+        sink_over(Box::new(self.clone()))
     }
 
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().bytes.clone()).unwrap()
     }
+}
+
+fn sink_over(descriptor: Box<dyn Descriptor>) -> SinkHarness {
+    let options = serde_json::from_value(json!({"codec": "raw"})).unwrap();
+    let encoder = encoding::encoder(&options).unwrap();
+    SinkHarness::new(Box::new(StdoutSink::new(encoder, descriptor))).opened()
 }
 
 impl Descriptor for Pipe {
@@ -125,4 +130,28 @@ fn takes_no_other_target_than_the_two() {
     assert!(build(&Options(json!({"target": "stderr"}))).is_ok());
     assert!(build(&Options(json!({"target": "printer"}))).is_err());
     assert!(build(&Options(json!({"colour": true}))).is_err());
+}
+
+#[test]
+fn a_real_descriptor_that_does_not_block_is_polled() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let mut sink = sink_over(Box::new(Stream::over(ours.into())));
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        theirs.read_to_string(&mut text).map(|_| text)
+    });
+    // Several times what a socket buffers.
+    let line = "x".repeat(4 << 20);
+    sink.write_lines(&[&line]).unwrap();
+    drop(sink);
+    assert_eq!(reader.join().unwrap().unwrap(), line + "\n");
+}
+
+#[test]
+fn a_real_descriptor_without_a_reader_closes_the_sink() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut sink = sink_over(Box::new(Stream::over(ours.into())));
+    drop(theirs);
+    assert!(matches!(sink.write_lines(&["one"]), Err(SinkError::Closed)));
 }

@@ -124,3 +124,47 @@ fn ends_a_line_that_others_left_open() {
     setup.open().write_lines(&["whole"]).unwrap();
     assert_eq!(setup.text(), "torn\nwhole\n");
 }
+
+#[test]
+fn works_on_the_machines_files_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("logs/out.log");
+    let options = json!({
+        "path": "logs/out.log",
+        "base_dir": ".",
+        "encoding": {"codec": "raw"},
+        "rotate": {"max_bytes": 8, "max_files": 2},
+    });
+    let start = |state| {
+        let sink = SinkHarness::new(build(&options)).with_base_dir(directory.path());
+        sink.with_files(std::sync::Arc::new(lograil_plugin::SystemFiles)).with_state(state).opened()
+    };
+    let mut sink = start(None);
+    sink.write_lines(&["one"]).unwrap();
+    sink.commit().unwrap();
+    let state = sink.state();
+    sink.write_lines(&["two", "three", "four"]).unwrap();
+    drop(sink);
+    let mut sink = start(state);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\n");
+    sink.write_lines(&["two", "three", "four"]).unwrap();
+    sink.close().unwrap();
+    let text = |name: &str| std::fs::read_to_string(path.with_file_name(name)).unwrap();
+    assert_eq!(
+        [text("out.log"), text("out.log.1"), text("out.log.2")],
+        ["four\n", "three\n", "one\ntwo\n"]
+    );
+}
+
+#[test]
+fn a_batch_of_unusual_size_leaves_no_memory_behind() {
+    let setup = Setup::new(json!({}));
+    let mut sink = setup.open();
+    let line = "x".repeat(6 << 20);
+    sink.write_lines(&[&line]).unwrap();
+    sink.write_lines(&["small"]).unwrap();
+    assert_eq!(setup.text().len(), line.len() + 1 + 6);
+    let mut buffer = line.into_bytes();
+    crate::encoding::shrink(&mut buffer);
+    assert!(buffer.capacity() <= 4 << 20);
+}
