@@ -214,7 +214,7 @@ fn plan(components: Vec<Component>, edges: &[Vec<Edge>]) -> Vec<PlannedComponent
             ports: component.ports,
             location: Label { file, span: start..end, text: String::new() },
             redacted: json::redacted(&origin.options),
-            origin,
+            origin: Some(origin),
         });
     }
     planned

@@ -48,7 +48,26 @@ pub struct PlannedComponent {
     /// Where it was written: its id.
     pub location: Label,
     pub(crate) redacted: Value,
-    pub(crate) origin: Arc<Origin>,
+    /// Where its options were written; nowhere for one that no file names.
+    pub(crate) origin: Option<Arc<Origin>>,
+}
+
+impl PlannedComponent {
+    /// A component that no file names: one the program itself adds to a plan.
+    #[must_use]
+    pub fn added(id: &str, spec: ComponentSpec, options: Value, inputs: Vec<InputRef>) -> Self {
+        Self {
+            id: id.to_owned(),
+            kind: spec.kind(),
+            spec,
+            redacted: options.clone(),
+            options: Options(options),
+            inputs,
+            ports: Vec::new(),
+            location: Label { file: 0, span: 0..0, text: String::new() },
+            origin: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for PlannedComponent {
@@ -68,7 +87,8 @@ impl Plan {
     #[must_use]
     pub fn diagnose(&self, component: usize, errors: &ConfigErrors) -> Vec<Diagnostic> {
         let component = self.components.get(component);
-        component.map(|component| component.origin.explain(errors)).unwrap_or_default()
+        let origin = component.and_then(|component| component.origin.as_ref());
+        origin.map(|origin| origin.explain(errors)).unwrap_or_default()
     }
 
     /// The index of a component.

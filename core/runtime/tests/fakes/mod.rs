@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lograil_config::{BufferOptions, Global, InputRef, Label, Plan, PlannedComponent};
+use lograil_config::{BufferOptions, Global, InputRef, Plan, PlannedComponent};
 use lograil_event::Batch;
 use lograil_plugin::{
-    BoxFuture, Build, ByteSize, Clock, ComponentSpec, Delivery, Kind, Options, Outputs, Period,
-    Port, PositionUpdate, Rejection, Sink, SinkContext, SinkError, Source, SourceContext,
-    SourceError, Threading, Transform,
+    BoxFuture, Build, ByteSize, Clock, ComponentSpec, Delivery, Options, Outputs, Period, Port,
+    PositionUpdate, Rejection, Sink, SinkContext, SinkError, Source, SourceContext, SourceError,
+    Threading, Transform,
 };
 use lograil_testkit::{batch_of_lines, lines_of};
 use serde_json::json;
@@ -239,20 +239,7 @@ pub fn plan(components: Vec<(&str, Fake, &[&str])>) -> Plan {
             Some(of) => InputRef { component: ids[of], port: Port::DEAD_LETTER },
             None => InputRef { component: ids[*input], port: Port::MAIN },
         });
-        let kind = match build {
-            Build::Source(_) => Kind::Source,
-            Build::Transform(_) => Kind::Transform,
-            Build::Sink(_) => Kind::Sink,
-        };
-        PlannedComponent {
-            id: id.to_owned(),
-            kind,
-            spec: spec("fake", build),
-            options: Options(json!({})),
-            inputs: inputs.collect(),
-            ports: Vec::new(),
-            location: Label { file: 0, span: 0..0, text: String::new() },
-        }
+        PlannedComponent::added(id, spec("fake", build), json!({}), inputs.collect())
     });
     Plan {
         global: Global {
