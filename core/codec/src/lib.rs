@@ -10,3 +10,6 @@ pub mod text;
 pub mod time;
 
 pub use encoding::{Codec, Encoder, EncodingConfig, EncodingError};
+
+#[cfg(test)]
+mod tests;
