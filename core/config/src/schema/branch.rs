@@ -44,7 +44,7 @@ impl Validator<'_> {
         if !branches.iter().any(|branch| fits(&branch)) {
             let types: Vec<&str> =
                 branches.iter().flat_map(|branch| self.all_types(branch)).collect();
-            found.push(self.wrong_type(node, &types, place));
+            found.push(self.wrong_type(node, &types, &branches, place));
             return;
         }
         let allowed: Option<Vec<Vec<&Json>>> =

@@ -7,11 +7,14 @@ mod branch;
 mod scalar;
 mod shape;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value as Json;
 
 use crate::diagnostic::Diagnostic;
 use crate::document::{Node, Span, Table, Value};
+use crate::suggest;
 
 pub(crate) use shape::annotate;
 pub(crate) use table::option_names;
@@ -89,7 +92,7 @@ impl Validator<'_> {
         }
         let types = shape::types(schema);
         if !types.is_empty() && !types.iter().any(|name| shape::accepts(name, node)) {
-            found.push(self.wrong_type(node, &types, place));
+            found.push(self.wrong_type(node, &types, &[schema], place));
             return;
         }
         if let Some(allowed) = shape::values(schema) {
@@ -142,10 +145,26 @@ impl Validator<'_> {
         Diagnostic::error(code, message)
     }
 
-    fn wrong_type(&self, node: &Node, types: &[&str], place: &Place) -> Diagnostic {
+    fn wrong_type(
+        &self,
+        node: &Node,
+        types: &[&str],
+        schemas: &[&Json],
+        place: &Place,
+    ) -> Diagnostic {
         let expected = shape::describe(types);
         let what = format!("is of the wrong type: expected {expected}, found {}", shown(node));
-        self.mistake("wrong-type", place, &what).at(node.span, format!("expected {expected}"))
+        let diagnostic = self.mistake("wrong-type", place, &what);
+        let diagnostic = diagnostic.at(node.span, format!("expected {expected}"));
+        let schemas = shape::expand(self.root, schemas);
+        let allowed = schemas.iter().filter_map(|schema| shape::values(schema)).flatten();
+        let allowed: Vec<&str> = allowed.filter_map(Json::as_str).collect();
+        let description = schemas.first().and_then(|schema| shape::description(schema));
+        match (allowed.is_empty(), description) {
+            (false, _) => diagnostic.help(format!("allowed: {}", suggest::list(allowed))),
+            (true, Some(help)) => diagnostic.help(help),
+            (true, None) => diagnostic,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use lograil_plugin::{ByteSize, Period};
 use serde_json::Value as Json;
 
-use super::{Place, Validator, quoted};
+use super::{Place, Validator, quoted, shape};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Node, Text, Value};
 use crate::suggest;
@@ -116,7 +116,11 @@ impl Validator<'_> {
         if !regex.is_match(&text.value) {
             let diagnostic = self.mistake("format", place, "is not of the right form");
             let label = format!("must match `{pattern}`");
-            found.push(diagnostic.at(node.span, label));
+            let diagnostic = diagnostic.at(node.span, label);
+            found.push(match shape::description(schema) {
+                Some(help) => diagnostic.help(help),
+                None => diagnostic,
+            });
         }
     }
 }

@@ -62,6 +62,12 @@ pub(super) fn describe(types: &[&str]) -> String {
     names.join(" or ")
 }
 
+/// The first paragraph of what a schema says about itself.
+pub(super) fn description(schema: &Json) -> Option<String> {
+    let text = schema.get("description")?.as_str()?;
+    Some(text.split("\n\n").next().unwrap_or_default().replace('\n', " "))
+}
+
 /// Lays a schema over a component's options: marks secrets, and gives strings that hold variables the type
 /// their option wants.
 pub(crate) fn annotate(root: &Json, options: &mut Table) {

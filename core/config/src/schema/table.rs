@@ -70,13 +70,9 @@ impl Validator<'_> {
         let diagnostic = Diagnostic::error("missing-option", message)
             .at(place.span, format!("`{name}` is missing here"));
         let property = schema.get("properties").and_then(|all| all.get(name));
-        let described = property.and_then(|property| {
-            let text = property.get("description").and_then(Json::as_str)?;
-            let first = text.split("\n\n").next().unwrap_or_default();
-            Some(format!("`{name}`: {}", first.replace('\n', " ")))
-        });
+        let described = property.and_then(shape::description);
         match described {
-            Some(help) => diagnostic.help(help),
+            Some(text) => diagnostic.help(format!("`{name}`: {text}")),
             None => diagnostic,
         }
     }
