@@ -3,9 +3,12 @@
 //! **Invariant:** sources are written against the plugin API alone and know neither each other nor the
 //! runtime.
 
+mod block_pool;
+pub mod file;
 pub mod generator;
+mod line_blocks;
 
 use lograil_plugin::ComponentSpec;
 
 /// All built-in sources.
-pub const SPECS: &[ComponentSpec] = &[generator::SPEC];
+pub const SPECS: &[ComponentSpec] = &[file::SPEC, generator::SPEC];
