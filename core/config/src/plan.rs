@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lograil_plugin::{ComponentSpec, ConfigErrors, Kind, Options, Port};
+use lograil_plugin::{ComponentSpec, ConfigError, ConfigErrors, Kind, Options, Port};
 use serde_json::{Value, json};
 
 use crate::component::Origin;
@@ -86,9 +86,17 @@ impl Plan {
     /// [`crate::Loaded::files`].
     #[must_use]
     pub fn diagnose(&self, component: usize, errors: &ConfigErrors) -> Vec<Diagnostic> {
-        let component = self.components.get(component);
-        let origin = component.and_then(|component| component.origin.as_ref());
-        origin.map(|origin| origin.explain(errors)).unwrap_or_default()
+        let Some(component) = self.components.get(component) else { return Vec::new() };
+        if let Some(origin) = &component.origin {
+            return origin.explain(errors);
+        }
+        let name = format!("{} `{}`", component.kind.name(), component.id);
+        let explain = |error: &ConfigError| {
+            let message = format!("{name}: {}", error.message);
+            let diagnostic = Diagnostic::error("invalid-option", message);
+            Diagnostic { help: error.help.clone(), ..diagnostic }
+        };
+        errors.0.iter().map(explain).collect()
     }
 
     /// The index of a component.

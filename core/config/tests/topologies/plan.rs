@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lograil_config::{InputRef, Plan, render};
-use lograil_plugin::{ByteSize, Port};
+use lograil_config::{InputRef, Plan, PlannedComponent, render};
+use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Port};
 use serde_json::json;
 
 use crate::fake::load_files;
@@ -137,4 +137,18 @@ fn numbers_keep_their_value() {
     let expected =
         json!({ "rate": u64::MAX, "weights": { "a": 16, "b": 1000, "c": 1e3, "d": -2.5 } });
     assert_eq!(plan.components[0].options.0, expected);
+}
+
+#[test]
+fn what_a_build_refuses_later_is_never_silent() {
+    let small = "[sources.a]\ntype = 'demo'\nrate = 1\n[sinks.b]\ntype = 'null'\ninputs = 'a'\n";
+    let mut plan = plan(&[("a.toml", small)], &[]);
+    let errors = ConfigErrors::from(ConfigError::new(["rate"], "too much"));
+    let found = plan.diagnose(0, &errors);
+    assert_eq!(found[0].message, "option `rate` of source `a`: too much");
+    assert_eq!(small.get(found[0].labels[0].span.clone()), Some("1"));
+    let spec = plan.components[0].spec;
+    plan.components.push(PlannedComponent::added("extra", spec, json!({}), Vec::new()));
+    let found = plan.diagnose(2, &errors);
+    assert_eq!(found[0].message, "source `extra`: too much");
 }
