@@ -93,12 +93,20 @@ impl Location {
             }
         }
         let changed = self.make_directories(files)?;
+        match files.metadata(&self.path) {
+            Ok(metadata) if !metadata.is_file => return Err(no_file()),
+            _ => {}
+        }
         if self.base.is_some() {
             let directory = parent(&self.path);
             self.confine(files, directory)?;
             if exists(files, &self.path)? {
                 self.confine(files, &self.path)?;
-            } else if files.read_dir(directory)?.contains(&self.path) {
+            } else if files
+                .read_dir(directory)?
+                .iter()
+                .any(|entry| entry.file_name() == self.path.file_name())
+            {
                 // A link to nothing: opening it would create its target wherever that is.
                 return Err(self.outside(&self.path));
             }
@@ -140,6 +148,11 @@ impl Location {
             format!("`{}` leads out of base_dir `{}`", path.display(), base.display()),
         )
     }
+}
+
+fn no_file() -> io::Error {
+    let what = "it is no regular file; the sink `stdout` writes to pipes and terminals";
+    io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
 /// Whether missing directories are made.

@@ -90,16 +90,21 @@ pub(super) fn find(
 ) -> io::Result<Option<u32>> {
     for slot in slots.taken(files)? {
         let name = slots.name(slot);
+        match files.metadata(&name) {
+            // Opening a pipe or a device that has such a name could block.
+            Ok(metadata) if !metadata.is_file => continue,
+            Ok(_) => {}
+            // A link to nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        }
         let file = match files.open(&name, Open::Read) {
             Ok(file) => file,
-            // A link to nothing, or gone since the directory was read.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             // Someone else's, whose name only looks like ours; at the path itself it is a mistake to tell.
-            Err(_) if slot > 0 => continue,
+            Err(error) if slot > 0 && error.kind() == io::ErrorKind::PermissionDenied => continue,
             Err(error) => return Err(error),
         };
-        let metadata = file.metadata()?;
-        if metadata.is_file && is_meant(&*file)? {
+        if is_meant(&*file)? {
             return Ok(Some(slot));
         }
     }
@@ -109,7 +114,8 @@ pub(super) fn find(
 /// Makes the file of `slot` the one at the path again, and removes those that were begun after it. Older
 /// backups keep their slots: the rotations that come again find theirs free.
 ///
-/// A crash between any two steps leaves the file under a slot, so that the next start does the rest.
+/// A crash between any two steps leaves the file under a slot, so that the next start does the rest; for the
+/// same reason nothing is synced before the next commit.
 pub(super) fn return_to(files: &dyn FileSystem, slots: &Slots, slot: u32) -> io::Result<()> {
     if slot == 0 {
         return Ok(());
@@ -118,15 +124,13 @@ pub(super) fn return_to(files: &dyn FileSystem, slots: &Slots, slot: u32) -> io:
         files.remove_file(&slots.name(newer))?;
     }
     // Replaces the newest, in one step.
-    files.rename(&slots.name(slot), &slots.name(0))?;
-    files.sync_dir(slots.directory())
+    files.rename(&slots.name(slot), &slots.name(0))
 }
 
 fn cut(files: &dyn FileSystem, path: &Path, len: u64) -> io::Result<Arc<dyn File>> {
     let file = files.open(path, Open::ReadWrite)?;
     if file.metadata()?.len > len {
         file.set_len(len)?;
-        file.sync()?;
     }
     Ok(Arc::from(file))
 }
@@ -152,7 +156,6 @@ fn cut_torn_line(files: &dyn FileSystem, path: &Path, keep: u64) -> io::Result<(
     let end = end.max(keep);
     if end < len {
         file.set_len(end)?;
-        file.sync()?;
     }
     Ok(())
 }

@@ -7,6 +7,13 @@ use lograil_plugin::FileSystem;
 
 use super::slots::Slots;
 
+/// How long a file outlives its count, so that a checkpoint that names it can be followed by the next one:
+/// once to twice this. Checkpoints are written more often.
+const CHECKPOINT_LAG: Duration = Duration::from_secs(1);
+
+/// Most backups that are kept for that reason; each rotation renames all of them.
+const SURPLUS_SLOTS_MAX: u32 = 128;
+
 /// The options of rotation, checked.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rotate {
@@ -30,9 +37,11 @@ impl Rotate {
 pub(super) struct Schedule {
     period: i64,
     retry_at: Duration,
-    /// The slots of the files that were open at the last commit and at the one before. The checkpoint may
-    /// still be that of the older, and what it names must be there after a crash.
+    /// The slots of the files that were open at two commits of the past, the later one less than
+    /// [`CHECKPOINT_LAG`] ago. The checkpoint may still be of the earlier, and what it names must be there
+    /// after a crash.
     committed_slots: [u32; 2],
+    committed_at: Duration,
     /// The highest slot that a file of ours may be in.
     highest_slot: u32,
     /// The same as of the last rotation, for the state: a commit alone must not change that.
@@ -47,6 +56,7 @@ impl Schedule {
             period: rotate.period(modified_ns),
             retry_at: Duration::ZERO,
             committed_slots: [0; 2],
+            committed_at: Duration::ZERO,
             highest_slot: oldest_slot,
             oldest_slot,
             surplus: oldest_slot > 0,
@@ -89,9 +99,11 @@ impl Schedule {
     }
 
     /// The highest slot that must be there after the next rotation. More than `max_files` only while many
-    /// rotations fall between two commits.
-    pub(super) fn limit(&self, rotate: &Rotate) -> u32 {
-        rotate.max_files.max(self.committed_slots[1].saturating_add(1))
+    /// rotations fall between two checkpoints, or into the batch that began `batch_rotations` ago: it may
+    /// have to be undone.
+    pub(super) fn limit(&self, rotate: &Rotate, batch_rotations: u32) -> u32 {
+        let checkpoint = self.committed_slots[1].saturating_add(1).min(SURPLUS_SLOTS_MAX);
+        rotate.max_files.max(checkpoint).max(batch_rotations.saturating_add(1))
     }
 
     /// Takes note of a commit, and removes the backups that had to outlive the last ones.
@@ -100,11 +112,32 @@ impl Schedule {
         files: &dyn FileSystem,
         slots: &Slots,
         rotate: &Rotate,
+        now: Duration,
     ) -> io::Result<()> {
-        self.committed_slots = [0, self.committed_slots[0]];
-        if !self.surplus {
-            return Ok(());
+        if now >= self.committed_at + CHECKPOINT_LAG {
+            self.committed_slots = [0, self.committed_slots[0]];
+            self.committed_at = now;
         }
+        if self.surplus { self.remove_surplus(files, slots, rotate) } else { Ok(()) }
+    }
+
+    /// Makes room on a full disk: it is worse to stand still than to see some events twice after a crash.
+    pub(super) fn give_way(
+        &mut self,
+        files: &dyn FileSystem,
+        slots: &Slots,
+        rotate: &Rotate,
+    ) -> io::Result<()> {
+        self.committed_slots = [0; 2];
+        if self.surplus { self.remove_surplus(files, slots, rotate) } else { Ok(()) }
+    }
+
+    fn remove_surplus(
+        &mut self,
+        files: &dyn FileSystem,
+        slots: &Slots,
+        rotate: &Rotate,
+    ) -> io::Result<()> {
         let kept = rotate.max_files.max(self.committed_slots[1]);
         let mut slot = kept.saturating_add(1);
         loop {

@@ -112,16 +112,25 @@ impl Writer {
     pub(super) fn write(&mut self, bytes: &[u8], ends: &[usize]) -> Result<(), SinkError> {
         self.settle()?;
         let mark = self.mark();
-        let written = self.append(bytes, ends).map_err(|error| self.failure("write", &error));
-        if written.is_err() {
+        let written = self.append(bytes, ends);
+        if let Err(error) = &written {
             self.undo = Some(mark);
-            // What cannot be undone now is undone before the next batch.
-            if let Err(error) = self.roll_back() {
-                tracing::debug!(component_id = &*self.id, "undo a batch: {error}");
-            }
+            self.recover(error.kind());
         }
         self.meters.bytes.set(i64::try_from(self.active.len).unwrap_or(i64::MAX));
-        written
+        written.map_err(|error| self.failure("write", &error))
+    }
+
+    /// Takes a failed batch back. What cannot be undone now is undone before the next batch.
+    fn recover(&mut self, cause: io::ErrorKind) {
+        let mut recovered = self.roll_back();
+        if matches!(cause, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            recovered = recovered
+                .and_then(|()| self.schedule.give_way(&*self.files, &self.slots, &self.rotate));
+        }
+        if let Err(error) = recovered {
+            tracing::debug!(component_id = &*self.id, "undo a batch: {error}");
+        }
     }
 
     /// Makes everything that was written durable.
@@ -135,7 +144,9 @@ impl Writer {
                 self.unsynced_dirs.pop();
             }
         }
-        if let Err(error) = self.schedule.committed(&*self.files, &self.slots, &self.rotate) {
+        let now = self.clock.monotonic();
+        let pruned = self.schedule.committed(&*self.files, &self.slots, &self.rotate, now);
+        if let Err(error) = pruned {
             self.warn("remove old backups", &error);
         }
         Ok(())
@@ -202,9 +213,13 @@ impl Writer {
         let Some(id) = self.undo.as_ref().map(|mark| mark.active.id) else { return Ok(()) };
         if self.rotations > 0 {
             let is_meant = |file: &dyn lograil_plugin::File| Ok(file.metadata()?.id == id);
-            if let Some(slot) = restore::find(&*self.files, &self.slots, is_meant)? {
-                self.names_changed();
-                restore::return_to(&*self.files, &self.slots, slot)?;
+            match restore::find(&*self.files, &self.slots, is_meant)? {
+                Some(slot) => {
+                    self.names_changed();
+                    restore::return_to(&*self.files, &self.slots, slot)?;
+                }
+                // Somebody took it away: what is open has no name to be found by.
+                None => self.look_at = Duration::ZERO,
             }
         }
         if let Some(mark) = &mut self.undo {
@@ -278,7 +293,9 @@ impl Writer {
             self.active.sync()?;
         }
         self.names_changed();
-        let filled = self.slots.make_room(&*self.files, self.schedule.limit(&self.rotate))?;
+        let filled = self
+            .slots
+            .make_room(&*self.files, self.schedule.limit(&self.rotate, self.rotations))?;
         let path = &self.location.path;
         let backup = self.slots.name(1);
         self.files.rename(path, &backup)?;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lograil_plugin::SinkError;
 use lograil_testkit::SimOperation;
@@ -53,13 +54,17 @@ pub(super) fn deliver(
         sink.write_lines(&batch)?;
         next = end;
         if round % 2 == 1 || next == lines.len() {
+            setup.clock.advance(Duration::from_secs(1));
             sink.commit()?;
             *checkpoint = Checkpoint { state: sink.state(), lines: next };
         }
     }
-    // Backups that outlived their count for the sake of a checkpoint go with the second commit.
-    sink.commit()?;
-    sink.commit()
+    // Backups that outlived their count for the sake of a checkpoint go with later commits.
+    for _ in 0..2 {
+        setup.clock.advance(Duration::from_secs(1));
+        sink.commit()?;
+    }
+    Ok(())
 }
 
 /// Lets the machine stop at call number `call`: that one and all later ones fail.

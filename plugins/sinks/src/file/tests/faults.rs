@@ -90,8 +90,10 @@ fn a_batch_that_fails_behind_rotations_is_taken_back_through_them() {
         reason(sink.write_lines(&batch));
         assert_eq!((setup.text(), end(sink.state())), (before, state), "write {failing}");
         sink.write_lines(&batch).unwrap();
-        sink.commit().unwrap();
-        sink.commit().unwrap();
+        for _ in 0..2 {
+            setup.clock.advance(Duration::from_secs(1));
+            sink.commit().unwrap();
+        }
         let texts: Vec<_> = setup.layout().into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["ggggggg\n", "fffffff\n", "eeeeeee\n"], "write {failing}");
     }
@@ -179,4 +181,52 @@ fn a_full_disk_at_the_start_may_pass_and_a_wrong_path_may_not() {
         .files
         .inject(Fault::new(SimOperation::Open).times(1).kind(std::io::ErrorKind::PermissionDenied));
     assert!(matches!(setup.harness(None).open(), Err(SinkError::Fatal(_))));
+}
+
+#[test]
+fn a_disk_that_is_full_of_surplus_backups_does_not_stand_still() {
+    let setup = Setup::new(json!({"rotate": {"max_bytes": 8, "max_files": 2}}));
+    let mut sink = setup.open();
+    setup.files.set_disk_limit(Some(60));
+    // No commit in between: every file could still be that of the checkpoint.
+    for n in 0..100 {
+        let line = format!("{n:07}");
+        while let Err(error) = sink.write_lines(&[&line]) {
+            assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
+        }
+    }
+    assert_eq!(setup.text(), "0000099\n");
+    assert_eq!(setup.backup(2), "0000097\n");
+}
+
+#[test]
+fn the_checkpoint_never_sees_a_batch_that_could_not_be_taken_back_through_a_rotation() {
+    let setup = Setup::new(json!({"rotate": {"max_bytes": 8, "max_files": 2}}));
+    let mut sink = setup.open();
+    sink.write_lines(&["aaa"]).unwrap();
+    sink.commit().unwrap();
+    let end = |state: Option<String>| state.unwrap().split(",\"oldest").next().unwrap().to_owned();
+    let before = end(sink.state());
+    setup.files.inject(Fault::new(SimOperation::Write).nth(2));
+    // The first rename is that of the rotation, the others would undo it.
+    setup.files.inject(Fault::new(SimOperation::Rename).after(1));
+    reason(sink.write_lines(&["bbb", "ccc"]));
+    assert_eq!(setup.backup(1), "aaa\nbbb\n", "the test means something");
+    assert_eq!(end(sink.state()), before);
+    setup.files.heal();
+    sink.write_lines(&["bbb", "ccc"]).unwrap();
+    assert_eq!((setup.text(), setup.backup(1)), ("ccc\n".into(), "aaa\nbbb\n".into()));
+}
+
+#[test]
+fn a_rotation_by_time_that_was_taken_back_comes_again() {
+    let setup = Setup::new(json!({"rotate": {"interval": "1h"}}));
+    let mut sink = setup.open();
+    sink.write_lines(&["one"]).unwrap();
+    setup.clock.jump_wall(3_600_000_000_000);
+    setup.files.inject(Fault::new(SimOperation::Write).times(1));
+    reason(sink.write_lines(&["two"]));
+    assert_eq!(setup.text(), "one\n");
+    sink.write_lines(&["two"]).unwrap();
+    assert_eq!((setup.text(), setup.backup(1)), ("two\n".into(), "one\n".into()));
 }

@@ -114,3 +114,11 @@ fn a_missing_directory_is_an_error_if_it_is_not_to_be_made() {
     let Err(SinkError::Fatal(why)) = setup.harness(None).open() else { panic!("it opened") };
     assert!(why.starts_with("open /data/none/out.log: "), "{why}");
 }
+
+#[test]
+fn a_path_that_is_no_file_is_refused_with_the_remedy() {
+    let setup = Setup::new(json!({}));
+    setup.files.mkdir(super::PATH);
+    let Err(SinkError::Fatal(why)) = setup.harness(None).open() else { panic!("it opened") };
+    assert!(why.contains("no regular file"), "{why}");
+}

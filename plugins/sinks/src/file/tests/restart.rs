@@ -122,7 +122,50 @@ fn backups_with_strange_names_are_left_alone() {
     let mut sink = setup.open();
     for line in ["aaa", "bbb", "ccc", "ddd", "eee"] {
         sink.write_lines(&[line]).unwrap();
+        setup.clock.advance(std::time::Duration::from_secs(1));
         sink.commit().unwrap();
     }
     assert_eq!(setup.files.list().len(), 3 + 5);
+}
+
+#[test]
+fn the_file_of_a_checkpoint_outlives_its_count_while_the_next_one_may_be_missing() {
+    let setup = Setup::new(json!({"rotate": {"max_bytes": 8, "max_files": 2}}));
+    let mut sink = setup.open();
+    sink.write_lines(&["aaa"]).unwrap();
+    sink.commit().unwrap();
+    let state = sink.state();
+    let later: Vec<String> = (0..20).map(|n| format!("{n:07}")).collect();
+    for line in &later {
+        sink.write_lines(&[line]).unwrap();
+        sink.commit().unwrap();
+    }
+    drop(sink);
+    let mut sink = setup.harness(state).opened();
+    assert_eq!(setup.layout().len(), 1);
+    assert_eq!(setup.text(), "aaa\n");
+    for line in &later {
+        sink.write_lines(&[line]).unwrap();
+        setup.clock.advance(std::time::Duration::from_secs(1));
+        sink.commit().unwrap();
+    }
+    let texts: Vec<_> = setup.layout().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["0000019\n", "0000018\n", "0000017\n"]);
+}
+
+#[test]
+fn surplus_backups_do_not_stay_behind_after_a_crash() {
+    let setup = Setup::new(json!({"rotate": {"max_bytes": 8, "max_files": 2}}));
+    let mut sink = setup.open();
+    sink.write_lines(&["0000000", "0000001", "0000002"]).unwrap();
+    sink.commit().unwrap();
+    let state = sink.state();
+    sink.write_lines(&["0000003", "0000004", "0000005", "0000006"]).unwrap();
+    assert!(setup.files.exists("/data/out.log.6"));
+    drop(sink);
+    let mut sink = setup.harness(state).opened();
+    sink.write_lines(&["0000003"]).unwrap();
+    sink.commit().unwrap();
+    let names: Vec<_> = setup.layout().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [PATH, "/data/out.log.1"]);
 }
