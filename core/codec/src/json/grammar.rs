@@ -30,7 +30,7 @@ fn skip_space_slow(text: &[u8], mut pos: usize) -> usize {
 }
 
 /// Behind a number.
-#[inline]
+#[inline(always)]
 pub(super) fn skip_number(text: &[u8], pos: usize) -> Scanned {
     let mut at = pos + usize::from(byte_at(text, pos) == b'-');
     let first = byte_at(text, at);
@@ -88,7 +88,7 @@ pub(super) fn skip_word(text: &[u8], pos: usize) -> Scanned {
 /// Position of the quote that ends the string whose text starts at `pos`, and whether it has escapes.
 ///
 /// `block` is `text` and whatever follows it in memory: the search may look beyond, the result never does.
-#[inline]
+#[inline(always)]
 pub(super) fn string_end(
     block: &[u8],
     text: &[u8],
