@@ -107,9 +107,15 @@ impl Lexer<'_> {
         }
         let start = self.pos;
         self.pos += c.len_utf8();
+        if c == '\'' {
+            // The whole of what was meant as text, so that it is not read as something else.
+            let line = self.rest().split('\n').next().unwrap_or_default();
+            self.pos += line.find('\'').map_or(0, |end| end + 1);
+        }
         let error = ExprError::new(start..self.pos, format!("unexpected character `{c}`"));
         self.error(match c {
-            '\'' => error.help("strings are written with double quotes, or raw as s'...'"),
+            '\'' => ExprError::new(error.span, "text is not written in single quotes")
+                .help("write \"...\", or raw text as s'...'"),
             '&' => error.help("did you mean `&&`?"),
             _ => error,
         })
@@ -223,9 +229,12 @@ impl Lexer<'_> {
             }
             Some(c) if is_word(c) => Some(Ok(PathStep::Name(self.skip_while(is_word).to_owned()))),
             Some('[') if first => Some(self.index()),
+            Some('.') if first => {
+                self.skip_while(|c| c == '.');
+                Some(Err(no_name(start..self.pos)))
+            }
             _ if first => None,
-            _ => Some(Err(ExprError::new(start..self.pos, "a field name must follow the dot")
-                .help("names with other characters are quoted: `.\"user-agent\"`"))),
+            _ => Some(Err(no_name(start..self.pos))),
         }
     }
 
@@ -242,4 +251,9 @@ impl Lexer<'_> {
                 .help("for a key of an object write `.\"key\"`")
         })
     }
+}
+
+fn no_name(span: Span) -> ExprError {
+    ExprError::new(span, "a field name must follow the dot")
+        .help("names with other characters are quoted: `.\"user-agent\"`")
 }

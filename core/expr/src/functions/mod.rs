@@ -89,6 +89,19 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
 }
 
 impl Function {
+    /// How it is called: `contains(value, substring, [case_sensitive])`.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        let parameters = self.parameters.iter().map(|parameter| {
+            if parameter.required {
+                parameter.name.to_owned()
+            } else {
+                format!("[{}]", parameter.name)
+            }
+        });
+        format!("{}({})", self.name, parameters.collect::<Vec<_>>().join(", "))
+    }
+
     #[inline]
     pub(crate) fn call<'a>(
         &'static self,

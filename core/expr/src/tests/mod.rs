@@ -1,5 +1,10 @@
-//! The language as a whole: values, mistakes, examples, properties, the manual.
+//! The language as a whole: values, mistakes, examples, properties, the manual, the cost.
 
+mod cost;
+mod errors;
 mod events;
 mod examples;
+mod manual;
+mod operators;
+mod properties;
 mod values;

@@ -1,0 +1,69 @@
+//! `LANGUAGE.md` says what is so: its examples hold and its list of functions is that of the crate.
+
+use std::fmt::Write;
+
+use super::events::run;
+use crate::{Accepts, DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, functions};
+
+const MANUAL: &str = include_str!("../../LANGUAGE.md");
+
+/// The blocks of one kind.
+fn blocks(kind: &str) -> Vec<&'static str> {
+    let open = format!("```{kind}\n");
+    MANUAL.split(&open).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn examples_of_the_manual_hold() {
+    let event = blocks("json")[0];
+    let mut count = 0;
+    for line in blocks("coffee").iter().flat_map(|block| block.lines()) {
+        let Some((source, value)) = line.split_once(" # ") else { continue };
+        assert_eq!(run(source.trim(), event), value.trim(), "{line}");
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
+}
+
+/// The chapter of functions as the manual must have it.
+fn chapter() -> String {
+    let mut out = String::new();
+    for function in functions() {
+        writeln!(out, "### `{}`\n\n{}\n", function.signature(), function.doc).unwrap();
+        for parameter in function.parameters {
+            let accepts = match parameter.accepts {
+                Accepts::Path => "a path".to_owned(),
+                Accepts::Value(kind) => kind.to_string(),
+            };
+            let needed = if parameter.required { "" } else { ", optional" };
+            writeln!(out, "- `{}`: {accepts}{needed}", parameter.name).unwrap();
+        }
+        let fails = if function.fallible { ", or an error" } else { "" };
+        writeln!(out, "- returns {}{fails}\n", function.returns).unwrap();
+        out.push_str("| expression | event | value |\n|---|---|---|\n");
+        for example in function.examples {
+            let value = match example.result {
+                Ok(value) => format!("`{value}`"),
+                Err(message) => format!("error: {message}"),
+            };
+            writeln!(out, "| `{}` | `{}` | {value} |", example.source, example.event).unwrap();
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn functions_of_the_manual_are_those_of_the_crate() {
+    let chapter = chapter();
+    let headings = MANUAL.matches("\n### `").count();
+    let whole = MANUAL.contains(chapter.trim_end()) && headings == functions().count();
+    assert!(whole, "the chapter of functions would have to be:\n{chapter}");
+}
+
+#[test]
+fn bounds_of_the_manual_are_those_of_the_crate() {
+    for bound in [DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX] {
+        assert!(MANUAL.contains(&format!("| {bound} |")), "{bound}");
+    }
+}
