@@ -7,8 +7,9 @@ mod block_pool;
 pub mod file;
 pub mod generator;
 mod line_blocks;
+pub mod stdin;
 
 use lograil_plugin::ComponentSpec;
 
 /// All built-in sources.
-pub const SPECS: &[ComponentSpec] = &[file::SPEC, generator::SPEC];
+pub const SPECS: &[ComponentSpec] = &[file::SPEC, generator::SPEC, stdin::SPEC];

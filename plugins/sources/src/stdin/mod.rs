@@ -1,0 +1,205 @@
+//! The `stdin` source: lines from standard input.
+//!
+//! **Invariant:** nothing is read again: there is no position to return to. Reading happens on a thread that
+//! may stay in its read for ever, so the source never waits for that thread to end.
+
+mod intake;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use lograil_event::Origin;
+use lograil_plugin::schemars::JsonSchema;
+use lograil_plugin::spec::{no_ports, schema_of};
+use lograil_plugin::{
+    BoxFuture, Build, ByteSize, Closed, ComponentSpec, ConfigErrors, Options, Source,
+    SourceContext, SourceError, Threading, dead_letter,
+};
+use prometheus::IntCounter;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::line_blocks::{LineBatcher, LineBlock, LineFormat, Oversized, check_line_bytes};
+use intake::{Intake, Taken};
+
+/// The `stdin` source.
+pub const SPEC: ComponentSpec = ComponentSpec {
+    name: "stdin",
+    summary: "Reads lines from standard input until it ends.",
+    manual: include_str!("README.md"),
+    schema: schema_of::<StdinOptions>,
+    ports: no_ports,
+    claims,
+    threading: Threading::Blocking,
+    build: Build::Source(&build),
+};
+
+/// The options as written.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(crate = "lograil_plugin::schemars")]
+pub struct StdinOptions {
+    /// Longest line, without its end.
+    #[serde(default = "default_line_bytes")]
+    pub max_line_bytes: ByteSize,
+    /// What becomes of longer lines.
+    #[serde(default)]
+    pub oversized: Oversized,
+}
+
+fn default_line_bytes() -> ByteSize {
+    ByteSize(1 << 20)
+}
+
+/// Two sources would each get some of the lines.
+fn claims(_: &serde_json::Value) -> Vec<String> {
+    vec!["stdin".to_owned()]
+}
+
+fn build(options: &Options) -> Result<Box<dyn Source>, ConfigErrors> {
+    Ok(Box::new(StdinSource::new(options, Input::Standard)?))
+}
+
+/// Where the bytes come from.
+enum Input {
+    Standard,
+    #[cfg(test)]
+    Of(Box<dyn Read + Send>),
+}
+
+impl Input {
+    fn open(self) -> std::io::Result<Box<dyn Read + Send>> {
+        match self {
+            // A handle of its own on the same input, without the standard library's small buffer.
+            Self::Standard => {
+                use std::os::fd::AsFd;
+                let own = std::io::stdin().as_fd().try_clone_to_owned()?;
+                Ok(Box::new(std::fs::File::from(own)))
+            }
+            #[cfg(test)]
+            Self::Of(read) => Ok(read),
+        }
+    }
+}
+
+struct StdinSource {
+    format: LineFormat,
+    input: Input,
+}
+
+impl StdinSource {
+    fn new(options: &Options, input: Input) -> Result<Self, ConfigErrors> {
+        let written: StdinOptions = options.parse()?;
+        let mut errors = Vec::new();
+        check_line_bytes(written.max_line_bytes, &mut errors);
+        if !errors.is_empty() {
+            return Err(ConfigErrors(errors));
+        }
+        let format = LineFormat {
+            line_bytes_max: written.max_line_bytes.0 as usize,
+            oversized: written.oversized,
+            file_key: None,
+            offset_key: None,
+        };
+        Ok(Self { format, input })
+    }
+}
+
+impl Source for StdinSource {
+    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async move {
+            let io = |action: &str| {
+                let action = action.to_owned();
+                move |source| SourceError::Io { action, source }
+            };
+            let input = self.input.open().map_err(io("open standard input"))?;
+            let line_bytes_max = self.format.line_bytes_max;
+            let taken = Intake::start(input, line_bytes_max).map_err(io("start reading"))?;
+            Feed::new(self.format, context).run(taken).await
+        })
+    }
+}
+
+/// Turns what was taken in into batches.
+struct Feed {
+    batcher: LineBatcher,
+    context: SourceContext,
+    oversized: IntCounter,
+}
+
+impl Feed {
+    fn new(format: LineFormat, context: SourceContext) -> Self {
+        let oversized = context
+            .metrics
+            .counter("oversized_lines", "Lines over max_line_bytes, truncated or refused.");
+        Self { batcher: LineBatcher::new(format), context, oversized }
+    }
+
+    async fn run(mut self, mut taken: mpsc::Receiver<Taken>) -> Result<(), SourceError> {
+        let mut shutdown = self.context.shutdown.clone();
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = shutdown.requested() => None,
+                next = taken.recv() => next,
+            };
+            let is_stopping = next.is_none();
+            let mut next = next.or_else(|| taken.try_recv().ok());
+            // Everything that is at hand goes into this batch, as far as there is room.
+            while let Some(block) = next {
+                match self.add(block).await {
+                    Ok(None) => {}
+                    Ok(Some(error)) => {
+                        let _closed = self.flush().await;
+                        let action = "read standard input".to_owned();
+                        return Err(SourceError::Io { action, source: error });
+                    }
+                    Err(Closed) => return Ok(()),
+                }
+                next = taken.try_recv().ok();
+            }
+            if self.flush().await.is_err() || is_stopping {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds a block. Gives the error that the input ended with.
+    async fn add(&mut self, taken: Taken) -> Result<Option<std::io::Error>, Closed> {
+        let (lines, offset) = match taken {
+            Taken::Lines { bytes, offset } => (bytes, offset),
+            Taken::Failed(error) => return Ok(Some(error)),
+        };
+        let origin = Origin { stream: 0, offset };
+        let mut lines = LineBlock::new(lines, origin, self.context.clock.now_ns());
+        while !lines.is_done() {
+            self.batcher.add(&mut lines, "");
+            if self.batcher.is_full() {
+                self.flush().await?;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn flush(&mut self) -> Result<(), Closed> {
+        self.oversized.inc_by(self.batcher.take_oversized());
+        if self.batcher.is_empty() {
+            return Ok(());
+        }
+        let (batch, letters) = self.batcher.take();
+        if !letters.is_empty() {
+            let limit = self.batcher.format().line_bytes_max;
+            let reason = format!("line longer than max_line_bytes ({limit} bytes)");
+            let id = Arc::clone(&self.context.id);
+            let letters = dead_letter::convert(letters, &id, "stdin", |_| &reason);
+            self.context.output.dead_letter(letters).await?;
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.context.output.send(batch, Vec::new()).await
+    }
+}
