@@ -131,12 +131,18 @@ impl Batch {
     #[must_use]
     #[inline]
     pub fn text(&self, span: Span) -> &[u8] {
-        let bytes = if self.arena.slot() == Some(span.segment) {
+        &self.block(span.segment)[span.offset as usize..][..span.len as usize]
+    }
+
+    /// All bytes of a segment, those of the arena included.
+    #[must_use]
+    #[inline]
+    pub fn block(&self, segment: u8) -> &[u8] {
+        if self.arena.slot() == Some(segment) {
             self.arena.bytes()
         } else {
-            &self.segments[usize::from(span.segment)].bytes
-        };
-        &bytes[span.offset as usize..][..span.len as usize]
+            &self.segments[usize::from(segment)].bytes
+        }
     }
 
     /// The value of a field of this batch.

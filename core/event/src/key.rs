@@ -96,6 +96,13 @@ impl KeyTable {
         &self.text.as_bytes()[offset as usize..][..len as usize]
     }
 
+    /// Appends [`Self::json`].
+    #[inline]
+    pub fn append_json_to(&self, key: Key, out: &mut Vec<u8>) {
+        let (offset, len) = self.entries[key.0 as usize].json;
+        crate::scan::append_range(out, self.text.as_bytes(), offset as usize, len as usize);
+    }
+
     /// All names in the order of their ids.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         (0..self.entries.len() as u32).map(|id| self.name(Key(id)))

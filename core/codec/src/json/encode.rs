@@ -1,8 +1,8 @@
 //! Events to JSON, one line each: copied where nothing was touched, spliced where fields were only added, and
 //! written anew otherwise.
 
-use lograil_event::scan::escape_json;
-use lograil_event::{Batch, EventFlags, EventRecord, Field, Key, ValueRef};
+use lograil_event::scan::{append_range, escape_json};
+use lograil_event::{Batch, EventFlags, EventRecord, Field, FieldFlags, Key, Span, Tag, ValueRef};
 
 use crate::{base64, time};
 
@@ -74,9 +74,22 @@ fn write_members(batch: &Batch, fields: &[Field], mut is_first: bool, out: &mut 
             out.push(b',');
         }
         is_first = false;
-        out.extend_from_slice(keys.json(Key(field.key)));
-        encode_value(batch.value(field), out);
+        keys.append_json_to(Key(field.key), out);
+        match field.tag {
+            Tag::Str if field.flags().contains(FieldFlags::CLEAN) => {
+                out.push(b'"');
+                append_span(batch, field.span(), out);
+                out.push(b'"');
+            }
+            Tag::Number => append_span(batch, field.span(), out),
+            _ => encode_value(batch.value(field), out),
+        }
     }
+}
+
+#[inline]
+fn append_span(batch: &Batch, span: Span, out: &mut Vec<u8>) {
+    append_range(out, batch.block(span.segment), span.offset as usize, span.len as usize);
 }
 
 /// Appends a value as JSON.

@@ -16,6 +16,9 @@ use super::shapes::{NONE, ROOT, Shapes, key_bit};
 /// Key tables a parser keeps at once: one for each kind of batch that reaches it in turn.
 const TABLES_MAX: usize = 4;
 
+/// Most fields an event that room is reserved for ahead, so that one huge event asks no huge room of the next batch.
+const FIELDS_RESERVED_MAX: usize = 64;
+
 /// Room for fields that are added later, so that the first of them does not make the event move.
 const SLACK_FIELDS: usize = 2;
 
@@ -73,7 +76,8 @@ impl Parser {
                 failures.push((event, error));
             }
         }
-        self.fields_per_event = (run.edit.fields().len() - before).div_ceil(count.max(1));
+        let fields_per_event = (run.edit.fields().len() - before).div_ceil(count.max(1));
+        self.fields_per_event = fields_per_event.min(FIELDS_RESERVED_MAX);
         run.edit.set_keys(&run.shapes.keys);
         if !shapes.is_worn() {
             self.tables.insert(0, shapes);
