@@ -1,5 +1,6 @@
 //! Tests of one value against something known at load time, without building the other side's value.
 
+use lograil_event::ValueRef;
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
@@ -7,6 +8,7 @@ use crate::ast::CompareOp;
 use crate::compare::integer_to_float;
 use crate::error::EvalError;
 use crate::functions::{Function, wrong_type};
+use crate::json;
 use crate::kind::Kind;
 use crate::value::Value;
 
@@ -32,13 +34,32 @@ impl Check {
         }
     }
 
-    /// Tests a value; `exists` says whether a null is a field that is there.
+    /// Tests text, or a number as it was written, without making a [`Value`] of it first: most fields are that.
+    /// `None` where this takes more.
     #[inline]
-    pub(crate) fn test(
-        &self,
-        value: &Value<'_>,
-        exists: impl FnOnce() -> bool,
-    ) -> Result<bool, EvalError> {
+    pub(crate) fn test_plain(&self, value: ValueRef<'_>) -> Option<bool> {
+        match (self, value) {
+            (Self::Text(op, constant), ValueRef::Str { text, .. }) => Some(op.text(text, constant)),
+            (Self::Prefix(_, prefix), ValueRef::Str { text, .. }) => Some(text.starts_with(prefix)),
+            (Self::Suffix(_, suffix), ValueRef::Str { text, .. }) => Some(text.ends_with(suffix)),
+            (Self::Infix(_, finder), ValueRef::Str { text, .. }) => {
+                Some(finder.find(text).is_some())
+            }
+            (Self::Match(_, regex), ValueRef::Str { text, .. }) => Some(regex.is_match(text)),
+            (Self::Integer(op, constant), ValueRef::I64(value)) => {
+                Some(op.holds(value.cmp(constant)))
+            }
+            (Self::Integer(op, constant), ValueRef::Number(text)) => {
+                Some(op.holds(json::short_integer(text)?.cmp(constant)))
+            }
+            (Self::Exists, _) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Tests a value; `exists` says whether the path leads to it, which a null does not tell.
+    #[inline]
+    pub(crate) fn test(&self, value: &Value<'_>, exists: bool) -> Result<bool, EvalError> {
         match self {
             Self::Integer(op, constant) => match value {
                 Value::Integer(value) => Ok(op.holds(value.cmp(constant))),
@@ -46,19 +67,26 @@ impl Check {
                 other => mismatch(*op, other, Kind::INTEGER),
             },
             Self::Text(op, constant) => match value {
-                Value::String(value) => Ok(match op {
-                    CompareOp::Eq => **value == **constant,
-                    CompareOp::Ne => **value != **constant,
-                    _ => op.holds((**value).cmp(constant)),
-                }),
+                Value::String(value) => Ok(op.text(value, constant)),
                 other => mismatch(*op, other, Kind::STRING),
             },
             Self::Constant(op, constant) => op.apply(value, constant),
-            Self::Exists => Ok(!matches!(value, Value::Null) || exists()),
+            Self::Exists => Ok(exists),
             Self::Prefix(function, prefix) => Ok(text(function, value)?.starts_with(prefix)),
             Self::Suffix(function, suffix) => Ok(text(function, value)?.ends_with(suffix)),
             Self::Infix(function, finder) => Ok(finder.find(text(function, value)?).is_some()),
             Self::Match(function, regex) => Ok(regex.is_match(text(function, value)?)),
+        }
+    }
+}
+
+impl CompareOp {
+    #[inline]
+    fn text(self, left: &[u8], right: &[u8]) -> bool {
+        match self {
+            Self::Eq => left == right,
+            Self::Ne => left != right,
+            _ => self.holds(left.cmp(right)),
         }
     }
 }

@@ -46,25 +46,37 @@ fn unescape(text: JsonStr<'_>) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// An integer of at most 18 digits.
+#[inline]
+pub(crate) fn short_integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        // An integer has no negative zero: `-0` is a float.
+        [b'-', b'1'..=b'9', ..] => (true, &text[1..]),
+        digits => (false, digits),
+    };
+    if digits.len() > 18 || digits.is_empty() {
+        return None;
+    }
+    let mut value = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(if negative { -value } else { value })
+}
+
 /// The value of a number as it was written: an integer where it is one of 64 bits, else a float.
 #[inline]
 pub(crate) fn number(text: &[u8]) -> Value<'static> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
-        let value = digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
-        // `-0` is a float: an integer has no negative zero.
-        return if negative && value == 0 {
-            Value::Float(-0.0)
-        } else {
-            Value::Integer(if negative { -value } else { value })
-        };
+    if let Some(value) = short_integer(text) {
+        return Value::Integer(value);
     }
     let text = std::str::from_utf8(text).unwrap_or_default();
     match text.parse() {
-        Ok(value) => Value::Integer(value),
-        Err(_) => text.parse().map_or(Value::Null, Value::float),
+        Ok(value) if text != "-0" => Value::Integer(value),
+        _ => text.parse().map_or(Value::Null, Value::float),
     }
 }

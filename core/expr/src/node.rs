@@ -67,6 +67,21 @@ impl<'a> Context<'a> {
     }
 }
 
+impl Context<'_> {
+    #[inline]
+    fn check(&self, path: &Path, check: &Check) -> Result<bool, EvalError> {
+        if path.rest.is_empty()
+            && let Some(field) = self.field(path.root)
+            && let Some(holds) = check.test_plain(self.event.batch().value(field))
+        {
+            return Ok(holds);
+        }
+        let value = self.get(path);
+        let exists = value.is_some();
+        check.test(&value.unwrap_or(Value::Null), exists)
+    }
+}
+
 /// What a path of `segments` leads to from a value.
 pub(crate) fn step_into<'a>(value: Value<'a>, segments: &[PathStep]) -> Option<Value<'a>> {
     let Some((segment, rest)) = segments.split_first() else { return Some(value) };
@@ -159,8 +174,7 @@ impl Node {
     #[inline]
     pub(crate) fn truth(&self, context: &Context<'_>) -> Result<Option<bool>, EvalError> {
         Ok(Some(match self {
-            Self::Check(path, check) => check
-                .test(&context.get(path).unwrap_or(Value::Null), || context.get(path).is_some())?,
+            Self::Check(path, check) => context.check(path, check)?,
             Self::Compare(op, sides) => {
                 op.apply(&sides[0].eval(context)?, &sides[1].eval(context)?)?
             }
