@@ -106,7 +106,8 @@ fn write_field(random: &mut Random, field: usize, out: &mut String) {
 
 fn message(random: &mut Random) -> &'static str {
     if random.below(100) < 4 {
-        return random.pick(&["cannot read \\\"cart\\\"\\n\\tat line 7", "path C:\\\\data\\u00e9 is gone"]);
+        return random
+            .pick(&["cannot read \\\"cart\\\"\\n\\tat line 7", "path C:\\\\data\\u00e9 is gone"]);
     }
     random.pick(&[
         "request served from the cache",
