@@ -1,0 +1,107 @@
+//! The transform `filter`: events go on if a condition is true.
+
+use lograil_event::Batch;
+use lograil_expr::{Condition, EvalError};
+use lograil_plugin::spec::{no_claims, no_ports, schema_of};
+use lograil_plugin::{
+    Build, ComponentSpec, ConfigError, ConfigErrors, Outputs, Threading, Transform,
+    TransformContext, schemars,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The component type.
+pub const SPEC: ComponentSpec = ComponentSpec {
+    name: "filter",
+    summary: "Keeps the events for which a condition is true and drops the others.",
+    manual: include_str!("README.md"),
+    schema: schema_of::<FilterOptions>,
+    ports: no_ports,
+    claims: no_claims,
+    threading: Threading::Async,
+    build: Build::Transform(&|options| Ok(Box::new(Filter::new(&options.parse()?)?))),
+};
+
+/// Options of `filter`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FilterOptions {
+    /// The condition: an expression that is true or false, such as `.status >= 500`.
+    condition: String,
+}
+
+struct Filter {
+    condition: Condition,
+    /// Which events of the current batch stay.
+    kept: Vec<bool>,
+    has_warned: bool,
+    running: Option<Running>,
+}
+
+struct Running {
+    id: std::sync::Arc<str>,
+    errors: prometheus::IntCounter,
+}
+
+impl Filter {
+    fn new(options: &FilterOptions) -> Result<Self, ConfigErrors> {
+        let condition = Condition::compile(&options.condition).map_err(|errors| {
+            let errors = errors.into_iter().map(|error| ConfigError {
+                path: vec!["condition".to_owned()],
+                within: Some(error.span),
+                message: error.message,
+                help: error.help,
+            });
+            ConfigErrors(errors.collect())
+        })?;
+        Ok(Self { condition, kept: Vec::new(), has_warned: false, running: None })
+    }
+
+    fn count_errors(&mut self, count: u64, first: EvalError) {
+        let Some(running) = &self.running else { return };
+        running.errors.inc_by(count);
+        // Once a run: the counter tells the rest, and a log line per event would be a flood.
+        if !std::mem::replace(&mut self.has_warned, true) {
+            tracing::warn!(
+                component_id = &*running.id,
+                "the condition failed for an event, which was dropped; further ones are only counted: {first}"
+            );
+        }
+    }
+}
+
+impl Transform for Filter {
+    fn start(&mut self, context: TransformContext) {
+        for warning in self.condition.warnings() {
+            tracing::warn!(component_id = &*context.id, "condition: {warning}");
+        }
+        let help = "Events for which the condition failed; they count as not matching.";
+        let errors = context.metrics.counter("condition_errors", help);
+        self.running = Some(Running { id: context.id, errors });
+    }
+
+    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+        let mut condition = self.condition.bind(&batch);
+        let (mut errors, mut first) = (0, None);
+        self.kept.clear();
+        self.kept.extend(batch.iter().map(|event| {
+            condition.test(event).unwrap_or_else(|error| {
+                errors += 1;
+                first.get_or_insert(error);
+                false
+            })
+        }));
+        if let Some(first) = first {
+            self.count_errors(errors, first);
+        }
+        // A batch that stays whole may be shared with other branches: leave its arrays alone.
+        if self.kept.contains(&false) {
+            let kept = &self.kept;
+            out.discard("filtered", batch.retain(|event| kept[event]));
+        }
+        out.emit(batch);
+    }
+}
+
+#[cfg(test)]
+mod tests;
