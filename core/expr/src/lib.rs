@@ -4,6 +4,25 @@
 //! source at once), and a compiled tree whose names are resolved and whose types are checked. Reading an
 //! event allocates nothing. `LANGUAGE.md` is the manual.
 //!
+//! ```
+//! use lograil_event::{Batch, Field};
+//! use lograil_expr::Condition;
+//!
+//! let mut batch = Batch::new();
+//! let mut edit = batch.edit();
+//! let status = edit.key("status").0;
+//! let event = edit.push_event(0);
+//! edit.append(event, Field::i64(status, 503));
+//!
+//! let condition = Condition::compile(".status >= 500 && !exists(.path)").unwrap();
+//! let mut bound = condition.bind(&batch);
+//! assert_eq!(bound.test(batch.event(0)), Ok(true));
+//!
+//! let errors = Condition::compile("upcas(.a) == 5").unwrap_err();
+//! assert_eq!(errors[0].span, 0..5);
+//! assert_eq!(errors[0].help.as_deref(), Some("did you mean `upcase`?"));
+//! ```
+//!
 //! **Invariant:** no event makes evaluation panic, recurse or allocate beyond the bounds below, and nothing
 //! here knows of components, codecs or I/O.
 

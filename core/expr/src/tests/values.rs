@@ -219,3 +219,11 @@ fn a_batch_without_the_keys_is_a_batch_of_missing_fields() {
     assert_eq!(condition.bind(&without).test(without.event(0)), Ok(true));
     assert_eq!(condition.program().fields(), ["x", "y"]);
 }
+
+#[test]
+fn a_condition_can_be_shared_by_workers() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    let condition = Condition::compile("match(.a, r'x') || includes([1, {\"a\": 2}], .b)").unwrap();
+    shared(&condition);
+    shared(&condition.bind(&batch(&["{}"])));
+}
