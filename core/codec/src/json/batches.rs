@@ -214,3 +214,25 @@ fn batches_of_several_sources_may_alternate() {
         assert_eq!(encoded(&batch).as_bytes(), &block[..]);
     }
 }
+
+#[test]
+fn keys_of_an_earlier_wide_event_are_not_taken_for_the_next_one_s() {
+    let wide = |from: usize| {
+        let members: Vec<String> = (from..from + 400).map(|k| format!("\"k{k}\":{k}")).collect();
+        format!("{{{}}}\n", members.join(","))
+    };
+    let mut batch = lines_of(&(wide(0) + &wide(1000)));
+    let mut edit = batch.edit();
+    let (early, late) = (edit.key("k399"), edit.key("k1399"));
+    for event in 0..2 {
+        edit.set(event, Field::i64(early.0, -1));
+        edit.set(event, Field::i64(late.0, -1));
+    }
+    assert_eq!(parse(&mut Parser::new(), &mut batch), []);
+    for (event, own, other) in [(0, "k399", "k1399"), (1, "k1399", "k399")] {
+        let row = row_of(&batch, event);
+        assert_eq!(row.len(), 401);
+        assert_eq!(row[own], own[1..].parse::<i64>().unwrap());
+        assert_eq!(row[other], -1);
+    }
+}

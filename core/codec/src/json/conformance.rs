@@ -17,9 +17,14 @@ fn oracle(document: &[u8]) -> Option<Result<Value, ()>> {
 
 /// Checks the validator and the batch parser on one document.
 fn check(document: &[u8]) {
+    check_with(&mut Parser::new(), document);
+}
+
+/// The same with a parser that may have learned the document's keys.
+fn check_with(parser: &mut Parser, document: &[u8]) {
     let shown = String::from_utf8_lossy(document);
     let mut batch = whole(document);
-    let failures = parse(&mut Parser::new(), &mut batch);
+    let failures = parse(parser, &mut batch);
     let validated = validate(document);
     assert_eq!(validated.is_ok(), failures.is_empty(), "{shown}: {validated:?}, {failures:?}");
     if let (Err(error), Some((_, failure))) = (validated, failures.first()) {
@@ -29,7 +34,9 @@ fn check(document: &[u8]) {
     let Some(expected) = oracle(document) else { return };
     assert_eq!(validated.is_ok(), expected.is_ok(), "{shown}: {validated:?}");
     let Ok(value) = expected else { return };
-    if !document.contains(&b'\n') {
+    if document.contains(&b'\n') {
+        assert_eq!(encoded(&batch).matches('\n').count(), 1, "{shown}");
+    } else {
         assert_eq!(encoded(&batch).as_bytes(), [document, b"\n"].concat(), "{shown}");
     }
     let again = rewritten(&mut batch);
@@ -153,6 +160,25 @@ fn agrees_on_awkward_documents() {
     }
 }
 
+#[test]
+fn every_single_damage_to_learned_keys_is_judged_as_by_serde_json() {
+    let document =
+        b"{\"a\":1,\"fifteen bytes..\":2,\"sixteen bytes ..\":3,\"a key of many more bytes\":{}}";
+    let mut parser = Parser::new();
+    check_with(&mut parser, document);
+    for at in 0..document.len() {
+        for byte in b"\" :,x\\{}\n" {
+            let mut damaged = document.to_vec();
+            damaged[at] = *byte;
+            check_with(&mut parser, &damaged);
+            damaged[at] = document[at];
+            damaged.insert(at, *byte);
+            check_with(&mut parser, &damaged);
+        }
+        check_with(&mut parser, &document[..at]);
+    }
+}
+
 pub(super) fn json() -> impl Strategy<Value = Value> {
     let text = prop_oneof![any::<String>(), "[a-z\"\\\\\n]{0,20}"];
     let leaf = prop_oneof![
@@ -184,6 +210,8 @@ proptest! {
         damage in proptest::collection::vec((any::<prop::sample::Index>(), 0u8..4, any::<u8>()), 1..4),
     ) {
         let mut document = serde_json::to_vec(&value).unwrap();
+        let mut parser = Parser::new();
+        check_with(&mut parser, &document);
         for (at, kind, byte) in damage {
             let at = at.index(document.len() + 1);
             match kind {
@@ -193,7 +221,7 @@ proptest! {
                 _ => document.insert(at, b"{}[]\",:\\0.e-u"[usize::from(byte) % 13]),
             }
         }
-        check(&document);
+        check_with(&mut parser, &document);
     }
 
     #[test]

@@ -326,3 +326,36 @@ impl Shapes {
 pub(super) const fn key_bit(key: u32) -> u64 {
     1 << (key % 64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_key_leads_to_its_node_however_it_is_reached() {
+        let mut shapes = Shapes::new(Arc::default());
+        let first = shapes.learn(ROOT, b"key", false, std::iter::empty());
+        let again = shapes.learn(ROOT, b"key", false, std::iter::empty());
+        assert_eq!(again.node, first.node);
+        assert_eq!(shapes.predict(ROOT, b"key\":1", 0), first.node);
+        assert_eq!(shapes.predict(ROOT, b"key\" :1", 0), NONE);
+        let twice = shapes.learn(first.node, b"key", false, std::iter::empty());
+        assert!(twice.is_duplicate && twice.key == first.key);
+    }
+
+    #[test]
+    fn paths_start_over_when_too_many_keys_could_not_be_predicted() {
+        let mut shapes = Shapes::new(Arc::default());
+        let learn = |shapes: &mut Shapes, name: &str| {
+            shapes.begin_object();
+            shapes.learn(ROOT, name.as_bytes(), false, std::iter::empty()).node
+        };
+        for at in 0..u32::from(CHILDREN_MAX) {
+            assert_ne!(learn(&mut shapes, &at.to_string()), NONE);
+        }
+        for at in 0..=MISSES_MAX {
+            assert_eq!(learn(&mut shapes, &format!("{}", at % 100 + 100)), NONE);
+        }
+        assert_ne!(learn(&mut shapes, "new"), NONE);
+    }
+}
