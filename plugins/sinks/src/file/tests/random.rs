@@ -77,7 +77,6 @@ proptest! {
     #[test]
     fn every_line_is_there_once_and_in_order(steps in proptest::collection::vec(step(), 1..60)) {
         let mut setup = setup(1_000);
-        setup.files.reuse_inodes();
         let mut sink = setup.open();
         sink.commit().unwrap();
         let mut saved = (sink.state(), 0);
