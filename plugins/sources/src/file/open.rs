@@ -18,7 +18,7 @@ const COPY_WAIT: Duration = Duration::from_secs(5);
 /// How far back the start of the line is looked for when reading starts at the end.
 const LINE_START_BYTES_MAX: u64 = 64 * 1024;
 /// Most files whose content a new short file is compared with.
-const COMPARED_MAX: usize = 256;
+const COMPARED_MAX: usize = 64;
 
 impl Tracker {
     /// Makes sure that a file is open. `Ok(false)`: it is nowhere to be found.
@@ -217,6 +217,7 @@ impl Tracker {
 
     /// Takes note of a file's first bytes, and names its content by them the first time.
     pub(super) fn name(&mut self, index: usize, head: &[u8]) {
+        self.files[index].note_opening(head);
         let position = &mut self.files[index].position;
         position.head = Digest::of(head);
         if position.stream == 0 {
@@ -255,6 +256,7 @@ impl Tracker {
         if head.is_empty() {
             return Ok(());
         }
+        self.files[index].note_opening(&head);
         if let Some((position, original)) = self.continues(file, &head, len)? {
             let tracked = &mut self.files[index];
             let (id, path) = (tracked.position.id, tracked.position.path.clone());
@@ -364,9 +366,9 @@ impl Tracker {
             let known = other.position.head;
             let is_short = head.len() < known.len as usize;
             if at == index
-                || known.len == 0
-                || other.position.offset == 0
                 || other.identity != Identity::Settled
+                || other.len == 0
+                || !other.may_begin_with(head)
                 || (!is_short && !known.starts(head))
             {
                 continue;

@@ -29,6 +29,9 @@ const READ_BYTES: usize = BLOCK_BYTES - TAIL_BYTES_MAX;
 /// How long a file is looked at in every round after it last grew; then only scans look at it.
 const HOT_FOR: Duration = Duration::from_secs(2);
 
+/// New empty files that may be looked at in every round.
+const FEW_FILES: usize = 64;
+
 /// What to do with a last line that has no newline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LastLine {
@@ -236,8 +239,12 @@ impl Reader {
     /// Whether a file has to wait: for the file that had its path, or to be recognised.
     fn is_blocked(&mut self, index: usize) -> bool {
         if self.tracker.files[index].identity != Identity::Settled {
-            // Looked at again by the next scan.
-            self.tracker.files[index].is_hot = false;
+            // Looked at again by the next scan; sooner if it is empty and few are.
+            let now = self.clock.monotonic();
+            let is_few = self.hot.len() <= FEW_FILES;
+            let file = &mut self.tracker.files[index];
+            let is_fresh = now.saturating_sub(file.changed_at) < HOT_FOR;
+            file.is_hot = is_few && is_fresh && file.identity == Identity::Unknown;
             return true;
         }
         let Some(before) = self.tracker.files[index].after else { return false };

@@ -63,7 +63,12 @@ pub struct Tracked {
     pub limit: Option<u64>,
     /// Earlier offsets with the bytes before them.
     pub marks: VecDeque<(u64, Digest)>,
+    /// Its first bytes, as a cheap way to tell it from most other files. Empty if not looked at.
+    pub opening: Vec<u8>,
 }
+
+/// Most bytes of [`Tracked::opening`].
+const OPENING_BYTES_MAX: usize = 24;
 
 impl Tracked {
     /// A file just found, or found again at a position.
@@ -86,7 +91,20 @@ impl Tracked {
             after: None,
             limit: None,
             marks: VecDeque::new(),
+            opening: Vec::new(),
         }
+    }
+
+    /// Takes note of its first bytes.
+    pub fn note_opening(&mut self, head: &[u8]) {
+        self.opening = head[..head.len().min(OPENING_BYTES_MAX)].to_vec();
+    }
+
+    /// Whether its first bytes may be those of `head`.
+    #[must_use]
+    pub fn may_begin_with(&self, head: &[u8]) -> bool {
+        let len = self.opening.len().min(head.len());
+        self.opening[..len] == head[..len]
     }
 
     /// Takes note of what the file system says of it.
@@ -133,7 +151,10 @@ impl Tracked {
         let old = &self.position;
         let new = Position::start(old.path.clone(), old.id, old.generation.wrapping_add(1));
         let position = std::mem::replace(&mut self.position, new);
-        self.identity = Identity::Settled;
+        // The new content may be that of another file whose copy took this one's place, or its inode.
+        self.identity = Identity::Unknown;
+        self.is_initial = false;
+        self.opening.clear();
         self.is_hot = true;
         self.is_drained = false;
         self.limit = self.limit.map(|_| self.len);

@@ -45,6 +45,8 @@ pub struct Tracker {
     globs: Globs,
     pub(super) directories: HashSet<PathBuf>,
     pub(super) is_first_scan: bool,
+    /// Whether there was a checkpoint.
+    had_positions: bool,
     pub(super) wants_scan: bool,
 }
 
@@ -75,6 +77,7 @@ impl Tracker {
             globs,
             directories: HashSet::new(),
             is_first_scan: true,
+            had_positions: !positions.is_empty(),
             wants_scan: true,
         };
         let mut read: Vec<Position> = Vec::new();
@@ -217,13 +220,10 @@ impl Tracker {
         self.meters.recovered(path);
         let mut file = Tracked::new(position, metadata, now);
         file.position.path = path.to_path_buf();
-        file.is_initial = self.is_first_scan;
         file.limit = self.rules.once.then_some(metadata.len);
         file.identity = Identity::Settled;
         if !fits {
             self.replace(&mut file, now);
-            // The new content may be that of another file, moved or copied here.
-            file.identity = Identity::Unknown;
         }
         self.insert(file);
         true
@@ -286,7 +286,8 @@ impl Tracker {
     fn add_new(&mut self, path: &Path, metadata: Metadata, now: Duration) {
         let position = Position::start(path.to_path_buf(), metadata.id, 0);
         let mut file = Tracked::new(position, metadata, now);
-        file.is_initial = self.is_first_scan;
+        // With a checkpoint, a rotation may have been under way when the source was stopped.
+        file.is_initial = self.is_first_scan && !self.had_positions;
         file.limit = self.rules.once.then_some(metadata.len);
         let at_start = self.ignored.remove(&metadata.id);
         if self.rules.read_from == ReadFrom::End && (self.is_first_scan || at_start.is_some()) {

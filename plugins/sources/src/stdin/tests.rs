@@ -180,3 +180,9 @@ fn a_broken_input_is_an_error_after_what_was_read() {
     assert!(error.contains("read standard input: broken"), "{error}");
     assert_eq!(text(&harness.lines()), ["one"]);
 }
+
+#[test]
+fn the_manual_and_the_options_agree() {
+    lograil_testkit::conformance::manual(&super::SPEC);
+    lograil_testkit::conformance::options(&super::SPEC, &json!({ "max_line_bytes": "64 KiB" }));
+}

@@ -61,3 +61,12 @@ fn options_are_checked_all_at_once() {
     let paths: Vec<String> = errors.iter().map(|error| error.path.join(".")).collect();
     assert_eq!(paths, ["max_line_bytes", "file_key", "include.0", "exclude.0"]);
 }
+
+#[test]
+fn obeys_the_laws_of_every_source() {
+    let files = lograil_testkit::SimFiles::new();
+    files.write("/logs/app.log", "one\ntwo\nthree\n");
+    let options = json!({ "include": ["/logs/*.log"] });
+    lograil_testkit::conformance::source(&crate::file::SPEC, &options, &files.shared());
+    lograil_testkit::conformance::manual(&crate::file::SPEC);
+}

@@ -6,6 +6,7 @@ mod limits;
 mod real;
 mod restart;
 mod rotation;
+mod simulation;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
