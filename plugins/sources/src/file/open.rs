@@ -95,6 +95,7 @@ impl Tracker {
     /// See [`Tracker::replace`]. The file rests until the next scan, so that a copy of its old content is
     /// found before its new content is read.
     pub(super) fn replace_at(&mut self, index: usize, now: Duration) {
+        self.release(self.files[index].position.id);
         let mut file = self.files.swap_remove(index);
         self.replace(&mut file, now);
         file.is_hot = false;

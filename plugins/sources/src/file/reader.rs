@@ -32,6 +32,9 @@ const HOT_FOR: Duration = Duration::from_secs(2);
 /// New empty files that may be looked at in every round.
 const FEW_FILES: usize = 64;
 
+/// Longest row of files that wait for each other.
+const RING_MAX: usize = 64;
+
 /// What to do with a last line that has no newline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LastLine {
@@ -249,10 +252,25 @@ impl Reader {
         }
         let Some(before) = self.tracker.files[index].after else { return false };
         let blocks = self.tracker.get(before).is_some_and(|file| file.is_hot && !file.is_drained);
-        if !blocks {
+        if !blocks || self.waits_for_itself(index) {
             self.tracker.files[index].after = None;
+            return false;
         }
-        blocks
+        true
+    }
+
+    /// Whether the files that wait for each other form a ring: then none of them would ever be read.
+    fn waits_for_itself(&self, index: usize) -> bool {
+        let id = self.tracker.files[index].position.id;
+        let mut next = self.tracker.files[index].after;
+        for _ in 0..RING_MAX {
+            match next {
+                None => return false,
+                Some(before) if before == id => return true,
+                Some(before) => next = self.tracker.get(before).and_then(|file| file.after),
+            }
+        }
+        true
     }
 
     /// Reads a file up to its end or its share.

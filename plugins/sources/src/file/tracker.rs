@@ -371,9 +371,17 @@ impl Tracker {
         index
     }
 
+    /// Lets no file wait for this one any more: it is gone, and its inode may come to mean another file.
+    pub(super) fn release(&mut self, id: FileId) {
+        for file in self.files.iter_mut().filter(|file| file.after == Some(id)) {
+            file.after = None;
+        }
+    }
+
     /// Stops following a file.
     pub(super) fn remove(&mut self, index: usize) -> Tracked {
         let file = self.files.remove(index);
+        self.release(file.position.id);
         self.by_id.clear();
         self.by_id.extend(self.files.iter().enumerate().map(|(at, file)| (file.position.id, at)));
         if self.by_path.get(&file.position.path) == Some(&file.position.id) {

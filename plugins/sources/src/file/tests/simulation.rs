@@ -130,7 +130,7 @@ impl History {
 
 #[test]
 fn renames_at_any_moment_lose_and_repeat_nothing() {
-    for seed in 1..=150 {
+    for seed in (1..=100).chain([907]) {
         let include = if seed % 2 == 0 { "/logs/app.log" } else { "/logs/app.log*" };
         let mut history = History::new(seed, include);
         for _ in 0..40 {
@@ -149,7 +149,7 @@ fn renames_at_any_moment_lose_and_repeat_nothing() {
 
 #[test]
 fn copytruncates_at_any_moment_lose_and_repeat_nothing_when_the_copies_are_included() {
-    for seed in 1..=150 {
+    for seed in 1..=100 {
         let mut history = History::new(seed, "/logs/app.log*");
         for _ in 0..40 {
             history.write();
