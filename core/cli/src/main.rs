@@ -1,1 +1,34 @@
-fn main() {}
+//! The `lograil` program: its commands, and nothing else.
+//!
+//! **Invariant:** the only crate that sees both the runtime and the components; no other crate knows it.
+
+mod args;
+mod catalogue;
+mod commands;
+mod dead_letters;
+mod exit;
+mod logging;
+mod output;
+mod signals;
+mod topology;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(&arguments.log);
+    let result = match arguments.command {
+        Command::Run(run) => commands::run::run(&run),
+        Command::Check(check) => commands::check::run(&check),
+        Command::Components(components) => commands::components::run(&components),
+        Command::Pipe(pipe) => commands::pipe::run(&pipe),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        output::error(&format!("{error:#}"));
+        Exit::Failed
+    });
+    exit.into()
+}

@@ -50,4 +50,8 @@ impl Source for FileSource {
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
         Box::pin(Reader::new(self.0, context).run())
     }
+
+    fn replays(&self) -> bool {
+        true
+    }
 }

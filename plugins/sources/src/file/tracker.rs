@@ -1,5 +1,6 @@
 //! The set of files that are followed: found by scans, told apart by inode and content.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -124,7 +125,10 @@ impl Tracker {
                 None => new.push((path, metadata)),
             }
         }
-        new.sort_by(|a, b| (a.1.modified_ns, &a.0).cmp(&(b.1.modified_ns, &b.0)));
+        new.sort_by_cached_key(|(path, metadata)| {
+            // Files of one moment (clocks of file systems tick in milliseconds): `app.log.2` is the older one.
+            (metadata.modified_ns, Reverse(rotation_number(path)), path.clone())
+        });
         // Those with a position first: others may turn out to continue one that does not fit any more.
         let (known, unknown): (Vec<_>, Vec<_>) =
             new.into_iter().partition(|(_, metadata)| self.saved.contains_key(&metadata.id));
@@ -390,6 +394,11 @@ impl Tracker {
         self.count_open();
         file
     }
+}
+
+/// The number behind the last dot of a name, as rotation gives it; 0 without one.
+fn rotation_number(path: &Path) -> u64 {
+    path.extension().and_then(|number| number.to_str()?.parse().ok()).unwrap_or(0)
 }
 
 /// The directory a path is in.

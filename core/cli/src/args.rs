@@ -1,0 +1,155 @@
+//! The command line as it is written.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    everything that was read was delivered
+  1    the topology has mistakes, or a component failed
+  2    the command line has mistakes
+  3    stopped before everything was delivered (it is read again at the next start)
+  130  a second Ctrl-C ended it at once
+
+Start here:
+  lograil components                      what there is, and `lograil components NAME` for a manual
+  lograil check configs/tail-nginx.toml   every mistake in a topology at once
+  lograil run configs/tail-nginx.toml     run it
+  cat app.log | lograil pipe --parse json --where '.status >= 500'";
+
+/// A stream processor for logs: sources, transforms and sinks from a TOML topology.
+#[derive(Debug, Parser)]
+#[command(name = "lograil", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub log: LogArguments,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program says about itself; always on stderr.
+#[derive(Debug, Args)]
+pub(crate) struct LogArguments {
+    /// Least important messages to show: error, warn, info, debug, trace, or per module as in
+    /// `warn,lograil_runtime=debug`.
+    #[arg(long, global = true, env = "LOGRAIL_LOG", default_value = "info", value_name = "LEVEL")]
+    pub log_level: String,
+    /// How messages look.
+    #[arg(long, global = true, env = "LOGRAIL_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How messages look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a topology until its input ends or it is stopped
+    Run(RunArguments),
+    /// Report every mistake in a topology at once, without running it
+    Check(CheckArguments),
+    /// List the sources, transforms and sinks, or show the manual of one
+    Components(ComponentsArguments),
+    /// Run a topology made of flags, from stdin to stdout
+    Pipe(PipeArguments),
+}
+
+/// Which topology.
+#[derive(Debug, Args)]
+pub(crate) struct TopologyArguments {
+    /// Topology files, or directories of them (all `*.toml`); together they are one topology. `-` is stdin.
+    /// Without any: the built-in demonstration, `configs/demo.toml`.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Override a setting, as in `sources.app.rate=5`; the value is TOML, else text. Repeatable.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub sets: Vec<String>,
+}
+
+const RUN_HELP: &str = "\
+Signals:
+  SIGINT, SIGTERM   stop reading, deliver what was read, end; a second one ends at once (exit 130)
+  SIGHUP            open the files of sinks anew
+
+Examples:
+  lograil run                              the built-in demonstration
+  lograil run app.toml
+  lograil run configs/ --set sources.app.read_from=end
+  lograil run --once app.toml              read files to their end, deliver, end";
+
+#[derive(Debug, Args)]
+#[command(after_help = RUN_HELP)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub topology: TopologyArguments,
+    /// End at the end of the input, where a source has one: files as they are now, a generator's count.
+    #[arg(long)]
+    pub once: bool,
+    /// Where checkpoints and dead letters are kept; overrides `data_dir` of the topology. Without either it
+    /// is a directory of its own for each topology below the user's state directory.
+    #[arg(long, env = "LOGRAIL_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Do not print the summary at the end.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub topology: TopologyArguments,
+    /// Print the diagnostics as one JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ComponentsArguments {
+    /// Show the manual of this component; `source.file` or `sink.file` where a name is used twice.
+    pub name: Option<String>,
+    /// Print JSON: name, kind, summary and the JSON Schema of the options.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const PIPE_HELP: &str = "\
+Lines that cannot be parsed go to stderr as JSON, with the reason and the original bytes; the rest goes on.
+
+Examples:
+  cat app.log | lograil pipe --parse json --where '.status >= 500' --format json
+  lograil pipe --parse json --text '{timestamp} {level} {message}' < app.log
+  lograil pipe --parse regex --pattern '^(?P<ip>\\S+) .* (?P<status>\\d{3}) ' --where '.status == \"404\"'";
+
+#[derive(Debug, Args)]
+#[command(after_help = PIPE_HELP)]
+pub(crate) struct PipeArguments {
+    /// Parse each line.
+    #[arg(long, value_name = "FORMAT")]
+    pub parse: Option<String>,
+    /// The pattern of `--parse regex`, with named groups.
+    #[arg(long, value_name = "REGEX", requires = "parse")]
+    pub pattern: Option<String>,
+    /// What happens to a line that cannot be parsed: dead_letter (to stderr), pass, drop.
+    #[arg(long, value_name = "WHAT", requires = "parse")]
+    pub on_error: Option<String>,
+    /// Keep only events for which this is true. Repeatable; all must be.
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub conditions: Vec<String>,
+    /// How events are written: json, text, raw (the line as it was read). Default: json with `--parse`,
+    /// raw without.
+    #[arg(long, value_name = "CODEC")]
+    pub format: Option<String>,
+    /// Write events as text, as in '[{timestamp}] {level}: {message}'.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "format")]
+    pub text: Option<String>,
+    /// Print the topology instead of running it: a start for a file of your own.
+    #[arg(long)]
+    pub print: bool,
+}

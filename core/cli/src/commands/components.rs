@@ -1,0 +1,56 @@
+//! `lograil components`: the catalogue and the manuals.
+
+use std::fmt::Write;
+
+use anyhow::bail;
+use lograil_plugin::{ComponentSpec, Kind};
+use serde_json::{Value, json};
+
+use crate::args::ComponentsArguments;
+use crate::catalogue::catalogue;
+use crate::exit::Exit;
+use crate::output;
+
+pub(crate) fn run(arguments: &ComponentsArguments) -> anyhow::Result<Exit> {
+    let catalogue = catalogue();
+    let wanted = |spec: &&ComponentSpec| match &arguments.name {
+        None => true,
+        Some(name) => spec.name == name || format!("{}.{}", spec.kind().name(), spec.name) == *name,
+    };
+    let found: Vec<&ComponentSpec> = catalogue.iter().filter(wanted).collect();
+    if let (Some(name), true) = (&arguments.name, found.is_empty()) {
+        bail!("there is no component `{name}`; `lograil components` lists them");
+    }
+    let text = if arguments.json {
+        let all: Vec<Value> = found.iter().map(|spec| describe(spec)).collect();
+        format!("{:#}\n", Value::Array(all))
+    } else if arguments.name.is_some() {
+        let manuals: Vec<&str> = found.iter().map(|spec| spec.manual.trim_end()).collect();
+        format!("{}\n", manuals.join("\n\n"))
+    } else {
+        list(&found)?
+    };
+    output::answer(&text)?;
+    Ok(Exit::Success)
+}
+
+fn describe(spec: &ComponentSpec) -> Value {
+    json!({
+        "name": spec.name,
+        "kind": spec.kind().name(),
+        "summary": spec.summary,
+        "schema": (spec.schema)(),
+    })
+}
+
+fn list(specs: &[&ComponentSpec]) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for kind in [Kind::Source, Kind::Transform, Kind::Sink] {
+        writeln!(text, "{}", kind.table())?;
+        for spec in specs.iter().filter(|spec| spec.kind() == kind) {
+            writeln!(text, "  {:<12} {}", spec.name, spec.summary)?;
+        }
+    }
+    writeln!(text, "\n`lograil components NAME` shows a manual.")?;
+    Ok(text)
+}

@@ -1,0 +1,6 @@
+//! One file a command.
+
+pub(crate) mod check;
+pub(crate) mod components;
+pub(crate) mod pipe;
+pub(crate) mod run;

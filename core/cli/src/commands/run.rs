@@ -1,0 +1,116 @@
+//! `lograil run`: a topology until its input ends or it is stopped.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use lograil_config::Plan;
+use lograil_runtime::{Outcome, RunOptions, Running, Seams, TopologyStatus};
+
+use crate::args::RunArguments;
+use crate::exit::Exit;
+use crate::{dead_letters, signals, topology};
+
+pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let loaded = topology::read(&arguments.topology)?;
+    topology::report(&loaded);
+    let Some(mut plan) = loaded.plan else { return Ok(Exit::Failed) };
+    let data_dir = arguments
+        .data_dir
+        .clone()
+        .or_else(|| plan.global.data_dir.clone())
+        .unwrap_or_else(|| default_data_dir(&arguments.topology.files));
+    dead_letters::add_sink(&mut plan, "file", dead_letters::file_options(&data_dir));
+    let options = RunOptions { once: arguments.once, data_dir: Some(data_dir) };
+    start(plan, options, if arguments.quiet { Summary::None } else { Summary::Print })
+}
+
+/// Whether to tell at the end what became of the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Summary {
+    Print,
+    None,
+}
+
+/// Runs a plan to its end.
+pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("lograil")
+        .build()
+        .context("start the runtime")?;
+    let deadline = plan.global.shutdown_timeout.0;
+    let admin = plan.global.admin.clone();
+    let configuration = plan.redacted_json();
+    let seams = Seams::default();
+    let result: anyhow::Result<(Outcome, TopologyStatus)> = runtime.block_on(async {
+        let running = Running::start(plan, options, seams.clone()).await?;
+        let observer = running.observer();
+        if let Some(admin) = admin {
+            let state = lograil_server::AdminState {
+                observer: observer.clone(),
+                metrics: seams.metrics.clone(),
+                configuration,
+            };
+            let address = lograil_server::listen(admin.listen, state)
+                .await
+                .with_context(|| format!("listen on {} for the admin server", admin.listen))?;
+            tracing::info!("admin server on http://{address}");
+        }
+        let outcome = signals::follow(running, deadline).await?;
+        Ok((outcome, observer.status()))
+    });
+    // Threads that are stuck in a device or a dead peer must not hold up the end.
+    runtime.shutdown_background();
+    let (outcome, status) = result?;
+    if summary == Summary::Print {
+        tell(&status);
+    }
+    Ok(exit_of(&outcome))
+}
+
+fn exit_of(outcome: &Outcome) -> Exit {
+    if !outcome.failures.is_empty() {
+        return Exit::Failed;
+    }
+    if outcome.undelivered_batches > 0 {
+        tracing::error!("{} batches were read but not delivered", outcome.undelivered_batches);
+        return Exit::Undelivered;
+    }
+    Exit::Success
+}
+
+/// One line a component: what became of its events.
+fn tell(status: &TopologyStatus) {
+    for component in &status.components {
+        let ledger = component.ledger;
+        if component.id.contains(':') && ledger.received == 0 {
+            continue;
+        }
+        tracing::info!(
+            "{} {}: {} in, {} out, {} discarded, {} dead-lettered",
+            component.kind,
+            component.id,
+            ledger.received,
+            ledger.sent,
+            ledger.discarded,
+            ledger.dead_lettered,
+        );
+    }
+}
+
+/// `$XDG_STATE_HOME/lograil/NAME-HASH`, where the name and the hash are those of the topology's first file:
+/// two topologies never share a directory, and one finds its own again.
+fn default_data_dir(files: &[PathBuf]) -> PathBuf {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state")))
+        .unwrap_or_else(|| PathBuf::from("/var/lib"));
+    let first = files.first().cloned().unwrap_or_default();
+    let path = first.canonicalize().unwrap_or_else(|_| first.clone());
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    state.join("lograil").join(format!("{name}-{:08x}", hasher.finish() & 0xFFFF_FFFF))
+}

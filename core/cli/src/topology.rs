@@ -1,0 +1,86 @@
+//! Reading topologies, and telling the user what is wrong with them.
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use lograil_config::{Diagnostic, Level, LoadOptions, Loaded, SourceFile, load, render};
+
+use crate::args::TopologyArguments;
+use crate::catalogue::catalogue;
+use crate::output;
+
+/// The topology that runs when the command line names none.
+const DEMONSTRATION: &str = include_str!("../../../configs/demo.toml");
+
+/// Reads and checks the topology the command line names.
+pub(crate) fn read(arguments: &TopologyArguments) -> anyhow::Result<Loaded> {
+    let mut files = Vec::new();
+    if arguments.files.is_empty() {
+        tracing::info!(
+            "no topology is named: this is the built-in demonstration; end it with Ctrl-C"
+        );
+        files.push(SourceFile { name: "<demo>".to_owned(), text: DEMONSTRATION.to_owned() });
+    }
+    for path in &arguments.files {
+        read_into(path, &mut files)?;
+    }
+    check(files, arguments.sets.clone())
+}
+
+/// Checks a topology that is at hand.
+pub(crate) fn check(files: Vec<SourceFile>, sets: Vec<String>) -> anyhow::Result<Loaded> {
+    let base_dir = std::env::current_dir().context("find the current directory")?;
+    let env = |name: &str| std::env::var(name).ok();
+    Ok(load(LoadOptions { files, sets, env: &env, base_dir }, &catalogue()))
+}
+
+fn read_into(path: &Path, files: &mut Vec<SourceFile>) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("read the topology from stdin")?;
+        files.push(SourceFile { name: "<stdin>".to_owned(), text });
+    } else if path.is_dir() {
+        let topologies = topologies_in(path)?;
+        if topologies.is_empty() {
+            bail!("{} has no *.toml file", path.display());
+        }
+        for path in topologies {
+            read_into(&path, files)?;
+        }
+    } else {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("read topology {}", path.display()))?;
+        files.push(SourceFile { name: path.display().to_string(), text });
+    }
+    Ok(())
+}
+
+fn topologies_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(directory)
+        .with_context(|| format!("read directory {}", directory.display()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("read directory {}", directory.display()))?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Shows diagnostics on stderr. Whether there is an error among them.
+pub(crate) fn report(loaded: &Loaded) -> bool {
+    if !loaded.diagnostics.is_empty() {
+        let color = output::use_color(std::io::stderr().is_terminal());
+        eprint!("{}", render(&loaded.diagnostics, &loaded.files, color));
+    }
+    let is_error = |diagnostic: &&Diagnostic| diagnostic.level == Level::Error;
+    let errors = loaded.diagnostics.iter().filter(is_error).count();
+    if errors > 0 {
+        let plural = if errors == 1 { "" } else { "s" };
+        output::error(&format!("{errors} error{plural} in the topology; nothing was started"));
+    }
+    errors > 0
+}

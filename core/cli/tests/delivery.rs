@@ -1,0 +1,233 @@
+//! Nothing is lost, doubled or torn: `kill -9` at any moment, rotation, a full disk. The oracle knows what
+//! was written.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use lograil_testkit::oracle::{self, Report, Rotate, Writer};
+use support::{Place, until};
+
+/// File to rotating file, with everything the source and the sink do to survive.
+fn topology(place: &Place, rotate_max_bytes: &str) -> String {
+    let text = format!(
+        r#"
+data_dir = "data"
+[sources.app]
+type = "file"
+include = ["logs/app.log*"]
+glob_minimum_cooldown = "20ms"
+
+[sinks.out]
+type = "file"
+inputs = ["app"]
+path = "out/all.log"
+encoding.codec = "raw"
+rotate.max_bytes = "{rotate_max_bytes}"
+rotate.max_files = 1000
+"#
+    );
+    std::fs::create_dir_all(place.path("logs")).unwrap();
+    place.write("t.toml", text).to_str().unwrap().to_owned()
+}
+
+/// The sink's files, the oldest first.
+fn outputs(place: &Place) -> Vec<PathBuf> {
+    let backup = |n: usize| place.path(&format!("out/all.log.{n}"));
+    let backups = (1..).map(backup).take_while(|path| path.exists());
+    let mut paths: Vec<_> = backups.collect();
+    paths.reverse();
+    paths.extend(Some(place.path("out/all.log")).filter(|path| path.exists()));
+    paths
+}
+
+fn report(place: &Place, lines: u64) -> Report {
+    oracle::check(lines, &["a"], outputs(place)).unwrap()
+}
+
+fn writer(place: &Place, rotate: Rotate, every_bytes: u64) -> Writer {
+    Writer::open(place.path("logs/app.log"), "a", rotate, every_bytes).unwrap()
+}
+
+/// A moment that differs from kill to kill: between 2 and 120 ms after the start.
+fn moment(kill: u64) -> Duration {
+    Duration::from_micros(2000 + kill.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 118_000)
+}
+
+/// Kills the program again and again while lines are written, then lets it finish.
+fn survives_kills(kills: u64, lines_per_kill: u64, rotate: Rotate, rotate_max_bytes: &str) {
+    let place = Place::new();
+    let topology = topology(&place, rotate_max_bytes);
+    let mut writer = writer(&place, rotate, 400_000).split_every(997);
+    let mut killed_at_work = 0;
+    for kill in 0..kills {
+        let running = place.start(&["run", "--quiet", &topology]);
+        writer.write_lines(lines_per_kill / 2).unwrap();
+        // The kill must come at any moment; this is the one thing that only time can say.
+        std::thread::sleep(moment(kill));
+        writer.write_lines(lines_per_kill - lines_per_kill / 2).unwrap();
+        let before = size_of_outputs(&place);
+        running.kill();
+        killed_at_work += u64::from(before > 0);
+    }
+    let lines = writer.next_seq();
+    place.run(&["run", "--once", &topology]).assert_success();
+    let report = report(&place, lines);
+    assert!(report.is_perfect(), "{report:?}\n{}", place.read("stderr"));
+    assert!(killed_at_work * 2 > kills, "only {killed_at_work} of {kills} kills hit a run at work");
+    let is_rotating = rotate != Rotate::Never;
+    assert!(!is_rotating || writer.rotations() > 2, "{} rotations", writer.rotations());
+}
+
+fn size_of_outputs(place: &Place) -> u64 {
+    outputs(place).iter().filter_map(|path| path.metadata().ok()).map(|m| m.len()).sum()
+}
+
+#[test]
+fn fifty_kills_lose_and_double_nothing() {
+    survives_kills(50, 4000, Rotate::Never, "100MiB");
+}
+
+#[test]
+fn kills_while_the_input_and_the_output_rotate_lose_and_double_nothing() {
+    survives_kills(30, 4000, Rotate::Create, "150KiB");
+}
+
+fn survives_rotation_under_load(rotate: Rotate) {
+    let place = Place::new();
+    let topology = topology(&place, "100MiB");
+    let running = place.start(&["run", "--quiet", &topology]);
+    let mut writer = writer(&place, rotate, 200_000).split_every(101);
+    writer.write_lines(30_000).unwrap();
+    assert!(writer.rotations() >= 5, "{} rotations", writer.rotations());
+    let lines = writer.next_seq();
+    until("all lines are out", || report(&place, lines).lost == 0);
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    let report = report(&place, lines);
+    assert!(report.is_perfect(), "{report:?}\n{}", place.read("stderr"));
+}
+
+#[test]
+fn rotation_by_rename_under_load_loses_nothing() {
+    survives_rotation_under_load(Rotate::Create);
+}
+
+#[test]
+fn rotation_by_copytruncate_under_load_loses_nothing() {
+    survives_rotation_under_load(Rotate::CopyTruncate);
+}
+
+#[test]
+fn rotation_while_stopped_loses_and_doubles_nothing() {
+    for rotate in [Rotate::Create, Rotate::CopyTruncate] {
+        let place = Place::new();
+        let topology = topology(&place, "100MiB");
+        let mut writer = writer(&place, rotate, u64::MAX);
+        for _ in 0..4 {
+            writer.write_lines(500).unwrap();
+            place.run(&["run", "--once", &topology]).assert_success();
+            writer.write_lines(500).unwrap();
+            writer.rotate().unwrap();
+            writer.write_lines(100).unwrap();
+        }
+        let lines = writer.next_seq();
+        place.run(&["run", "--once", &topology]).assert_success();
+        let report = report(&place, lines);
+        assert!(report.is_perfect(), "{rotate:?}: {report:?}");
+    }
+}
+
+/// A disk of 1 MiB under the sink: it must wait, and go on when there is room.
+#[test]
+fn a_full_disk_holds_it_up_and_loses_nothing() {
+    let place = Place::new();
+    let topology = topology(&place, "100MiB");
+    let out = place.path("out");
+    std::fs::create_dir_all(&out).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .arg(&out)
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        assert!(std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(), "cannot mount a tmpfs");
+        eprintln!("skipped: mounting a tmpfs needs root");
+        return;
+    }
+    let unmount = Unmount(out);
+    let filler = place.write("out/filler", vec![0; 500_000]);
+    let mut writer = writer(&place, Rotate::Never, u64::MAX);
+    writer.write_lines(6_000).unwrap();
+    let size = std::fs::metadata(place.path("logs/app.log")).unwrap().len();
+    assert!(size > 500_000 && size < 1_000_000, "{size}");
+    let running = place.start(&["run", "--quiet", &topology]);
+    until("the disk is full", || place.read("stderr").contains("No space left on device"));
+    std::fs::remove_file(filler).unwrap();
+    let lines = writer.next_seq();
+    until("all lines are out", || report(&place, lines).lost == 0);
+    assert_eq!(running.stop().code(), Some(0));
+    let report = report(&place, lines);
+    assert!(report.is_perfect(), "{report:?}\n{}", place.read("stderr"));
+    drop(unmount);
+}
+
+struct Unmount(PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        // The directory is temporary; all that is left to do is to try.
+        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn ten_thousand_files_with_few_descriptors() {
+    let place = Place::new();
+    for n in 0..10_000 {
+        place.write(&format!("many/f{n}.log"), format!("first {n}\nsecond {n}\n"));
+    }
+    let topology = place.write(
+        "t.toml",
+        "data_dir = \"data\"\n[sources.app]\ntype = \"file\"\ninclude = [\"many/*.log\"]\n\
+         [sinks.out]\ntype = \"file\"\ninputs = [\"app\"]\npath = \"out.log\"\nencoding.codec = \"raw\"\n",
+    );
+    let command =
+        format!("ulimit -n 1024; exec {} run --once t.toml", env!("CARGO_BIN_EXE_lograil"));
+    let status = Command::new("sh")
+        .args(["-c", &command])
+        .current_dir(topology.parent().unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let mut lines: Vec<_> = place.read("out.log").lines().map(str::to_owned).collect();
+    lines.sort();
+    let mut wanted: Vec<_> =
+        (0..10_000).flat_map(|n| [format!("first {n}"), format!("second {n}")]).collect();
+    wanted.sort();
+    assert!(lines == wanted, "{} lines", lines.len());
+}
+
+/// 100 MB without a newline: bounded memory, and the lines around it are whole.
+#[test]
+fn a_line_of_100_megabytes_is_cut_in_bounded_memory() {
+    let place = Place::new();
+    let mut content = b"before\n".to_vec();
+    content.extend(std::iter::repeat_n(b'x', 100_000_000));
+    content.extend_from_slice(b"\nafter\n");
+    place.write("logs/app.log", &content);
+    let topology = topology(&place, "1GiB");
+    let command =
+        format!("ulimit -v 1500000; exec {} run --once {topology}", env!("CARGO_BIN_EXE_lograil"));
+    let status =
+        Command::new("sh").args(["-c", &command]).current_dir(place.path("")).status().unwrap();
+    assert!(status.success());
+    let output = place.read("out/all.log");
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!((lines[0], lines[2]), ("before", "after"));
+    assert!(lines[1].len() < 10_000_000 && lines[1].bytes().all(|byte| byte == b'x'));
+}

@@ -1,0 +1,109 @@
+//! `lograil pipe`: what goes through, what does not, and that nothing is lost on the way.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use support::Place;
+
+#[test]
+fn filters_parsed_lines_and_leaves_untouched_ones_as_they_were() {
+    let input = concat!(
+        "{\"status\":200, \"a\":1.0}\n",
+        "{ \"status\" : 503 , \"n\":1e400, \"s\":\"\\u00e9\" }\n",
+        "{\"status\":500,\"big\":123456789012345678901234567890}\n",
+    );
+    let ran = Place::new().run_with(
+        &["pipe", "--parse", "json", "--where", ".status >= 500", "--format", "json"],
+        input.as_bytes(),
+    );
+    let wanted: String = input.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    assert_eq!(ran.assert_success().stdout(), wanted);
+}
+
+#[test]
+fn lines_that_cannot_be_parsed_go_to_stderr_with_the_reason() {
+    let ran =
+        Place::new().run_with(&["pipe", "--parse", "json"], b"{\"a\":1}\n{\"a\":\n{\"a\":2}\n");
+    assert_eq!(ran.assert_success().stdout(), "{\"a\":1}\n{\"a\":2}\n");
+    let letter: serde_json::Value = serde_json::from_str(ran.stderr().trim()).unwrap();
+    assert_eq!(letter["message"], "{\"a\":");
+    assert!(letter["dead_letter"]["reason"].is_string(), "{letter}");
+    let passed = Place::new().run_with(
+        &["pipe", "--parse", "json", "--on-error", "pass", "--format", "raw"],
+        b"{\"a\":1}\nx\n",
+    );
+    assert_eq!(passed.assert_success().stdout(), "{\"a\":1}\nx\n");
+}
+
+/// Without flags every byte comes out as it went in, whatever it is.
+#[test]
+fn passes_any_bytes_through() {
+    let mut input =
+        b"plain\n\nnul \0 nul\ninvalid \xff\xfe utf-8\ncr only\r in the middle\n".to_vec();
+    input.extend_from_slice("ключ and \u{1F980}\n".as_bytes());
+    input.extend(std::iter::repeat_n(b'x', 300_000));
+    input.push(b'\n');
+    let ran = Place::new().run_with(&["pipe"], &input);
+    assert_eq!(ran.assert_success().0.stdout, input);
+}
+
+#[test]
+fn a_last_line_without_newline_counts_and_crlf_is_one_line_end() {
+    let ran = Place::new().run_with(&["pipe"], b"a\r\nb\r\nc");
+    assert_eq!(ran.assert_success().stdout(), "a\nb\nc\n");
+    let ran = Place::new().run_with(&["pipe"], b"");
+    assert_eq!(ran.assert_success().stdout(), "");
+}
+
+#[test]
+fn bytes_that_are_not_utf8_survive_as_json() {
+    let ran = Place::new().run_with(&["pipe", "--format", "json"], b"caf\xe9\n");
+    let event: serde_json::Value = serde_json::from_str(&ran.assert_success().stdout()).unwrap();
+    assert_eq!(event["message"]["$bytes"], "Y2Fm6Q==");
+}
+
+#[test]
+fn keeps_the_order_of_many_lines() {
+    let input: String = (0..200_000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    let ran =
+        Place::new().run_with(&["pipe", "--parse", "json", "--where", ".n >= 0"], input.as_bytes());
+    assert_eq!(ran.assert_success().stdout(), input);
+}
+
+#[test]
+fn text_and_regex() {
+    let ran = Place::new().run_with(
+        &[
+            "pipe",
+            "--parse",
+            "regex",
+            "--pattern",
+            r"^(?P<ip>\S+) \[(?P<time>[^\]]+)\] (?P<code>\d+)$",
+            "--where",
+            ".code == \"404\"",
+            "--text",
+            "{time}: {ip} {{{code}}}",
+        ],
+        b"10.0.0.1 [now] 404\n10.0.0.2 [then] 200\n",
+    );
+    assert_eq!(ran.assert_success().stdout(), "now: 10.0.0.1 {404}\n");
+}
+
+#[test]
+fn mistakes_in_flags_are_shown_where_they_are() {
+    let ran = Place::new().run_with(&["pipe", "--where", ".status >> 5"], b"");
+    assert_eq!(ran.code(), 1);
+    assert!(ran.stderr().contains(".status >> 5"), "{}", ran.stderr());
+    let ran = Place::new().run_with(&["pipe", "--parse", "jsn"], b"");
+    assert_eq!(ran.code(), 1);
+    assert!(ran.stderr().contains("json"), "{}", ran.stderr());
+}
+
+#[test]
+fn print_shows_a_topology_that_runs() {
+    let place = Place::new();
+    let printed = place.run(&["pipe", "--parse", "json", "--where", ".a == 'x\ny'", "--print"]);
+    place.write("t.toml", printed.assert_success().stdout());
+    place.run(&["check", "t.toml"]);
+}
