@@ -99,6 +99,12 @@ impl EdgeSender {
         })
     }
 
+    /// Whether the receiver is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     /// How full the edge is.
     #[must_use]
     pub fn level(&self) -> Arc<EdgeLevel> {

@@ -16,7 +16,8 @@ pub trait Transform: Send {
     fn start(&mut self, _context: TransformContext) {}
 
     /// Takes a batch and emits what becomes of it. Every event must be accounted for: emitted, discarded
-    /// with a reason, or dead-lettered. The acknowledgements travel with the batch; a transform that builds
+    /// with a reason, dead-lettered, or held back for later; one that is made here is to be counted with
+    /// [`Outputs::create`]. The acknowledgements travel with the batch; a transform that builds
     /// new batches moves them over with `take_acks` and `add_acks`.
     fn process(&mut self, batch: Batch, out: &mut Outputs);
 
@@ -45,13 +46,14 @@ pub struct Outputs {
     component_type: &'static str,
     emitted: Vec<(Port, Batch)>,
     discarded: Vec<(&'static str, u64)>,
+    created: u64,
 }
 
 impl Outputs {
     /// An empty set of outputs of the component that dead letters will name.
     #[must_use]
     pub fn new(component_id: Arc<str>, component_type: &'static str) -> Self {
-        Self { component_id, component_type, emitted: Vec::new(), discarded: Vec::new() }
+        Self { component_id, component_type, ..Self::default() }
     }
 
     /// Emits a batch. An empty one is fine: its acknowledgements are resolved as delivered.
@@ -71,6 +73,12 @@ impl Outputs {
         }
     }
 
+    /// Counts events that were made here, beyond those that came in: the second and third part of an event
+    /// that was split, a summary. Without it the delivery ledger of the component does not add up.
+    pub fn create(&mut self, events: usize) {
+        self.created += events as u64;
+    }
+
     /// Sends all events of `batch` to the dead-letter output; `reason` gives the reason of each.
     pub fn dead_letter<R: AsRef<str>>(&mut self, batch: Batch, reason: impl FnMut(usize) -> R) {
         let batch = dead_letter::convert(batch, &self.component_id, self.component_type, reason);
@@ -80,6 +88,11 @@ impl Outputs {
     /// What was emitted since the last call, in order.
     pub fn take_emitted(&mut self) -> impl Iterator<Item = (Port, Batch)> + '_ {
         self.emitted.drain(..)
+    }
+
+    /// How many events were created since the last call.
+    pub fn take_created(&mut self) -> u64 {
+        std::mem::take(&mut self.created)
     }
 
     /// What was discarded since the last call.

@@ -46,9 +46,10 @@ impl Chain {
         let mut tick = self.clock.sleep(TICK);
         loop {
             let received = tokio::select! {
+                // The tick first: an input that never pauses must not keep it away.
                 biased;
-                received = self.input.recv() => Some(received),
                 () = &mut tick => None,
+                received = self.input.recv() => Some(received),
             };
             match received {
                 Some(Some(batch)) => self.process(0, batch),
@@ -70,22 +71,28 @@ impl Chain {
     fn process(&mut self, index: usize, batch: Batch) {
         let stage = &mut self.stages[index];
         stage.counts.received(batch.len());
-        let start = self.clock.monotonic();
-        stage.transform.process(batch, &mut stage.outputs);
-        stage.counts.busy(self.clock.monotonic().saturating_sub(start));
+        self.call(index, |transform, outputs| transform.process(batch, outputs));
         self.pass_on(index);
     }
 
     /// Ticks or flushes each stage, first to last, so that what one lets go reaches the next in time.
     fn call_all(&mut self, call: Call) {
         for index in 0..self.stages.len() {
-            let stage = &mut self.stages[index];
-            match call {
-                Call::Tick(now_ns) => stage.transform.tick(now_ns, &mut stage.outputs),
-                Call::Flush => stage.transform.flush(&mut stage.outputs),
-            }
+            self.call(index, |transform, outputs| match call {
+                Call::Tick(now_ns) => transform.tick(now_ns, outputs),
+                Call::Flush => transform.flush(outputs),
+            });
             self.pass_on(index);
         }
+    }
+
+    /// Lets a stage work, and counts its own time: not that of the stages behind it.
+    fn call(&mut self, index: usize, work: impl FnOnce(&mut dyn Transform, &mut Outputs)) {
+        let stage = &mut self.stages[index];
+        let start = self.clock.monotonic();
+        work(&mut *stage.transform, &mut stage.outputs);
+        stage.counts.busy(self.clock.monotonic().saturating_sub(start));
+        stage.counts.created(stage.outputs.take_created());
     }
 
     /// Hands what a stage emitted to the next one, or puts it with what leaves the chain.
@@ -97,21 +104,88 @@ impl Chain {
         }
         let emitted: Vec<_> = stage.outputs.take_emitted().collect();
         for (port, batch) in emitted {
-            self.stages[index].outlet.count(port, batch.len());
             if last || port != Port::MAIN || batch.is_empty() {
                 self.leaving.push((index, port, batch));
             } else {
+                self.stages[index].outlet.count(port, batch.len());
                 self.process(index + 1, batch);
             }
         }
     }
 
-    /// Whether there is still somebody to deliver to.
+    /// Whether there is still somebody to deliver to. As long as one consumer is there, it gets what has been
+    /// read, whatever became of the others.
     async fn deliver(&mut self) -> bool {
-        let mut open = true;
+        let mut is_taken = true;
         for (index, port, batch) in self.leaving.drain(..) {
-            open &= self.stages[index].outlet.send(port, batch).await.is_ok();
+            is_taken &= self.stages[index].outlet.send(port, batch).await.is_ok();
         }
-        open
+        is_taken || self.stages.iter().any(|stage| stage.outlet.has_consumer())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use lograil_plugin::ComponentMetrics;
+    use lograil_testkit::{ManualClock, batch_of_lines};
+
+    use super::*;
+
+    /// Moves the clock by a second for every batch, and keeps a log of its calls.
+    struct Slow {
+        clock: ManualClock,
+        calls: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl Transform for Slow {
+        fn process(&mut self, batch: Batch, out: &mut Outputs) {
+            self.clock.advance(TICK);
+            self.calls.lock().unwrap().push("batch");
+            out.emit(batch);
+        }
+
+        fn tick(&mut self, _now_ns: i64, _out: &mut Outputs) {
+            self.calls.lock().unwrap().push("tick");
+        }
+    }
+
+    fn stage(transform: impl Transform + 'static) -> Stage {
+        let counts = Counts::new(ComponentMetrics::detached());
+        Stage {
+            transform: Box::new(transform),
+            outputs: Outputs::default(),
+            outlet: Outlet::new(Vec::new(), Arc::clone(&counts)),
+            counts,
+        }
+    }
+
+    async fn run_on(batches: usize, stages: Vec<Stage>, clock: &ManualClock) {
+        let (sender, receiver) = lograil_buffer::memory(1 << 20);
+        for _ in 0..batches {
+            sender.send(batch_of_lines(&["line"])).await.unwrap();
+        }
+        drop(sender);
+        Chain::new(stages, receiver, clock.shared()).run().await;
+    }
+
+    #[tokio::test]
+    async fn time_is_told_also_while_the_input_never_pauses() {
+        let (clock, calls) = (ManualClock::new(), Arc::new(Mutex::new(Vec::new())));
+        let slow = Slow { clock: clock.clone(), calls: Arc::clone(&calls) };
+        run_on(3, vec![stage(slow)], &clock).await;
+        assert_eq!(*calls.lock().unwrap(), ["batch", "tick", "batch", "tick", "batch", "tick"]);
+    }
+
+    #[tokio::test]
+    async fn the_time_of_a_stage_is_not_that_of_the_stages_behind_it() {
+        let clock = ManualClock::new();
+        let slow = || stage(Slow { clock: clock.clone(), calls: Arc::default() });
+        let stages = vec![slow(), slow(), slow()];
+        let counts: Vec<_> = stages.iter().map(|stage| Arc::clone(&stage.counts)).collect();
+        run_on(4, stages, &clock).await;
+        let busy: Vec<_> = counts.iter().map(|counts| counts.busy_seconds()).collect();
+        assert_eq!(busy, [4.0, 4.0, 4.0]);
     }
 }

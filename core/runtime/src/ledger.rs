@@ -1,7 +1,11 @@
 //! The delivery ledger and the standard metrics of a component.
 //!
-//! For every component, at any time: `received = sent + discarded + dead_lettered + in_flight`. For a source
-//! `received` is what it read; for a sink `sent` is what is durable.
+//! For every component, at any time: `received + created = sent + discarded + dead_lettered + in_flight`.
+//! For a source `received` is what it read; for a sink `sent` is what is durable. What goes out is counted
+//! once it is handed over, so an event that waits for room is still in flight.
+//!
+//! Every figure but `in_flight` is counted by itself, so a component that loses or doubles events shows: what
+//! is in flight does not come back to zero.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +26,7 @@ pub struct Ledger {
     pub discarded: u64,
     /// Events refused, with a reason.
     pub dead_lettered: u64,
-    /// Events added by a transform beyond those it received.
+    /// Events that a transform says it made, beyond those it received.
     pub created: u64,
 }
 
@@ -46,6 +50,7 @@ pub(crate) struct Counts {
     sent_bytes: IntCounter,
     dead_lettered: IntCounter,
     discarded: AtomicU64,
+    created: AtomicU64,
     discarded_by: Mutex<HashMap<&'static str, IntCounter>>,
     errors_by: Mutex<HashMap<&'static str, IntCounter>>,
     busy: prometheus::Gauge,
@@ -69,6 +74,7 @@ impl Counts {
                 "Events refused and sent to the dead-letter output.",
             ),
             discarded: AtomicU64::new(0),
+            created: AtomicU64::new(0),
             discarded_by: Mutex::default(),
             errors_by: Mutex::default(),
             busy: metrics
@@ -106,6 +112,12 @@ impl Counts {
         by.entry(reason).or_insert_with(make).inc_by(events);
     }
 
+    pub fn created(&self, events: u64) {
+        if events > 0 {
+            self.created.fetch_add(events, Ordering::Relaxed);
+        }
+    }
+
     pub fn error(&self, error_type: &'static str) {
         let help = "Errors, by type; a retried send counts each time.";
         let make = || self.metrics.counter_by("errors", help, ("error_type", error_type));
@@ -129,12 +141,15 @@ impl Counts {
         self.busy.get()
     }
 
+    /// The counts now. What went out is read before what came in, so that a count that moves meanwhile never
+    /// makes more come out than went in.
     pub fn ledger(&self) -> Ledger {
-        let (received, sent) = (self.received_events.get(), self.sent_events.get());
+        let (sent, dead_lettered) = (self.sent_events.get(), self.dead_lettered.get());
         let discarded = self.discarded.load(Ordering::Relaxed);
-        let dead_lettered = self.dead_lettered.get();
-        let out = sent + discarded + dead_lettered;
-        Ledger { received, sent, discarded, dead_lettered, created: out.saturating_sub(received) }
+        std::sync::atomic::fence(Ordering::SeqCst);
+        let (received, created) =
+            (self.received_events.get(), self.created.load(Ordering::Relaxed));
+        Ledger { received, sent, discarded, dead_lettered, created }
     }
 
     pub fn bytes(&self) -> (u64, u64) {

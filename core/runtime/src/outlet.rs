@@ -27,23 +27,35 @@ impl Outlet {
         }
     }
 
-    /// Sends a batch to every consumer of a port, waiting for room. Each gets its own share.
+    /// Whether a consumer of any port is still there.
+    pub fn has_consumer(&self) -> bool {
+        self.targets.iter().flat_map(|(_, targets)| targets).any(|target| !target.is_closed())
+    }
+
+    /// Sends a batch to every consumer of a port, waiting for room, and counts it. Each gets its own share.
     ///
-    /// An error means that a consumer is gone; the batch is then not delivered, and says so when dropped.
+    /// A consumer that is gone leaves its share undelivered, which the share says when it is dropped; the
+    /// others get theirs. An error means that all are gone.
     pub async fn send(&self, port: Port, mut batch: Batch) -> Result<(), Closed> {
         let targets = self.targets.iter().find(|(of, _)| *of == port);
         let targets = targets.map_or(&[][..], |(_, targets)| targets);
+        let events = batch.len();
         if batch.is_empty() || targets.is_empty() {
             // Nothing is left to deliver: all of it was discarded as configured, or nobody asked for it.
+            self.count(port, events);
             batch.take_acks().resolve(AckStatus::Delivered);
             return Ok(());
         }
-        let mut closed = false;
+        let mut is_taken = false;
         let last = targets.len() - 1;
         for target in &targets[..last] {
-            closed |= target.send(batch.share()).await.is_err();
+            is_taken |= target.send(batch.share()).await.is_ok();
         }
-        closed |= targets[last].send(batch).await.is_err();
-        if closed { Err(Closed) } else { Ok(()) }
+        is_taken |= targets[last].send(batch).await.is_ok();
+        if !is_taken {
+            return Err(Closed);
+        }
+        self.count(port, events);
+        Ok(())
     }
 }

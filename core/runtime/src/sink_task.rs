@@ -19,6 +19,9 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes written after which a commit happens even if the input does not pause.
 const UNCOMMITTED_BYTES_MAX: u64 = 16 << 20;
 
+/// Batches written after which a commit happens: their acknowledgements are kept until then.
+const UNCOMMITTED_BATCHES_MAX: usize = 4096;
+
 /// Longest time between commits while the input does not pause.
 const UNCOMMITTED_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -87,6 +90,11 @@ impl SinkTask {
     async fn drive(&mut self) -> Result<(), SinkEnd> {
         if !self.is_open {
             self.open().await?;
+            if self.context.upstream_replays {
+                self.track();
+                // A crash must find what to go back to in the checkpoint before there is anything to undo.
+                self.tracker.wait_for_save().await;
+            }
         }
         loop {
             match self.next().await {
@@ -105,6 +113,11 @@ impl SinkTask {
 
     /// The next batch; or, if there is none for now, a commit of what was written.
     async fn next(&mut self) -> Next {
+        // Looked at first: an input that never pauses must not keep the files from being opened anew.
+        if self.reopen.has_changed().unwrap_or(false) {
+            self.reopen.mark_unchanged();
+            return Next::Reopen;
+        }
         if let Some(batch) = self.input.try_recv() {
             return Next::Batch(batch);
         }
@@ -129,7 +142,17 @@ impl SinkTask {
     fn must_commit(&self) -> bool {
         let since = self.context.clock.monotonic().saturating_sub(self.uncommitted.last_commit);
         self.uncommitted.bytes >= UNCOMMITTED_BYTES_MAX
+            || self.uncommitted.acks.len() >= UNCOMMITTED_BATCHES_MAX
             || (!self.uncommitted.acks.is_empty() && since >= UNCOMMITTED_TIME_MAX)
+    }
+
+    /// Makes the state of the open sink part of the checkpoint, if it has one.
+    pub fn track(&mut self) {
+        let id = &*self.context.id;
+        match self.sink.state() {
+            Some(state) => self.tracked = Some(self.tracker.add_sink(id, state)),
+            None => self.tracker.forget_sinks(|other| other != id),
+        }
     }
 
     async fn open(&mut self) -> Result<(), SinkEnd> {
@@ -174,12 +197,13 @@ impl SinkTask {
         }
         let mut rejected: Vec<Rejection> = delivery.rejected;
         rejected.sort_by_key(|rejection| rejection.event);
+        // A second reason for one event would shift the reasons of those behind it.
+        rejected.dedup_by_key(|rejection| rejection.event);
         let is_rejected = |index: usize| rejected.binary_search_by_key(&index, |r| r.event).is_ok();
         let Some(letters) = batch.split_off_where(is_rejected) else { return Ok(()) };
         let reason = |index: usize| rejected.get(index).map_or("", |r| r.reason.as_str());
         let letters = dead_letter::convert(letters, &self.context.id, self.component_type, reason);
         self.counts.error("rejected");
-        self.outlet.count(Port::DEAD_LETTER, letters.len());
         self.outlet
             .send(Port::DEAD_LETTER, letters)
             .await
@@ -220,8 +244,10 @@ impl SinkTask {
         error: SinkError,
         backoff: &mut Backoff,
     ) -> Result<(), SinkEnd> {
+        if !matches!(error, SinkError::Closed) {
+            self.counts.error(action);
+        }
         let SinkError::Retry { reason, after } = error else { return Err(error.into()) };
-        self.counts.error(action);
         let wait = backoff.next(after);
         tracing::warn!(
             component_id = %self.context.id,
@@ -232,3 +258,7 @@ impl SinkTask {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "sink_task_tests.rs"]
+mod tests;

@@ -29,7 +29,6 @@ impl BatchSender for SourceSender {
             self.counts.received(batch.len());
             self.counts.received_bytes(raw_bytes(&batch));
             batch.add_acks(Acks::from(self.tracker.begin(self.number, positions)));
-            self.outlet.count(port, batch.len());
             self.outlet.send(port, batch).await
         })
     }

@@ -217,12 +217,15 @@ impl Starter<'_> {
                     return Err(RuntimeError::Open { component, message });
                 }
             }
-            if task.context.upstream_replays {
-                let state = task.sink.state();
-                task.tracked = state.map(|state| self.tracker.add_sink(&component.id, state));
+            if task.is_open && task.context.upstream_replays {
+                task.track();
             }
             sinks.push((index, task));
         }
+        let is_tracked = |id: &str| {
+            sinks.iter().any(|(_, task)| task.context.upstream_replays && &*task.context.id == id)
+        };
+        self.tracker.forget_sinks(is_tracked);
         Ok(sinks)
     }
 

@@ -92,6 +92,10 @@ pub struct Running {
     tasks_open: usize,
     outcome: Outcome,
     output_closed: bool,
+    clock: Arc<dyn Clock>,
+    drain_timeout: Duration,
+    /// Until when the components may drain after one of them ended the topology, in monotonic time.
+    drain_until: Option<Duration>,
     observer: Observer,
     tracker: Arc<Tracker>,
     checkpoints: Option<Arc<CheckpointStore>>,
@@ -109,6 +113,7 @@ impl Running {
         options: RunOptions,
         seams: Seams,
     ) -> Result<Self, RuntimeError> {
+        let drain_timeout = plan.global.shutdown_timeout.0;
         let Started { parts, checkpoints, lock } = start::start(plan, options, &seams).await?;
         let mut running = Self {
             shutdown: parts.shutdown,
@@ -118,6 +123,9 @@ impl Running {
             tasks_open: parts.tasks,
             outcome: Outcome::default(),
             output_closed: false,
+            clock: Arc::clone(&seams.clock),
+            drain_timeout,
+            drain_until: None,
             observer: parts.observer,
             tracker: parts.tracker,
             checkpoints: checkpoints.map(Arc::new),
@@ -193,23 +201,54 @@ impl Running {
     }
 
     /// Follows the topology to its end. May be cancelled and called again.
+    ///
+    /// When a component ends the topology, the others drain for `shutdown_timeout` and are abandoned then: a
+    /// sink whose peer is away would otherwise try for ever. After a [`Running::stop`] it is the caller who
+    /// decides how long to wait.
     pub async fn wait(&mut self) {
         while self.tasks_open > 0 {
-            let Some(ended) = self.ended.recv().await else { break };
+            let ended = match self.drain_until {
+                None => self.ended.recv().await,
+                Some(until) => {
+                    let left = until.saturating_sub(self.clock.monotonic());
+                    tokio::select! {
+                        ended = self.ended.recv() => ended,
+                        () = self.clock.sleep(left) => return self.give_up(),
+                    }
+                }
+            };
+            let Some(ended) = ended else { break };
             self.tasks_open -= 1;
             match ended {
                 Ended::Done => {}
                 Ended::OutputClosed => {
                     self.output_closed = true;
-                    self.stop();
+                    self.wind_down();
                 }
                 Ended::Failed { component, reason } => {
                     tracing::error!(component_id = %component, "{reason}");
                     self.outcome.failures.push((component, reason));
-                    self.stop();
+                    self.wind_down();
                 }
             }
         }
+    }
+
+    /// Stops because a component ended, and gives the others time to drain.
+    fn wind_down(&mut self) {
+        self.stop();
+        let until = self.clock.monotonic().saturating_add(self.drain_timeout);
+        self.drain_until.get_or_insert(until);
+    }
+
+    fn give_up(&mut self) {
+        tracing::error!(
+            "not everything could be delivered within {:?}; giving up",
+            self.drain_timeout
+        );
+        self.abandon();
+        // Tasks that are stuck in a blocking call cannot be waited for.
+        self.tasks_open = 0;
     }
 
     /// Writes the last checkpoint and says how it ended. Call after [`Running::wait`], or when giving up.
@@ -233,15 +272,20 @@ impl Running {
 /// Takes a cut, which also lets the tracker forget what lies before it, and saves it if there is a store. A
 /// failure is not the end: the last checkpoint stays valid.
 async fn checkpoint(tracker: &Arc<Tracker>, store: Option<&Arc<CheckpointStore>>) {
-    let (Some(snapshot), Some(store)) = (tracker.cut(), store) else { return };
+    let (Some(snapshot), Some(store)) = (tracker.cut(), store) else {
+        return tracker.saved();
+    };
     let store = Arc::clone(store);
     let saved = tokio::task::spawn_blocking(move || store.save(snapshot)).await;
     match saved {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => tracker.saved(),
         Ok(Err(error)) => {
             tracing::warn!("write checkpoint: {error}; the last one stays in force");
             tracker.retry_save();
         }
-        Err(error) => tracing::error!("write checkpoint: {error}"),
+        Err(error) => {
+            tracing::error!("write checkpoint: {error}");
+            tracker.retry_save();
+        }
     }
 }

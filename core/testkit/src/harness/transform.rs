@@ -169,6 +169,7 @@ impl TransformHarness {
             batches: self.outputs.take_emitted().collect(),
             discarded: self.outputs.take_discarded().collect(),
         };
+        self.fed += self.outputs.take_created();
         self.accounted += emitted.events() + emitted.discarded_events();
         let due = match self.ledger {
             Ledger::EveryBatch => true,

@@ -99,6 +99,10 @@ pub struct Faults {
     pub closes_after: Option<u64>,
     /// Fails for good after this many batches.
     pub fails_after: Option<u64>,
+    /// Crashes after this many batches.
+    pub panics_after: Option<u64>,
+    /// The first this many calls of `open` fail and may be retried.
+    pub open_failures: u64,
 }
 
 /// Stores lines; its state is how many it has.
@@ -106,10 +110,15 @@ pub struct Store {
     pub disk: Arc<Mutex<Disk>>,
     pub faults: Faults,
     pub writes: u64,
+    pub opens: u64,
 }
 
 impl Sink for Store {
     fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
+        self.opens += 1;
+        if self.opens <= self.faults.open_failures {
+            return Box::pin(async { Err(SinkError::retry("nobody is there")) });
+        }
         let mut disk = self.disk.lock().unwrap();
         if let (Some(state), true) = (context.state, context.upstream_replays) {
             let kept: usize = state.parse().unwrap();
@@ -135,6 +144,7 @@ impl Sink for Store {
             if self.faults.fails_after.is_some_and(|n| self.writes > n) {
                 return Err(SinkError::Fatal("broken".into()));
             }
+            assert!(self.faults.panics_after.is_none_or(|n| self.writes <= n), "a bug");
             let mut delivery = Delivery::default();
             let mut disk = self.disk.lock().unwrap();
             for (event, line) in lines_of(batch).into_iter().enumerate() {
@@ -157,6 +167,9 @@ impl Sink for Store {
     }
 
     fn state(&self) -> Option<String> {
+        if self.opens <= self.faults.open_failures {
+            return None;
+        }
         Some(self.disk.lock().unwrap().lines.len().to_string())
     }
 }
@@ -196,6 +209,56 @@ fn spec(name: &'static str, build: Build) -> ComponentSpec {
     }
 }
 
+/// Crashes at a line that contains `at`.
+pub struct Crashes {
+    pub at: &'static str,
+}
+
+impl Transform for Crashes {
+    fn process(&mut self, batch: Batch, out: &mut Outputs) {
+        let is_bad = |line: &Vec<u8>| String::from_utf8_lossy(line).contains(self.at);
+        assert!(!lines_of(&batch).iter().any(is_bad), "a bug");
+        out.emit(batch);
+    }
+}
+
+/// Makes `copies` of every event, and says so.
+pub struct Multiplies {
+    pub copies: usize,
+}
+
+impl Transform for Multiplies {
+    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+        for _ in 1..self.copies {
+            out.create(batch.len());
+            out.emit(batch.share());
+        }
+        out.emit(batch);
+    }
+}
+
+/// Fails for good once it has sent `after` lines.
+pub struct FailsAfter {
+    pub after: u64,
+}
+
+impl Source for FailsAfter {
+    fn run(
+        self: Box<Self>,
+        mut context: SourceContext,
+    ) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async move {
+            for line in 0..self.after {
+                let batch = batch_of_lines(&[&format!("line {line}")]);
+                if context.output.send(batch, Vec::new()).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Err(SourceError::Failed("broken".into()))
+        })
+    }
+}
+
 /// A component made by `make`, of any kind.
 pub enum Fake {
     Source(Box<dyn Fn() -> Box<dyn Source> + Sync>),
@@ -219,8 +282,16 @@ pub fn keep(keep: &'static str, mark: &'static str) -> Fake {
 pub fn store(disk: &Arc<Mutex<Disk>>, faults: Faults) -> Fake {
     let disk = Arc::clone(disk);
     Fake::Sink(Box::new(move || {
-        Box::new(Store { disk: Arc::clone(&disk), faults: faults.clone(), writes: 0 })
+        Box::new(Store { disk: Arc::clone(&disk), faults: faults.clone(), writes: 0, opens: 0 })
     }))
+}
+
+/// A plan in which the components of these ids get threads of their own.
+pub fn blocking(mut plan: Plan, ids: &[&str]) -> Plan {
+    for component in plan.components.iter_mut().filter(|c| ids.contains(&c.id.as_str())) {
+        component.spec.threading = Threading::Blocking;
+    }
+    plan
 }
 
 /// A plan of components, each with the ids it reads; `id.dead_letter` for dead letters.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod fakes;
+mod faults;
 
 use std::sync::{Arc, Mutex};
 

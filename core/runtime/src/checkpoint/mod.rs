@@ -1,0 +1,224 @@
+//! Which batches are delivered, and the consistent cut that a checkpoint is made of.
+//!
+//! A checkpoint says two things that must fit together: up to where each source need not be read again, and
+//! what each sink with a state (a file's length) contained then. It is a *cut*: every batch before it is in
+//! the sinks' states, no batch behind it is. After a crash the sinks go back to their states and the
+//! sources to their positions, and nothing is lost or doubled.
+//!
+//! A source's batches are numbered. A stateful sink logs which batches each of its writes held and what its
+//! state was afterwards. A cut is found by shrinking from "all that is delivered" until it fits: a sink's log
+//! is cut before the first write that holds an undelivered batch, and a source's positions before the first
+//! batch that lies behind its sink's cut.
+
+mod cut;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lograil_event::{Ack, AckId, AckStatus, Acks};
+use lograil_plugin::PositionUpdate;
+use tokio::sync::watch;
+
+use cut::Cut;
+
+/// Cuts in a row that may leave a source where it is although batches of it were delivered, before the next
+/// is taken without regard to sink states: then a crash may double events, but the checkpoint moves on.
+const STALLED_CUTS_MAX: u32 = 20;
+
+/// Delivered batches of a source that may lie behind a cut, before the next is taken in the same way.
+const BACKLOG_BATCHES_MAX: usize = 100_000;
+
+/// What a checkpoint holds, by component id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// Positions of each source's streams.
+    pub positions: BTreeMap<String, BTreeMap<String, String>>,
+    /// State of each sink that has one.
+    pub sink_states: BTreeMap<String, String>,
+}
+
+#[derive(Default)]
+struct SourceTrack {
+    id: String,
+    /// Sequence of the first entry of `pending`.
+    base: u64,
+    pending: VecDeque<PendingBatch>,
+    /// Cuts in a row that left it where it was although batches were delivered.
+    stalled: u32,
+}
+
+struct PendingBatch {
+    resolved: bool,
+    positions: Vec<PositionUpdate>,
+}
+
+#[derive(Default)]
+struct SinkTrack {
+    id: String,
+    /// Writes since the last cut.
+    log: VecDeque<SinkWrite>,
+    /// How many of them are durable.
+    durable: usize,
+}
+
+struct SinkWrite {
+    batches: Vec<AckId>,
+    state: String,
+}
+
+#[derive(Default)]
+struct State {
+    sources: Vec<SourceTrack>,
+    sinks: Vec<SinkTrack>,
+    snapshot: Snapshot,
+    /// Something happened since the last look for a cut.
+    moved: bool,
+    /// The snapshot differs from the one that was given out last.
+    unsaved: bool,
+    /// Calls of [`Tracker::cut`] so far.
+    cuts: u64,
+}
+
+/// Follows every batch from source to sinks.
+pub(crate) struct Tracker {
+    state: Mutex<State>,
+    /// The last cut of which the snapshot is durable.
+    saved: watch::Sender<u64>,
+}
+
+impl Tracker {
+    /// A tracker that starts from what the last checkpoint said.
+    pub fn new(snapshot: Snapshot) -> Arc<Self> {
+        let state = Mutex::new(State { snapshot, ..State::default() });
+        Arc::new(Self { state, saved: watch::channel(0).0 })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a source; its number.
+    pub fn add_source(&self, id: &str) -> u32 {
+        let mut state = self.state();
+        state.sources.push(SourceTrack { id: id.to_owned(), ..SourceTrack::default() });
+        (state.sources.len() - 1) as u32
+    }
+
+    /// Adds a sink that has a state; its number. `state` is what it has now.
+    pub fn add_sink(&self, id: &str, sink_state: String) -> usize {
+        let mut state = self.state();
+        state.snapshot.sink_states.insert(id.to_owned(), sink_state);
+        state.unsaved = true;
+        state.sinks.push(SinkTrack { id: id.to_owned(), ..SinkTrack::default() });
+        state.sinks.len() - 1
+    }
+
+    /// Forgets the states of all sinks but those that `is_kept` names. The state of a sink that writes
+    /// without being tracked would grow stale, and a later start would undo what was delivered since.
+    pub fn forget_sinks(&self, is_kept: impl Fn(&str) -> bool) {
+        let mut state = self.state();
+        let before = state.snapshot.sink_states.len();
+        state.snapshot.sink_states.retain(|id, _| is_kept(id));
+        state.unsaved |= state.snapshot.sink_states.len() < before;
+    }
+
+    /// A new batch of a source, with the positions that hold once it and all before it are delivered.
+    pub fn begin(self: &Arc<Self>, source: u32, positions: Vec<PositionUpdate>) -> Ack {
+        let mut state = self.state();
+        let track = &mut state.sources[source as usize];
+        let sequence = track.base + track.pending.len() as u64;
+        track.pending.push_back(PendingBatch { resolved: false, positions });
+        drop(state);
+        let tracker = Arc::clone(self);
+        Ack::new(AckId { source, sequence }, move |id, status| tracker.resolved(id, status))
+    }
+
+    fn resolved(&self, id: AckId, status: AckStatus) {
+        if !status.is_resolved() {
+            return;
+        }
+        let mut state = self.state();
+        state.moved = true;
+        let track = &mut state.sources[id.source as usize];
+        let index = id.sequence.checked_sub(track.base).and_then(|i| usize::try_from(i).ok());
+        if let Some(batch) = index.and_then(|index| track.pending.get_mut(index)) {
+            batch.resolved = true;
+        }
+    }
+
+    /// A stateful sink has written a batch.
+    pub fn written(&self, sink: usize, acks: &Acks, sink_state: String) {
+        let write = SinkWrite { batches: acks.ids().collect(), state: sink_state };
+        self.state().sinks[sink].log.push_back(write);
+    }
+
+    /// A stateful sink has made all its writes durable.
+    pub fn committed(&self, sink: usize) {
+        let mut state = self.state();
+        let track = &mut state.sinks[sink];
+        track.durable = track.log.len();
+        state.moved = true;
+    }
+
+    /// Batches of all sources that are not delivered yet.
+    pub fn in_flight(&self) -> u64 {
+        let state = self.state();
+        let open = |track: &SourceTrack| track.pending.iter().filter(|b| !b.resolved).count();
+        state.sources.iter().map(open).sum::<usize>() as u64
+    }
+
+    /// The snapshot of the last cut is durable, or the cut gave none because it is so already.
+    pub fn saved(&self) {
+        let cuts = self.state().cuts;
+        self.saved.send_replace(cuts);
+    }
+
+    /// Waits until all that the tracker knows now is durable.
+    pub async fn wait_for_save(&self) {
+        let next = self.state().cuts + 1;
+        // The tracker itself holds the sending end, so the wait cannot fail.
+        let mut saved = self.saved.subscribe();
+        let _done = saved.wait_for(|saved| *saved >= next).await;
+    }
+
+    /// The last snapshot could not be saved: the next cut must give one even if nothing happens until then.
+    pub fn retry_save(&self) {
+        self.state().unsaved = true;
+    }
+
+    /// The newest consistent snapshot, if it differs from the last one taken.
+    pub fn cut(&self) -> Option<Snapshot> {
+        let mut state = self.state();
+        state.cuts += 1;
+        if std::mem::take(&mut state.moved) {
+            let delivered = Cut::of_all_delivered(&state);
+            let cut = Cut::consistent(&state);
+            let is_forced = state.note_stalls(&delivered, &cut);
+            if is_forced { delivered } else { cut }.apply(&mut state);
+        }
+        std::mem::take(&mut state.unsaved).then(|| state.snapshot.clone())
+    }
+}
+
+impl State {
+    /// Keeps account of the sources that a cut leaves behind. Whether one has waited for too long.
+    fn note_stalls(&mut self, delivered: &Cut, cut: &Cut) -> bool {
+        let mut is_forced = false;
+        for (source, track) in self.sources.iter_mut().enumerate() {
+            let backlog = delivered.sources[source] - cut.sources[source];
+            let is_stalled = backlog > 0 && cut.sources[source] == 0;
+            track.stalled = if is_stalled { track.stalled + 1 } else { 0 };
+            // Stalled cuts count also while nothing else happens.
+            self.moved |= backlog > 0;
+            is_forced |= track.stalled > STALLED_CUTS_MAX || backlog > BACKLOG_BATCHES_MAX;
+        }
+        if is_forced {
+            self.sources.iter_mut().for_each(|track| track.stalled = 0);
+        }
+        is_forced
+    }
+}

@@ -1,0 +1,146 @@
+//! One sink task, its edge and its tracker.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use futures::future::BoxFuture;
+use lograil_event::{Ack, AckId};
+use lograil_plugin::ComponentMetrics;
+use lograil_testkit::{ManualClock, SimFiles, batch_of_lines};
+
+use super::*;
+use crate::checkpoint::Snapshot;
+
+type Log = Arc<Mutex<Vec<&'static str>>>;
+
+/// Keeps a log of its calls; refuses the first event of a batch, twice and for two reasons.
+struct Logs {
+    log: Log,
+    refuses: bool,
+}
+
+impl Logs {
+    fn note(&self, call: &'static str) {
+        self.log.lock().unwrap().push(call);
+    }
+}
+
+impl Sink for Logs {
+    fn open(&mut self, _: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn write<'a>(&'a mut self, _: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
+        self.note("write");
+        let reject = |event, reason: &str| Rejection { event, reason: reason.to_owned() };
+        let rejected = match self.refuses {
+            true => {
+                vec![reject(1, "second"), reject(0, "first"), reject(0, "again"), reject(9, "?")]
+            }
+            false => Vec::new(),
+        };
+        Box::pin(async { Ok(Delivery { bytes: 1, rejected }) })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        self.note("commit");
+        Box::pin(async { Ok(()) })
+    }
+
+    fn reopen(&mut self) {
+        self.note("reopen");
+    }
+}
+
+async fn task(
+    refuses: bool,
+    batches: Vec<Batch>,
+    outlet: Outlet,
+) -> (SinkTask, watch::Sender<u64>, Log) {
+    let (sender, input) = lograil_buffer::memory(1 << 30);
+    for batch in batches {
+        sender.send(batch).await.unwrap();
+    }
+    let (log, (reopen_sender, reopen)) = (Log::default(), watch::channel(0));
+    let metrics = ComponentMetrics::detached();
+    let context = SinkContext {
+        id: "out".into(),
+        clock: ManualClock::new().shared(),
+        files: SimFiles::new().shared(),
+        state: None,
+        upstream_replays: false,
+        base_dir: PathBuf::new(),
+        metrics: metrics.clone(),
+    };
+    let task = SinkTask {
+        sink: Box::new(Logs { log: Arc::clone(&log), refuses }),
+        component_type: "logs",
+        context,
+        is_open: true,
+        input,
+        outlet,
+        counts: Counts::new(metrics),
+        tracker: Tracker::new(Snapshot::default()),
+        tracked: None,
+        reopen,
+        uncommitted: Uncommitted::default(),
+    };
+    (task, reopen_sender, log)
+}
+
+fn nowhere() -> Outlet {
+    Outlet::new(Vec::new(), Counts::new(ComponentMetrics::detached()))
+}
+
+#[tokio::test]
+async fn files_are_opened_anew_also_while_the_input_never_pauses() {
+    let batches = (0..3).map(|_| batch_of_lines(&["line"])).collect();
+    let (task, reopen, log) = task(false, batches, nowhere()).await;
+    reopen.send_replace(1);
+    assert_eq!(task.run().await, SinkEnd::Drained);
+    assert_eq!(*log.lock().unwrap(), ["reopen", "write", "write", "write", "commit"]);
+}
+
+/// Tiny batches at a standstill of the clock: their acknowledgements must not pile up.
+#[tokio::test]
+async fn commits_after_so_many_batches_whatever_their_size() {
+    let batches = (0..UNCOMMITTED_BATCHES_MAX + 1).map(|_| batch_of_lines(&["x"])).collect();
+    let (task, _reopen, log) = task(false, batches, nowhere()).await;
+    assert_eq!(task.run().await, SinkEnd::Drained);
+    let commits = |log: &[&str]| log.iter().filter(|call| **call == "commit").count();
+    assert_eq!(commits(&log.lock().unwrap()), 2);
+}
+
+/// A sink that names an event twice, or one that is not there, must not shift the reasons of the others.
+#[tokio::test]
+async fn every_dead_letter_has_its_own_reason() {
+    let (sender, mut letters) = lograil_buffer::memory(1 << 20);
+    let outlet = Outlet::new(
+        vec![(Port::DEAD_LETTER, vec![sender])],
+        Counts::new(ComponentMetrics::detached()),
+    );
+    let fate = Arc::new(Mutex::new(None));
+    let told = Arc::clone(&fate);
+    let mut batch = batch_of_lines(&["a", "b", "c"]);
+    batch.add_acks(
+        Ack::new(AckId { source: 0, sequence: 0 }, move |_, status| {
+            *told.lock().unwrap() = Some(status);
+        })
+        .into(),
+    );
+    let (task, _reopen, _) = task(true, vec![batch], outlet).await;
+    assert_eq!(task.run().await, SinkEnd::Drained);
+    let mut batch = letters.recv().await.unwrap();
+    let reasons: Vec<String> = batch
+        .iter()
+        .map(|event| {
+            let why = event.get_named("dead_letter").and_then(|v| v.as_bytes()).unwrap();
+            let why: serde_json::Value = serde_json::from_slice(why).unwrap();
+            why["reason"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(reasons, ["first", "second"]);
+    assert_eq!(*fate.lock().unwrap(), None, "the letters are not delivered yet");
+    batch.take_acks().resolve(AckStatus::Delivered);
+    assert_eq!(*fate.lock().unwrap(), Some(AckStatus::Delivered));
+}
