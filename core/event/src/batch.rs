@@ -18,6 +18,9 @@ pub const SEGMENTS_MAX: usize = 255;
 /// Most segments a source may fill, so that the arenas of later stages find room.
 pub const SEGMENTS_PER_SOURCE_BATCH_MAX: usize = 192;
 
+/// Segments from which on a batch that is frozen joins the small ones, so that later stages find room.
+const SEGMENTS_CROWDED: usize = SEGMENTS_MAX - 16;
+
 /// Where a segment's bytes were read: what makes an event's identity stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
@@ -187,9 +190,53 @@ impl Batch {
         }
     }
 
-    /// Makes the arena's text immutable, so that it can be shared; new text starts a new arena.
+    /// Makes the arena's text immutable, so that it can be shared; new text starts a new arena. Where segments
+    /// become scarce this joins some of them, so that spans taken before mean nothing afterwards.
     pub fn freeze(&mut self) {
         self.arena.freeze_into(&mut self.segments);
+        if self.segments.len() >= SEGMENTS_CROWDED {
+            self.join_segments();
+        }
+    }
+
+    /// Puts the text of all segments without an origin, which arenas left behind, into one. Those that have one
+    /// are kept, because it is the identity of their events, unless they alone take all the room.
+    fn join_segments(&mut self) {
+        let with_origin = self.segments.iter().filter(|segment| segment.origin.is_some()).count();
+        let is_kept =
+            |segment: &Segment| segment.origin.is_some() && with_origin + 1 < SEGMENTS_CROWDED;
+        let joined_bytes: usize =
+            self.segments.iter().filter(|s| !is_kept(s)).map(|s| s.bytes.len()).sum();
+        if u32::try_from(joined_bytes).is_err() {
+            return;
+        }
+        let mut joined = Vec::with_capacity(joined_bytes);
+        let mut segments = vec![Segment::default()];
+        // Where each segment went: its new index, and what its offsets grow by.
+        let mut moves: Vec<(u8, u32)> = Vec::with_capacity(self.segments.len());
+        for segment in std::mem::take(&mut self.segments) {
+            if is_kept(&segment) {
+                moves.push((segments.len() as u8, 0));
+                segments.push(segment);
+            } else {
+                moves.push((0, joined.len() as u32));
+                joined.extend_from_slice(&segment.bytes);
+            }
+        }
+        segments[0].bytes = Bytes::from(joined);
+        self.segments = segments;
+        let moved = |span: Span| {
+            let (segment, by) = moves[usize::from(span.segment)];
+            Span { segment, offset: span.offset + by, len: span.len }
+        };
+        for field in Arc::make_mut(&mut self.fields).iter_mut().filter(|f| f.tag.is_span()) {
+            *field = Field::text(field.key, field.tag, moved(field.span()), field.flags());
+        }
+        for event in Arc::make_mut(&mut self.events) {
+            if let Some(raw) = event.raw() {
+                event.set_raw(moved(raw));
+            }
+        }
     }
 
     /// Drops the events for which `keep` is false; touches the event array only. Returns how many went.
@@ -205,18 +252,13 @@ impl Batch {
 
     /// Moves the events for which `take` is true into a batch of their own. `None` if there are none.
     pub fn split_off_where(&mut self, mut take: impl FnMut(usize) -> bool) -> Option<Self> {
-        let mut taken = Vec::new();
-        for (index, record) in self.events.iter().enumerate() {
-            if take(index) {
-                taken.push((index, *record));
-            }
-        }
+        let taken: Vec<usize> = (0..self.len()).filter(|index| take(*index)).collect();
         if taken.is_empty() {
             return None;
         }
         let mut other = self.share();
-        other.events = Arc::new(taken.iter().map(|(_, record)| *record).collect());
-        let mut next = taken.iter().map(|(index, _)| *index).peekable();
+        other.events = Arc::new(taken.iter().map(|index| self.events[*index]).collect());
+        let mut next = taken.into_iter().peekable();
         self.retain(|index| next.next_if_eq(&index).is_none());
         Some(other)
     }

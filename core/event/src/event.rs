@@ -83,6 +83,7 @@ impl<'a> EventRef<'a> {
     pub fn origin(&self) -> Option<(u64, u64)> {
         let raw = self.record.raw()?;
         let origin = self.batch.segments().get(usize::from(raw.segment))?.origin?;
-        Some((origin.stream, origin.offset + u64::from(raw.offset)))
+        // A foreign origin may claim any offset.
+        Some((origin.stream, origin.offset.wrapping_add(u64::from(raw.offset))))
     }
 }

@@ -11,6 +11,7 @@ mod batch;
 mod edit;
 mod event;
 mod field;
+mod json_check;
 pub mod json_text;
 mod key;
 mod record;

@@ -6,9 +6,12 @@ use thiserror::Error;
 
 use crate::batch::{Batch, SEGMENTS_MAX, Segment};
 use crate::edit::Arena;
-use crate::field::{Field, Span, Tag};
-use crate::key::KeyTable;
-use crate::record::EventRecord;
+use crate::field::{Field, FieldFlags, Span, Tag};
+use crate::json_check::{is_number, is_value};
+use crate::json_text::{self, JsonValue, members};
+use crate::key::{Key, KeyTable};
+use crate::record::{EventFlags, EventRecord};
+use crate::scan::find_special;
 
 /// What is wrong with foreign arrays.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -32,6 +35,9 @@ pub enum InvalidBatch {
     /// Text that is not UTF-8 or starts inside a character.
     #[error("field {0} is text but not valid UTF-8")]
     NotUtf8(usize),
+    /// A number, an object or an array whose text is none.
+    #[error("field {0} is not the JSON value it claims to be")]
+    NotJson(usize),
     /// An event whose fields do not exist, or whose counts contradict each other.
     #[error("event {0} has fields outside the field array")]
     EventOutOfRange(usize),
@@ -58,7 +64,10 @@ pub struct ForeignBatch {
 
 impl ForeignBatch {
     /// Checks every bound and every text, and makes a batch of the arrays.
-    pub fn validate(self) -> Result<Batch, InvalidBatch> {
+    ///
+    /// What they claim beyond that is not believed but found out: whether a text needs escaping, and whether an
+    /// event's raw bytes still are its fields. Where they are not, the event is encoded from its fields.
+    pub fn validate(mut self) -> Result<Batch, InvalidBatch> {
         if self.segments.len() >= SEGMENTS_MAX {
             return Err(InvalidBatch::TooManySegments(self.segments.len()));
         }
@@ -66,6 +75,7 @@ impl ForeignBatch {
             self.check_field(index, field)?;
         }
         self.check_events()?;
+        self.settle_claims();
         Ok(Batch {
             segments: self.segments,
             arena: Arena::default(),
@@ -93,7 +103,78 @@ impl ForeignBatch {
         if field.tag != Tag::Bytes && simdutf8::basic::from_utf8(text).is_err() {
             return Err(InvalidBatch::NotUtf8(index));
         }
-        Ok(())
+        let is_as_claimed = match field.tag {
+            Tag::Number => is_number(text),
+            Tag::Object => text.first() == Some(&b'{') && is_value(text),
+            Tag::Array => text.first() == Some(&b'[') && is_value(text),
+            _ => true,
+        };
+        if is_as_claimed { Ok(()) } else { Err(InvalidBatch::NotJson(index)) }
+    }
+
+    /// Sets the flags of all fields and events to what is true of them.
+    fn settle_claims(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        for field in fields.iter_mut().filter(|field| field.tag.is_span()) {
+            let text = self.bytes(field.span()).unwrap_or_default();
+            let is_clean = field.tag == Tag::Str && find_special(text, 0) == text.len();
+            let flags = if is_clean { FieldFlags::CLEAN } else { FieldFlags::NONE };
+            *field = Field::text(field.key, field.tag, field.span(), flags);
+        }
+        self.fields = fields;
+        let mut events = std::mem::take(&mut self.events);
+        for event in &mut events {
+            let raw = event.raw().and_then(|span| self.bytes(span)).unwrap_or_default();
+            let fields = &self.fields[event.first as usize..][..event.raw_fields as usize];
+            if !self.is_object_of(raw, fields) {
+                event.flags.remove(EventFlags::RAW_JSON);
+            }
+            if !self.is_document_of(raw, fields) {
+                event.flags.remove(EventFlags::RAW_DOCUMENT);
+            }
+        }
+        self.events = events;
+    }
+
+    /// Whether `raw` is one JSON object whose members are `fields`, in their order.
+    fn is_object_of(&self, raw: &[u8], fields: &[Field]) -> bool {
+        let raw = raw.trim_ascii();
+        if raw.first() != Some(&b'{') || !is_json(raw) {
+            return false;
+        }
+        let mut fields = fields.iter();
+        let all_equal = members(raw).all(|(name, value)| {
+            fields.next().is_some_and(|field| {
+                name.matches(self.keys.name(Key(field.key))) && self.is_value_of(value, field)
+            })
+        });
+        all_equal && fields.next().is_none()
+    }
+
+    /// Whether `raw` is one JSON document, and that is the first of `fields`.
+    fn is_document_of(&self, raw: &[u8], fields: &[Field]) -> bool {
+        let raw = raw.trim_ascii();
+        let field = fields.first();
+        let value = json_text::find(raw, &[]);
+        is_json(raw)
+            && value.zip(field).is_some_and(|(value, field)| self.is_value_of(value, field))
+    }
+
+    fn is_value_of(&self, value: JsonValue<'_>, field: &Field) -> bool {
+        match field.tag {
+            Tag::Null => value.text() == b"null",
+            Tag::Bool => {
+                value.text() == if field.payload() & 1 == 1 { &b"true"[..] } else { b"false" }
+            }
+            Tag::Number | Tag::Object | Tag::Array => {
+                self.bytes(field.span()) == Some(value.text())
+            }
+            Tag::Str => {
+                let text = self.bytes(field.span()).and_then(|text| std::str::from_utf8(text).ok());
+                value.as_json_str().zip(text).is_some_and(|(string, text)| string.matches(text))
+            }
+            Tag::I64 | Tag::U64 | Tag::F64 | Tag::Timestamp | Tag::Bytes => false,
+        }
     }
 
     fn check_events(&self) -> Result<(), InvalidBatch> {
@@ -119,4 +200,8 @@ impl ForeignBatch {
         }
         Ok(())
     }
+}
+
+fn is_json(text: &[u8]) -> bool {
+    is_value(text) && simdutf8::basic::from_utf8(text).is_ok()
 }

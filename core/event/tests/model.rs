@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use lograil_event::{Ack, AckId, Batch, Field, FieldFlags, ForeignBatch, Segment, Tag, ValueRef};
+use lograil_event::{
+    Ack, AckId, Batch, EventFlags, Field, FieldFlags, ForeignBatch, Origin, Segment, Span, Tag,
+    ValueRef,
+};
 use proptest::prelude::*;
 
 type Row = BTreeMap<String, Cell>;
@@ -102,7 +105,6 @@ impl Pair {
     }
 
     fn push_lines(&mut self, lines: &[String]) {
-        use lograil_event::Span;
         let mut edit = self.batch.edit();
         if edit.segment_count() > 200 {
             return;
@@ -274,4 +276,140 @@ fn arrays_from_outside_that_lie_are_refused() {
     assert!(refused(&|f| f.events[0].capacity = u32::MAX));
     assert!(refused(&|f| f.events.push(f.events[0])));
     assert!(refused(&|f| f.events[0].raw_fields = 2));
+}
+
+/// A batch goes through more stages than there are segment indices, each of which adds text and shares it.
+#[test]
+fn a_batch_never_runs_out_of_segments() {
+    let mut batch = Batch::new();
+    let mut edit = batch.edit();
+    let key = edit.key("message");
+    for offset in 0..192 {
+        let origin = Origin { stream: 7, offset: offset * 100 };
+        let segment = edit.add_segment(Bytes::from(format!("line {offset}")), Some(origin));
+        let span = Span { segment, offset: 0, len: edit.segment_bytes(segment).len() as u32 };
+        edit.push_line(0, key, Tag::Str, span, span);
+    }
+    let mut others = Vec::new();
+    for stage in 0..1000 {
+        let mut edit = batch.edit();
+        let key = edit.key(&format!("stage{}", stage % 50));
+        edit.set_str(stage % 192, key, &format!("text of {stage}"));
+        if stage % 2 == 0 {
+            others.push((stage, batch.share()));
+        } else {
+            let mut all = batch.split_off_where(|_| true).unwrap();
+            batch = all.share();
+            others.push((stage, all));
+        }
+        while others.len() > 3 {
+            others.remove(0);
+        }
+    }
+    others.push((999, batch));
+    for (stage, batch) in &others {
+        let text = |event: usize, name: &str| {
+            batch
+                .event(event)
+                .get_named(name)
+                .and_then(|v| v.as_str())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        for event in 0..192 {
+            assert_eq!(text(event, "message"), format!("line {event}"));
+            assert_eq!(batch.event(event).raw(), Some(format!("line {event}").as_bytes()));
+            assert_eq!(batch.event(event).origin(), Some((7, event as u64 * 100)));
+        }
+        assert_eq!(text(stage % 192, &format!("stage{}", stage % 50)), format!("text of {stage}"));
+    }
+}
+
+/// The text of a claim, as a batch of one event with one field from outside.
+fn claim(tag: Tag, text: &'static str, flags: FieldFlags, raw: EventFlags) -> ForeignBatch {
+    let mut batch = Batch::new();
+    let mut edit = batch.edit();
+    let key = edit.key("k");
+    let segment = edit.add_segment(Bytes::from_static(text.as_bytes()), None);
+    let span = Span { segment, offset: 0, len: text.len() as u32 };
+    edit.push_line(0, key, tag, span, span);
+    edit.fields()[0] = Field::text(key.0, tag, span, flags);
+    edit.events()[0].flags.insert(raw);
+    edit.events()[0].raw_fields = 1;
+    as_foreign(&mut batch)
+}
+
+#[test]
+fn values_from_outside_are_json_or_refused() {
+    let is_taken =
+        |tag, text| claim(tag, text, FieldFlags::NONE, EventFlags::RAW).validate().is_ok();
+    assert!(is_taken(Tag::Number, "-1.5e300") && is_taken(Tag::Object, "{\"a\":[1]}"));
+    assert!(is_taken(Tag::Array, "[{}]") && is_taken(Tag::Str, "{"));
+    for (tag, text) in [
+        (Tag::Number, "1, \"admin\": true"),
+        (Tag::Number, "0x10"),
+        (Tag::Number, ""),
+        (Tag::Object, "{\"a\":1}}"),
+        (Tag::Object, "[1]"),
+        (Tag::Object, " {}"),
+        (Tag::Array, "[1"),
+        (Tag::Array, "{}"),
+    ] {
+        assert!(!is_taken(tag, text), "{tag:?} {text}");
+    }
+}
+
+#[test]
+fn what_outside_says_of_a_text_is_found_out_instead() {
+    let flags = |text| {
+        let batch = claim(Tag::Str, text, FieldFlags::CLEAN, EventFlags::RAW).validate().unwrap();
+        batch.fields()[0].flags()
+    };
+    assert_eq!(flags("plain"), FieldFlags::CLEAN);
+    assert_eq!(flags("a\"b"), FieldFlags::NONE);
+    let mut unsaid = claim(Tag::Str, "plain", FieldFlags::NONE, EventFlags::RAW);
+    unsaid.fields[0] = Field::text(0, Tag::Str, unsaid.fields[0].span(), FieldFlags::NONE);
+    assert_eq!(unsaid.validate().unwrap().fields()[0].flags(), FieldFlags::CLEAN);
+}
+
+/// An event whose raw bytes are copied out must be those bytes.
+#[test]
+fn raw_bytes_from_outside_are_believed_only_where_they_are_the_fields() {
+    let raw_json = |raw: &'static str, fields: &[(&str, Tag, &'static str)]| {
+        let mut batch = Batch::new();
+        let mut edit = batch.edit();
+        let event = edit.push_event(0);
+        let segment = edit.add_segment(Bytes::from_static(raw.as_bytes()), None);
+        for (name, tag, text) in fields {
+            let key = edit.key(name).0;
+            let field = match tag {
+                Tag::Null => Field::null(key),
+                Tag::Bool => Field::bool(key, *text == "true"),
+                _ => Field::text(key, *tag, edit.push_text(text.as_bytes()), FieldFlags::NONE),
+            };
+            edit.append(event, field);
+        }
+        let record = &mut edit.events()[event];
+        record.raw_fields = fields.len() as u32;
+        record.set_raw(Span { segment, offset: 0, len: raw.len() as u32 });
+        record.flags.insert(EventFlags::RAW_JSON);
+        let batch = as_foreign(&mut batch).validate().unwrap();
+        batch.records()[0].flags.contains(EventFlags::RAW_JSON)
+    };
+    let raw = r#" {"a":"x\ny", "b":1.0,"c":[ ],"d":null,"e":true} "#;
+    let fields = [
+        ("a", Tag::Str, "x\ny"),
+        ("b", Tag::Number, "1.0"),
+        ("c", Tag::Array, "[ ]"),
+        ("d", Tag::Null, ""),
+        ("e", Tag::Bool, "true"),
+    ];
+    assert!(raw_json(raw, &fields));
+    assert!(raw_json("{}", &[]));
+    assert!(!raw_json(raw, &fields[..4]), "a member that is no field");
+    assert!(!raw_json("{}", &fields[..1]), "a field that is no member");
+    assert!(!raw_json(r#"{"a":"other"}"#, &fields[..1]));
+    assert!(!raw_json(r#"{"z":"x\ny"}"#, &fields[..1]));
+    assert!(!raw_json(r#"{"a":"x\ny"}}"#, &fields[..1]), "no JSON");
+    assert!(!raw_json("x", &[]), "no JSON");
 }
