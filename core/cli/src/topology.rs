@@ -80,7 +80,7 @@ pub(crate) fn report(loaded: &Loaded) -> bool {
     let errors = loaded.diagnostics.iter().filter(is_error).count();
     if errors > 0 {
         let plural = if errors == 1 { "" } else { "s" };
-        output::error(&format!("{errors} error{plural} in the topology; nothing was started"));
+        output::error(&format!("{errors} error{plural} in the topology"));
     }
     errors > 0
 }
