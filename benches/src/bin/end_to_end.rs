@@ -33,13 +33,30 @@ struct Cost {
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let megabytes: usize = arguments.next().map_or(Ok(500), |text| text.parse())?;
+    let first = arguments.next();
+    if let Some("library" | "input") = first.as_deref() {
+        return alone(first.as_deref() == Some("library"), arguments);
+    }
+    let megabytes: usize = first.map_or(Ok(500), |text| text.parse())?;
     let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let directory = std::env::temp_dir().join(format!("lograil-bench-{}", std::process::id()));
     fs::create_dir_all(&directory)?;
     let result = measure(&directory, megabytes, rounds);
     fs::remove_dir_all(&directory)?;
     result
+}
+
+/// `library FILE` runs the library path once and `input FILE MEGABYTES` only writes the input: for counting
+/// instructions of one process.
+fn alone(is_library: bool, mut arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
+    let file = PathBuf::from(arguments.next().ok_or("name a file")?);
+    if is_library {
+        library(&file)?;
+    } else {
+        let megabytes = arguments.next().ok_or("say how many megabytes")?.parse()?;
+        println!("{} lines", write_input(&file, &ndjson(Shapes::One, 4, 4096), megabytes)?);
+    }
+    Ok(())
 }
 
 fn measure(directory: &Path, megabytes: usize, rounds: usize) -> Result<(), Failure> {
@@ -60,7 +77,10 @@ fn measure(directory: &Path, megabytes: usize, rounds: usize) -> Result<(), Fail
         runs[2].1.push(library(&input)?);
         runs[3].1.push(pipe(&input)?);
     }
-    println!("{:<44} {:>8} {:>8} {:>10}", "path (best of the rounds)", "CPU s", "ns/line", "peak MiB");
+    println!(
+        "{:<44} {:>8} {:>8} {:>10}",
+        "path (best of the rounds)", "CPU s", "ns/line", "peak MiB"
+    );
     for (name, costs) in &runs {
         let cost = best(costs);
         let ns = cost.cpu_seconds * 1e9 / lines as f64;
