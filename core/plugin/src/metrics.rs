@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 const LABELS: [&str; 3] = ["component_id", "component_kind", "component_type"];
@@ -19,6 +20,7 @@ enum Family {
     Counter(IntCounterVec),
     Gauge(IntGaugeVec),
     GaugeF64(GaugeVec),
+    Histogram(HistogramVec),
 }
 
 /// All metrics of a topology.
@@ -40,6 +42,19 @@ impl MetricsRegistry {
     pub fn component(&self, id: &str, kind: &str, component_type: &str) -> ComponentMetrics {
         let labels = Arc::new([id.to_owned(), kind.to_owned(), component_type.to_owned()]);
         ComponentMetrics { registry: self.clone(), labels }
+    }
+
+    /// The gauge `lograil_{name}` of the whole process, with labels whose values never change.
+    #[must_use]
+    pub fn gauge(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Gauge {
+        let name = format!("lograil_{name}");
+        let (names, values): (Vec<&str>, Vec<&str>) = labels.iter().copied().unzip();
+        let make = || GaugeVec::new(Opts::new(&name, help), &names);
+        match self.family(&name, make, Family::GaugeF64) {
+            Some(Family::GaugeF64(family)) => family.get_metric_with_label_values(&values).ok(),
+            _ => None,
+        }
+        .unwrap_or_else(unseen_gauge)
     }
 
     /// The family of a name, made by `make` if it is new.
@@ -143,9 +158,24 @@ impl ComponentMetrics {
             }
             _ => None,
         }
+        .unwrap_or_else(unseen_gauge)
+    }
+
+    /// The histogram `lograil_component_{name}`; `buckets` are upper bounds, rising.
+    #[must_use]
+    pub fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        let name = format!("lograil_component_{name}");
+        let options = || HistogramOpts::new(&name, help).buckets(buckets.to_vec());
+        let make = || HistogramVec::new(options(), &LABELS);
+        match self.registry.family(&name, make, Family::Histogram) {
+            Some(Family::Histogram(family)) => {
+                family.get_metric_with_label_values(&self.values()).ok()
+            }
+            _ => None,
+        }
         .unwrap_or_else(|| {
-            GaugeVec::new(Opts::new("unseen", "unseen"), &[]).map_or_else(
-                |_| unreachable!("a gauge without labels can be made"),
+            HistogramVec::new(HistogramOpts::new("unseen", "unseen"), &[]).map_or_else(
+                |_| unreachable!("a histogram without labels can be made"),
                 |family| family.with_label_values::<&str>(&[]),
             )
         })
@@ -154,6 +184,14 @@ impl ComponentMetrics {
     fn values(&self) -> [&str; 3] {
         [&self.labels[0], &self.labels[1], &self.labels[2]]
     }
+}
+
+/// For a name that is no metric name, or that is something else already: set, unseen.
+fn unseen_gauge() -> Gauge {
+    GaugeVec::new(Opts::new("unseen", "unseen"), &[]).map_or_else(
+        |_| unreachable!("a gauge without labels can be made"),
+        |family| family.with_label_values::<&str>(&[]),
+    )
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 mod chain;
 mod checkpoint;
 mod error;
+mod gauges;
 mod ledger;
 mod outlet;
 mod retry;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use lograil_config::{Plan, PlannedComponent};
 use lograil_plugin::{
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::chain::{Chain, Stage};
 use crate::checkpoint::{Snapshot, Tracker};
 use crate::error::RuntimeError;
+use crate::gauges::TopologyGauges;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
 use crate::sink_task::{SinkEnd, SinkTask, Uncommitted};
@@ -22,6 +24,9 @@ use crate::store::{self, CheckpointStore};
 use crate::topology::{Ended, RunOptions, Seams};
 use crate::wiring::{Wiring, sources_above};
 
+/// Bounds of the buckets that count how long batches are under way.
+const DELIVERY_SECONDS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
+
 /// What a running topology is held by.
 pub(crate) struct Parts {
     pub shutdown: ShutdownTrigger,
@@ -30,7 +35,6 @@ pub(crate) struct Parts {
     pub ended: mpsc::UnboundedReceiver<Ended>,
     pub tasks: usize,
     pub observer: Observer,
-    pub tracker: Arc<Tracker>,
 }
 
 /// A topology whose tasks run.
@@ -104,7 +108,7 @@ pub(crate) async fn start(
     starter.spawn_sinks(sinks);
     starter.spawn_chains(&mut built);
     starter.spawn_sources(built);
-    let (tasks, tracker) = (starter.tasks, Arc::clone(&starter.tracker));
+    let tasks = starter.tasks;
     // With the starter go its senders, without which no edge would ever end.
     drop(starter);
     let parts = Parts {
@@ -114,7 +118,6 @@ pub(crate) async fn start(
         ended,
         tasks,
         observer,
-        tracker,
     };
     Ok(Started { parts, checkpoints, lock })
 }
@@ -169,12 +172,16 @@ impl Starter<'_> {
             let level = self.wiring.level(index);
             Observed::new(who, inputs, counts, level, &self.metrics[index])
         };
-        Observer(Arc::new(ObserverParts {
+        let observer = Observer(Arc::new(ObserverParts {
             components: self.plan.components.iter().enumerate().map(observe).collect(),
             tracker: Arc::clone(&self.tracker),
             clock: Arc::clone(&self.seams.clock),
             start: self.seams.clock.monotonic(),
-        }))
+            gauges: TopologyGauges::new(&self.seams.metrics),
+            checkpointed_ns: AtomicU64::default(),
+        }));
+        observer.note_checkpoint();
+        observer
     }
 
     fn input_name(&self, input: lograil_config::InputRef) -> String {
@@ -316,6 +323,12 @@ impl Starter<'_> {
         for (index, built) in built.into_iter().enumerate() {
             let Some(Built::Source(source)) = built else { continue };
             let component = &self.plan.components[index];
+            let help = "Seconds from the sending of a batch to its delivery everywhere.";
+            self.tracker.time_source(
+                numbers[index],
+                Arc::clone(&self.seams.clock),
+                self.metrics[index].histogram("delivery_seconds", help, &DELIVERY_SECONDS),
+            );
             let sender = SourceSender {
                 number: numbers[index],
                 tracker: Arc::clone(&self.tracker),

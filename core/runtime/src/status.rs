@@ -1,14 +1,16 @@
 //! What a running topology looks like from outside.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lograil_buffer::EdgeLevel;
-use lograil_plugin::{Clock, ComponentMetrics};
-use prometheus::IntGauge;
+use lograil_plugin::{Clock, ComponentMetrics, Kind};
+use prometheus::Gauge;
 use serde::Serialize;
 
 use crate::checkpoint::Tracker;
+use crate::gauges::{EdgeGauges, TopologyGauges};
 use crate::ledger::{Counts, Ledger};
 
 /// The state of a topology at one moment.
@@ -72,7 +74,8 @@ pub(crate) struct Observed {
     pub inputs: Vec<String>,
     pub counts: Arc<Counts>,
     pub buffer: Option<Arc<EdgeLevel>>,
-    gauges: Option<(IntGauge, IntGauge)>,
+    edge_gauges: Option<EdgeGauges>,
+    utilization: Option<Gauge>,
     sample: Mutex<Sample>,
 }
 
@@ -95,14 +98,13 @@ impl Observed {
         buffer: Option<Arc<EdgeLevel>>,
         metrics: &ComponentMetrics,
     ) -> Self {
-        let gauges = buffer.is_some().then(|| {
-            let bytes = metrics.gauge("buffer_bytes", "Bytes waiting in front of the component.");
-            let events =
-                metrics.gauge("buffer_events", "Events waiting in front of the component.");
-            (bytes, events)
+        let edge_gauges = buffer.as_ref().map(|level| EdgeGauges::new(metrics, level));
+        let utilization = (kind != Kind::Source.name()).then(|| {
+            let help = "Part of the last second spent working, not waiting, 0 to 1.";
+            metrics.gauge_f64("utilization", help)
         });
         let sample = Mutex::default();
-        Self { id, kind, component_type, inputs, counts, buffer, gauges, sample }
+        Self { id, kind, component_type, inputs, counts, buffer, edge_gauges, utilization, sample }
     }
 
     /// Takes a sample of the counters, from which the rates of the last second come.
@@ -120,12 +122,14 @@ impl Observed {
             sent_rate: ledger.sent.saturating_sub(sample.sent) as f64 / seconds,
             utilisation: ((busy_seconds - sample.busy_seconds) / seconds).clamp(0.0, 1.0),
         };
+        if let Some(gauge) = &self.utilization {
+            gauge.set(sample.utilisation);
+        }
     }
 
     fn set_gauges(&self) {
-        if let (Some((bytes, events)), Some(level)) = (&self.gauges, &self.buffer) {
-            bytes.set(level.bytes().cast_signed());
-            events.set(level.events().cast_signed());
+        if let (Some(gauges), Some(level)) = (&self.edge_gauges, &self.buffer) {
+            gauges.set(level);
         }
     }
 
@@ -164,6 +168,9 @@ pub(crate) struct ObserverParts {
     pub tracker: Arc<Tracker>,
     pub clock: Arc<dyn Clock>,
     pub start: Duration,
+    pub gauges: TopologyGauges,
+    /// When the checkpoint was last written or found to be up to date, in monotonic nanoseconds.
+    pub checkpointed_ns: AtomicU64,
 }
 
 impl Observer {
@@ -178,9 +185,26 @@ impl Observer {
         }
     }
 
-    /// Brings the gauges of all edges up to date, for a scrape.
+    /// Brings the gauges of the topology and of all edges up to date, for a scrape.
     pub fn sample_buffers(&self) {
-        self.0.components.iter().for_each(Observed::set_gauges);
+        let parts = &self.0;
+        parts.components.iter().for_each(Observed::set_gauges);
+        let now = parts.clock.monotonic();
+        let checkpointed = Duration::from_nanos(parts.checkpointed_ns.load(Ordering::Relaxed));
+        let gauges = &parts.gauges;
+        gauges.uptime_seconds.set(now.saturating_sub(parts.start).as_secs_f64());
+        gauges.in_flight_batches.set(parts.tracker.in_flight() as f64);
+        gauges.checkpoint_age_seconds.set(now.saturating_sub(checkpointed).as_secs_f64());
+    }
+
+    pub(crate) fn tracker(&self) -> &Tracker {
+        &self.0.tracker
+    }
+
+    /// Notes that the checkpoint is up to date.
+    pub(crate) fn note_checkpoint(&self) {
+        let now = u64::try_from(self.0.clock.monotonic().as_nanos()).unwrap_or(u64::MAX);
+        self.0.checkpointed_ns.store(now, Ordering::Relaxed);
     }
 
     /// Takes a sample of all counters. The runtime does this about once a second.

@@ -12,7 +12,6 @@ use lograil_plugin::{
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::checkpoint::Tracker;
 use crate::error::RuntimeError;
 use crate::start::{self, Started};
 use crate::status::Observer;
@@ -97,7 +96,6 @@ pub struct Running {
     /// Until when the components may drain after one of them ended the topology, in monotonic time.
     drain_until: Option<Duration>,
     observer: Observer,
-    tracker: Arc<Tracker>,
     checkpoints: Option<Arc<CheckpointStore>>,
     background: Vec<JoinHandle<()>>,
     /// Tells the background tasks to end; dropping it does, too.
@@ -127,7 +125,6 @@ impl Running {
             drain_timeout,
             drain_until: None,
             observer: parts.observer,
-            tracker: parts.tracker,
             checkpoints: checkpoints.map(Arc::new),
             background: Vec::new(),
             background_stop: watch::channel(false).0,
@@ -143,10 +140,10 @@ impl Running {
             observer.sample();
             std::future::ready(())
         });
-        let (tracker, store) = (Arc::clone(&self.tracker), self.checkpoints.clone());
+        let (observer, store) = (self.observer.clone(), self.checkpoints.clone());
         self.every(CHECKPOINT_INTERVAL, clock, move || {
-            let (tracker, store) = (Arc::clone(&tracker), store.clone());
-            async move { checkpoint(&tracker, store.as_ref()).await }
+            let (observer, store) = (observer.clone(), store.clone());
+            async move { checkpoint(&observer, store.as_ref()).await }
         });
     }
 
@@ -254,10 +251,10 @@ impl Running {
     /// Writes the last checkpoint and says how it ended. Call after [`Running::wait`], or when giving up.
     pub async fn finish(mut self) -> Outcome {
         self.stop_background().await;
-        checkpoint(&self.tracker, self.checkpoints.as_ref()).await;
+        checkpoint(&self.observer, self.checkpoints.as_ref()).await;
         // A reader that went away took the rest of the output with it on purpose.
         if !self.output_closed {
-            self.outcome.undelivered_batches = self.tracker.in_flight();
+            self.outcome.undelivered_batches = self.observer.tracker().in_flight();
         }
         self.outcome
     }
@@ -271,21 +268,16 @@ impl Running {
 
 /// Takes a cut, which also lets the tracker forget what lies before it, and saves it if there is a store. A
 /// failure is not the end: the last checkpoint stays valid.
-async fn checkpoint(tracker: &Arc<Tracker>, store: Option<&Arc<CheckpointStore>>) {
-    let (Some(snapshot), Some(store)) = (tracker.cut(), store) else {
-        return tracker.saved();
-    };
-    let store = Arc::clone(store);
-    let saved = tokio::task::spawn_blocking(move || store.save(snapshot)).await;
-    match saved {
-        Ok(Ok(())) => tracker.saved(),
-        Ok(Err(error)) => {
+async fn checkpoint(observer: &Observer, store: Option<&Arc<CheckpointStore>>) {
+    let tracker = observer.tracker();
+    if let (Some(snapshot), Some(store)) = (tracker.cut(), store) {
+        let store = Arc::clone(store);
+        let saved = tokio::task::spawn_blocking(move || store.save(snapshot)).await;
+        if let Err(error) = saved.unwrap_or_else(|crash| Err(std::io::Error::other(crash))) {
             tracing::warn!("write checkpoint: {error}; the last one stays in force");
-            tracker.retry_save();
-        }
-        Err(error) => {
-            tracing::error!("write checkpoint: {error}");
-            tracker.retry_save();
+            return tracker.retry_save();
         }
     }
+    tracker.saved();
+    observer.note_checkpoint();
 }

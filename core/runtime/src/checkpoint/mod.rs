@@ -18,9 +18,11 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lograil_event::{Ack, AckId, AckStatus, Acks};
-use lograil_plugin::PositionUpdate;
+use lograil_plugin::{Clock, PositionUpdate};
+use prometheus::Histogram;
 use tokio::sync::watch;
 
 use cut::Cut;
@@ -49,10 +51,18 @@ struct SourceTrack {
     pending: VecDeque<PendingBatch>,
     /// Cuts in a row that left it where it was although batches were delivered.
     stalled: u32,
+    timing: Option<Timing>,
+}
+
+/// Measures how long batches are under way.
+struct Timing {
+    clock: Arc<dyn Clock>,
+    delivery_seconds: Histogram,
 }
 
 struct PendingBatch {
     resolved: bool,
+    begun: Duration,
     positions: Vec<PositionUpdate>,
 }
 
@@ -108,6 +118,11 @@ impl Tracker {
         (state.sources.len() - 1) as u32
     }
 
+    /// Measures from now on how long a source's batches are under way.
+    pub fn time_source(&self, source: u32, clock: Arc<dyn Clock>, delivery_seconds: Histogram) {
+        self.state().sources[source as usize].timing = Some(Timing { clock, delivery_seconds });
+    }
+
     /// Adds a sink that has a state; its number. `state` is what it has now.
     pub fn add_sink(&self, id: &str, sink_state: String) -> usize {
         let mut state = self.state();
@@ -131,7 +146,8 @@ impl Tracker {
         let mut state = self.state();
         let track = &mut state.sources[source as usize];
         let sequence = track.base + track.pending.len() as u64;
-        track.pending.push_back(PendingBatch { resolved: false, positions });
+        let begun = track.timing.as_ref().map_or(Duration::ZERO, |timing| timing.clock.monotonic());
+        track.pending.push_back(PendingBatch { resolved: false, begun, positions });
         drop(state);
         let tracker = Arc::clone(self);
         Ack::new(AckId { source, sequence }, move |id, status| tracker.resolved(id, status))
@@ -147,6 +163,10 @@ impl Tracker {
         let index = id.sequence.checked_sub(track.base).and_then(|i| usize::try_from(i).ok());
         if let Some(batch) = index.and_then(|index| track.pending.get_mut(index)) {
             batch.resolved = true;
+            if let Some(Timing { clock, delivery_seconds }) = &track.timing {
+                let period = clock.monotonic().saturating_sub(batch.begun);
+                delivery_seconds.observe(period.as_secs_f64());
+            }
         }
     }
 

@@ -147,6 +147,52 @@ async fn events_that_a_transform_makes_are_in_the_ledger() {
     assert_eq!(disk.lock().unwrap().lines.len(), 300);
 }
 
+/// What a scrape of a topology must have, under names that `promtool check metrics` takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scrape_has_the_metrics_of_the_topology_and_its_components() {
+    let disk = Shared::default();
+    let (_dir, options) = options();
+    let seams = seams(&SimFiles::new());
+    let registry = seams.metrics.clone();
+    let plan = plan(vec![
+        ("in", lines(100, 7), &[]),
+        ("half", keep("1", "x"), &["in"]),
+        ("out", store(&disk, Faults::default()), &["half"]),
+    ]);
+    let mut running = Running::start(plan, options, seams).await.unwrap();
+    let observer = running.observer();
+    running.wait().await;
+    running.finish().await;
+    observer.sample();
+    observer.sample_buffers();
+    let families = registry.registry().gather();
+    let find = |name: &str| families.iter().find(|family| family.name() == name);
+    for (name, metrics) in [
+        ("lograil_build_info", 1),
+        ("lograil_uptime_seconds", 1),
+        ("lograil_in_flight_batches", 1),
+        ("lograil_checkpoint_age_seconds", 1),
+        ("lograil_component_utilization", 2),
+        ("lograil_component_buffer_bytes", 2),
+        ("lograil_component_buffer_max_bytes", 2),
+        ("lograil_component_received_events_total", 3),
+        ("lograil_component_sent_events_total", 3),
+        ("lograil_component_discarded_events_total", 1),
+        ("lograil_component_delivery_seconds", 1),
+    ] {
+        let family = find(name).unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!(family.get_metric().len(), metrics, "{name}");
+    }
+    let delivery = find("lograil_component_delivery_seconds").unwrap().get_metric();
+    assert_eq!(delivery[0].get_histogram().get_sample_count(), 100_u64.div_ceil(7));
+    for family in &families {
+        let is_counter = family.name().ends_with("_total");
+        let is_typed_so = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
+        assert_eq!(is_counter, is_typed_so, "{}", family.name());
+        assert!(!family.help().is_empty());
+    }
+}
+
 /// The ledger is read while everything moves: never more may seem to come out of a component than went in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_in_flight_less_than_nothing_at_any_time() {
