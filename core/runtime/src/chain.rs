@@ -1,5 +1,6 @@
 //! A chain of transforms between two edges: one task, no channel in between.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use lograil_buffer::EdgeReceiver;
 use lograil_event::Batch;
 use lograil_plugin::{Clock, Outputs, Port, Transform};
 
+use crate::crash;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
 
@@ -26,8 +28,16 @@ pub(crate) struct Chain {
     pub stages: Vec<Stage>,
     pub input: EdgeReceiver,
     pub clock: Arc<dyn Clock>,
+    crash: Option<Crash>,
     /// Outputs that leave the chain, in the order in which they came out.
     leaving: Vec<(usize, Port, Batch)>,
+}
+
+/// A stage panicked.
+#[derive(Debug)]
+pub(crate) struct Crash {
+    pub stage: usize,
+    pub reason: String,
 }
 
 #[derive(Clone, Copy)]
@@ -38,11 +48,11 @@ enum Call {
 
 impl Chain {
     pub fn new(stages: Vec<Stage>, input: EdgeReceiver, clock: Arc<dyn Clock>) -> Self {
-        Self { stages, input, clock, leaving: Vec::new() }
+        Self { stages, input, clock, crash: None, leaving: Vec::new() }
     }
 
-    /// Runs until the edge ends. Ends early when nobody takes its output any more.
-    pub async fn run(mut self) {
+    /// Runs until the edge ends. Ends early when nobody takes its output any more, or a stage crashes.
+    pub async fn run(mut self) -> Result<(), Crash> {
         let mut tick = self.clock.sleep(TICK);
         loop {
             let received = tokio::select! {
@@ -61,11 +71,15 @@ impl Chain {
                 }
             }
             if !self.deliver().await {
-                return;
+                return Ok(());
+            }
+            if let Some(crash) = self.crash.take() {
+                return Err(crash);
             }
         }
         self.call_all(Call::Flush);
         self.deliver().await;
+        self.crash.map_or(Ok(()), Err)
     }
 
     fn process(&mut self, index: usize, batch: Batch) {
@@ -86,11 +100,20 @@ impl Chain {
         }
     }
 
-    /// Lets a stage work, and counts its own time: not that of the stages behind it.
+    /// Lets a stage work, and counts its own time: not that of the stages behind it. After a crash no stage
+    /// works any more, and what it had at hand is dropped, undelivered.
     fn call(&mut self, index: usize, work: impl FnOnce(&mut dyn Transform, &mut Outputs)) {
+        if self.crash.is_some() {
+            return;
+        }
         let stage = &mut self.stages[index];
         let start = self.clock.monotonic();
-        work(&mut *stage.transform, &mut stage.outputs);
+        let transform = &mut *stage.transform;
+        let worked = catch_unwind(AssertUnwindSafe(|| work(transform, &mut stage.outputs)));
+        if let Err(panic) = worked {
+            self.crash = Some(Crash { stage: index, reason: crash::reason(&*panic) });
+            stage.outputs.take_emitted().for_each(drop);
+        }
         stage.counts.busy(self.clock.monotonic().saturating_sub(start));
         stage.counts.created(stage.outputs.take_created());
     }
@@ -167,7 +190,7 @@ mod tests {
             sender.send(batch_of_lines(&["line"])).await.unwrap();
         }
         drop(sender);
-        Chain::new(stages, receiver, clock.shared()).run().await;
+        Chain::new(stages, receiver, clock.shared()).run().await.unwrap();
     }
 
     #[tokio::test]

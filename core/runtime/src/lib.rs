@@ -8,6 +8,7 @@
 
 mod chain;
 mod checkpoint;
+mod crash;
 mod error;
 mod gauges;
 mod ledger;

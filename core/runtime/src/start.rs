@@ -1,9 +1,12 @@
 //! Building every component of a plan and giving each its task.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use futures::FutureExt;
 use lograil_config::{Plan, PlannedComponent};
 use lograil_plugin::{
     Build, ComponentMetrics, Kind, Outputs, Port, Shutdown, ShutdownTrigger, Sink, SinkContext,
@@ -11,8 +14,9 @@ use lograil_plugin::{
 };
 use tokio::sync::{mpsc, watch};
 
-use crate::chain::{Chain, Stage};
+use crate::chain::{Chain, Crash, Stage};
 use crate::checkpoint::{Snapshot, Tracker};
+use crate::crash;
 use crate::error::RuntimeError;
 use crate::gauges::TopologyGauges;
 use crate::ledger::Counts;
@@ -291,10 +295,16 @@ impl Starter<'_> {
             let Some(chain) = self.wiring.chain_from(index) else { continue };
             let Some(input) = self.wiring.take_input(index) else { continue };
             let stages = chain.iter().filter_map(|at| self.stage(*at, built[*at].take())).collect();
+            let ids: Vec<String> =
+                chain.iter().map(|at| self.plan.components[*at].id.clone()).collect();
             let chain = Chain::new(stages, input, Arc::clone(&self.seams.clock));
             self.spawn(index, async move {
-                chain.run().await;
-                Ended::Done
+                match chain.run().await {
+                    Ok(()) => Ended::Done,
+                    Err(Crash { stage, reason }) => {
+                        Ended::Failed { component: ids[stage].clone(), reason }
+                    }
+                }
             });
         }
     }
@@ -362,9 +372,14 @@ impl Starter<'_> {
         let component = self.plan.components[index].id.clone();
         let mut report = Report { ended: self.ended.clone(), component: Some(component.clone()) };
         let mut abandon = self.abandon.clone();
+        let name = component.clone();
         let task = async move {
+            let crashed = |panic: Box<dyn Any + Send>| Ended::Failed {
+                component: name,
+                reason: crash::reason(&*panic),
+            };
             let ended = tokio::select! {
-                ended = task => ended,
+                ended = AssertUnwindSafe(task).catch_unwind() => ended.unwrap_or_else(crashed),
                 _ = abandon.wait_for(|abandoned| *abandoned) => Ended::Done,
             };
             report.send(ended);
@@ -383,7 +398,7 @@ impl Starter<'_> {
     }
 }
 
-/// Reports the end of a task; if the task never says how it ended, that it crashed.
+/// Reports the end of a task; if the task never says how it ended, that it never ran.
 struct Report {
     ended: mpsc::UnboundedSender<Ended>,
     component: Option<String>,
@@ -400,7 +415,7 @@ impl Report {
 impl Drop for Report {
     fn drop(&mut self) {
         if let Some(component) = self.component.take() {
-            let reason = "the component crashed; this is a bug in it".to_owned();
+            let reason = "it was given no thread, or the runtime is gone".to_owned();
             self.send(Ended::Failed { component, reason });
         }
     }

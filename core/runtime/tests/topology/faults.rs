@@ -24,7 +24,7 @@ async fn run_without_time(plan: lograil_config::Plan) -> (Outcome, u64) {
     (running.finish().await, observer.status().components[0].ledger.received)
 }
 
-const CRASHED: &str = "the component crashed; this is a bug in it";
+const CRASHED: &str = "the component crashed, which is a bug in it: a bug";
 
 /// The peer of a stateful sink is away at the start: what it stores later belongs to the checkpoint all the
 /// same, or the next start would cut it off.
@@ -80,7 +80,8 @@ async fn a_crash_anywhere_ends_the_topology_and_names_the_component() {
         let crashes = Fake::Transform(Box::new(|| Box::new(Crashes { at: "9" })));
         let transform = plan(vec![
             ("in", endless(1000), &[]),
-            ("bad", crashes, &["in"]),
+            ("good", keep("line", "x"), &["in"]),
+            ("bad", crashes, &["good"]),
             ("out", store(&disk, Faults::default()), &["bad"]),
         ]);
         let (outcome, _) = run_without_time(blocking(transform, threads)).await;
