@@ -8,6 +8,7 @@ pub mod json;
 pub mod lines;
 pub mod text;
 pub mod time;
+pub mod timestamp;
 
 pub use encoding::{Codec, Encoder, EncodingConfig, EncodingError};
 
