@@ -98,3 +98,22 @@ fn cpu_ticks(pid: u32) -> u64 {
     let Some((_, fields)) = stat.rsplit_once(')') else { return 0 };
     fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
 }
+
+/// SIGHUP, as `logrotate` sends it: the file at the path is new afterwards, and no line is missing.
+#[test]
+fn sighup_opens_the_output_file_anew() {
+    let place = Place::new();
+    let topology = place.write(
+        "t.toml",
+        ENDLESS.replace("type = \"stdout\"", "type = \"file\"\npath = \"out.log\""),
+    );
+    let running = place.start(&["run", topology.to_str().unwrap()]);
+    until("lines come out", || place.read("out.log").lines().count() > 50);
+    std::fs::rename(place.path("out.log"), place.path("moved.log")).unwrap();
+    running.signal("HUP");
+    until("a new file is there", || place.read("out.log").lines().count() > 50);
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    let lines = place.read("moved.log").lines().count() + place.read("out.log").lines().count();
+    let told = place.read("stderr");
+    assert!(told.contains(&format!("sink out: {lines} in, {lines} out")), "{lines} lines\n{told}");
+}

@@ -46,7 +46,7 @@ impl Drop for SimFile {
 impl File for SimFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.files.lock();
-        let bound = state.faults.enter(SimOperation::Read, &self.path)?;
+        let bound = state.enter(SimOperation::Read, &self.path)?;
         let len = buf.len().min(bound);
         Ok(state.read(self.node, &mut buf[..len], offset))
     }
@@ -54,20 +54,20 @@ impl File for SimFile {
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         self.check_writable()?;
         let mut state = self.files.lock();
-        let bound = state.faults.enter(SimOperation::Write, &self.path)?;
+        let bound = state.enter(SimOperation::Write, &self.path)?;
         state.write(self.node, &buf[..buf.len().min(bound)], offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
         let mut state = self.files.lock();
-        state.faults.enter(SimOperation::SetLen, &self.path)?;
+        state.enter(SimOperation::SetLen, &self.path)?;
         state.set_len(self.node, len)
     }
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.files.lock();
-        let struck = state.faults.enter(SimOperation::Sync, &self.path);
+        let struck = state.enter(SimOperation::Sync, &self.path);
         if state.faults.lost_writes {
             state.forget_pending(self.node);
         }
@@ -78,7 +78,7 @@ impl File for SimFile {
 
     fn metadata(&self) -> io::Result<Metadata> {
         let mut state = self.files.lock();
-        state.faults.enter(SimOperation::Metadata, &self.path)?;
+        state.enter(SimOperation::Metadata, &self.path)?;
         Ok(state.describe(self.node))
     }
 }

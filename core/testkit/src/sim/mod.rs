@@ -77,6 +77,18 @@ impl SimFiles {
         Self::of(self.lock().after_power_loss(seed))
     }
 
+    /// Takes the power after so many further calls of components, as [`SimFiles::power_loss`] does. Those
+    /// calls go on as if nothing had happened; what was left is in [`SimFiles::after_loss`].
+    pub fn lose_power_after(&self, calls: u64, seed: u64) {
+        self.lock().loss_due = Some((calls, seed));
+    }
+
+    /// What the power loss that was asked for has left, once it has happened.
+    #[must_use]
+    pub fn after_loss(&self) -> Option<Self> {
+        self.lock().loss.take().map(|state| Self::of(*state))
+    }
+
     /// Makes calls fail; the answer counts how often it did.
     pub fn inject(&self, fault: Fault) -> Hits {
         self.lock().faults.inject(fault)

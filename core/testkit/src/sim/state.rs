@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lograil_plugin::Clock;
 use lograil_plugin::fs::{FileId, Metadata, Open};
 
-use super::fault::{ENOSPC, Faults};
+use super::fault::{ENOSPC, Faults, SimOperation};
 use super::names::{NameChange, Names};
 use super::node::{Change, Content, Kind, Node};
 
@@ -32,6 +32,9 @@ pub(crate) struct State {
     free_inodes: Vec<u64>,
     pub(crate) open_handles: usize,
     pub(crate) open_handles_peak: usize,
+    /// Calls until the power goes, and how; then what it left.
+    pub(crate) loss_due: Option<(u64, u64)>,
+    pub(crate) loss: Option<Box<State>>,
 }
 
 impl State {
@@ -49,6 +52,8 @@ impl State {
             free_inodes: Vec::new(),
             open_handles: 0,
             open_handles_peak: 0,
+            loss_due: None,
+            loss: None,
         };
         state.add(PathBuf::from(ROOT), Kind::Directory);
         state.names.sync_all();
@@ -70,6 +75,8 @@ impl State {
             free_inodes: self.free_inodes.clone(),
             open_handles: 0,
             open_handles_peak: 0,
+            loss_due: None,
+            loss: None,
         };
         for node in &mut state.nodes {
             node.handles = 0;
@@ -78,9 +85,26 @@ impl State {
         for index in state.names.now.values() {
             state.nodes[*index].names += 1;
         }
+        // A deleted file whose name came back has its inode again.
+        let State { nodes, free_inodes, .. } = &mut state;
+        free_inodes.retain(|inode| !nodes.iter().any(|n| n.names > 0 && n.inode == *inode));
         let named = state.nodes.iter().filter(|node| node.names > 0);
         state.used = named.map(Node::len).sum();
         state
+    }
+
+    /// A call begins: takes the power if it is due, records the call and strikes it if a fault says so.
+    pub(crate) fn enter(&mut self, operation: SimOperation, path: &Path) -> io::Result<usize> {
+        match &mut self.loss_due {
+            Some((0, seed)) => {
+                let seed = *seed;
+                self.loss_due = None;
+                self.loss = Some(Box::new(self.after_power_loss(seed)));
+            }
+            Some((calls, _)) => *calls -= 1,
+            None => {}
+        }
+        self.faults.enter(operation, path)
     }
 
     fn now_ns(&mut self) -> i64 {

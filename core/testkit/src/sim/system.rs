@@ -14,7 +14,7 @@ use super::state::State;
 impl FileSystem for SimFiles {
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn File>> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::Open, path)?;
+        state.enter(SimOperation::Open, path)?;
         let node = state.open(path, how)?;
         state.hold(node);
         let access = if how == Open::Read { Access::Read } else { Access::ReadWrite };
@@ -23,43 +23,43 @@ impl FileSystem for SimFiles {
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::Metadata, path)?;
+        state.enter(SimOperation::Metadata, path)?;
         state.describe_path(path)
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::Canonicalize, path)?;
+        state.enter(SimOperation::Canonicalize, path)?;
         state.canonicalize(path)
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::ReadDir, path)?;
+        state.enter(SimOperation::ReadDir, path)?;
         state.read_dir(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::Rename, from)?;
+        state.enter(SimOperation::Rename, from)?;
         state.rename(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::Remove, path)?;
+        state.enter(SimOperation::Remove, path)?;
         state.remove(path)
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::CreateDir, path)?;
+        state.enter(SimOperation::CreateDir, path)?;
         state.create_dir_all(path)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.lock();
-        state.faults.enter(SimOperation::SyncDir, path)?;
+        state.enter(SimOperation::SyncDir, path)?;
         state.sync_dir(path)
     }
 }
