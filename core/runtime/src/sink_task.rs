@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use lograil_buffer::EdgeReceiver;
 use lograil_event::{AckStatus, Acks, Batch};
 use lograil_plugin::{Delivery, Port, Rejection, Sink, SinkContext, SinkError, dead_letter};
@@ -118,8 +119,9 @@ impl SinkTask {
             self.reopen.mark_unchanged();
             return Next::Reopen;
         }
-        if let Some(batch) = self.input.try_recv() {
-            return Next::Batch(batch);
+        // Not `try_recv`: this one comes back empty-handed now and then, so that the task gives way to others.
+        if let Some(received) = self.input.recv().now_or_never() {
+            return received.map_or(Next::End, Next::Batch);
         }
         let clock = Arc::clone(&self.context.clock);
         let pending = !self.uncommitted.acks.is_empty();

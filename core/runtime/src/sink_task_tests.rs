@@ -101,6 +101,16 @@ async fn files_are_opened_anew_also_while_the_input_never_pauses() {
     assert_eq!(*log.lock().unwrap(), ["reopen", "write", "write", "write", "commit"]);
 }
 
+/// A sink that never waits, below an input that never pauses, shares its thread with others all the same.
+#[tokio::test(flavor = "current_thread")]
+async fn gives_way_to_other_tasks() {
+    let batches = (0..1000).map(|_| batch_of_lines(&["line"])).collect();
+    let (task, _reopen, log) = task(false, batches, nowhere()).await;
+    let other = tokio::spawn(async move { log.lock().unwrap().len() });
+    assert_eq!(task.run().await, SinkEnd::Drained);
+    assert!(other.await.unwrap() < 1000);
+}
+
 /// Tiny batches at a standstill of the clock: their acknowledgements must not pile up.
 #[tokio::test]
 async fn commits_after_so_many_batches_whatever_their_size() {
