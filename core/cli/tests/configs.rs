@@ -1,0 +1,193 @@
+//! Every topology in `configs/` runs and does what its first lines say.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::{Finished, Place};
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")
+}
+
+/// Runs a topology of `configs/` to the end of its input.
+fn run(
+    place: &Place,
+    name: &str,
+    variables: &[(&str, PathBuf)],
+    more: &[&str],
+    input: &[u8],
+) -> Finished {
+    let config = directory().join(name);
+    let mut command =
+        place.lograil(&["run", "--once", "--data-dir", "data", config.to_str().unwrap()]);
+    command.args(more).env("ADMIN_LISTEN", "127.0.0.1:0");
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    let stdin = place.write("stdin", input);
+    Finished(command.stdin(fs::File::open(stdin).unwrap()).output().unwrap())
+}
+
+fn events(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn every_topology_is_run_by_a_test_and_says_what_it_is() {
+    let source = include_str!("configs.rs");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let is_run = source.contains(&format!("run(&place, \"{name}\""));
+        assert!(is_run, "{name} is run by no test in this file");
+        let text = fs::read_to_string(&path).unwrap();
+        for part in ["# What: ", "# When: ", "# Run: "] {
+            assert!(text.contains(part), "{name} does not say `{part}`");
+        }
+        let checked = Place::new().run(&["check", path.to_str().unwrap()]);
+        checked.assert_success();
+        assert!(!checked.stderr().contains("warning"), "{}", checked.stderr());
+        names.push(name);
+    }
+    assert!(names.len() >= 4, "{names:?}");
+}
+
+#[test]
+fn demo_shows_problems_and_keeps_everything() {
+    let place = Place::new();
+    let variables = [("OUTPUT_FILE", place.path("out.ndjson"))];
+    let sets = ["--set", "sources.app.count=2000", "--set", "sources.app.rate=\"unlimited\""];
+    let ran = run(&place, "demo.toml", &variables, &sets, b"");
+    let kept = events(&place.read("out.ndjson"));
+    assert!(!ran.assert_success().0.stdout.is_empty());
+    assert_eq!(kept.len(), 2000);
+    let is_problem = |event: &&Value| event["level"] == "ERROR" || event["level"] == "WARNING";
+    let shown: Vec<String> = kept
+        .iter()
+        .filter(is_problem)
+        .map(|event| {
+            let text = |key: &str| {
+                event[key].as_str().unwrap_or_else(|| panic!("{key}: {event}")).to_owned()
+            };
+            format!(
+                "[{}] {}: {}: {} ({} ms)",
+                text("timestamp"),
+                text("level"),
+                text("service"),
+                text("message"),
+                event["duration_ms"]
+            )
+        })
+        .collect();
+    assert_eq!(ran.stdout().lines().collect::<Vec<_>>(), shown);
+    assert!(shown.len() > 300 && shown.len() < 700, "{} of 2000 are problems", shown.len());
+}
+
+#[test]
+fn collect_directory_gathers_log_files_at_any_depth() {
+    let place = Place::new();
+    place.write("logs/a.log", "a1\na2\n");
+    place.write("logs/deep/er/b.log", "b1\r\nb2 without an end");
+    place.write("logs/deep/syslog", "s1\n");
+    place.write("logs/old.log.gz", "packed\n");
+    place.write("logs/notes.txt", "no log\n");
+    let variables = [("LOG_DIR", place.path("logs")), ("OUTPUT_FILE", place.path("out.ndjson"))];
+    run(&place, "collect-directory.toml", &variables, &[], b"").assert_success();
+    let mut found: Vec<(String, String)> = events(&place.read("out.ndjson"))
+        .iter()
+        .map(|event| {
+            let file = PathBuf::from(event["file"].as_str().unwrap());
+            let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, event["message"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    found.sort();
+    let wanted = [
+        ("a.log", "a1"),
+        ("a.log", "a2"),
+        ("b.log", "b1"),
+        ("b.log", "b2 without an end"),
+        ("syslog", "s1"),
+    ];
+    assert_eq!(found, wanted.map(|(file, line)| (file.to_owned(), line.to_owned())));
+    // What was delivered is not delivered again.
+    place.append("logs/a.log", "a3\n");
+    run(&place, "collect-directory.toml", &variables, &[], b"").assert_success();
+    assert_eq!(events(&place.read("out.ndjson")).len(), 6);
+}
+
+#[test]
+fn collect_directory_takes_real_logs() {
+    let Some(data) = support::shared_data() else { return };
+    let place = Place::new();
+    let variables = [("LOG_DIR", data.join("loghub")), ("OUTPUT_FILE", place.path("out.ndjson"))];
+    run(&place, "collect-directory.toml", &variables, &[], b"").assert_success();
+    let logs: Vec<PathBuf> = fs::read_dir(data.join("loghub"))
+        .unwrap()
+        .filter_map(|entry| fs::read_dir(entry.unwrap().path()).ok())
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    let count = |path: &PathBuf| {
+        let content = fs::read(path).unwrap();
+        let ends = content.iter().filter(|byte| **byte == b'\n').count();
+        ends + usize::from(!content.ends_with(b"\n"))
+    };
+    let wanted: usize = logs.iter().map(count).sum();
+    assert!(wanted > 5_000, "{wanted}");
+    assert_eq!(events(&place.read("out.ndjson")).len(), wanted);
+}
+
+#[test]
+fn pipe_json_shows_failures_and_keeps_what_is_not_json() {
+    let place = Place::new();
+    let variables = [("REFUSED_FILE", place.path("refused.ndjson"))];
+    let input = concat!(
+        "{\"timestamp\":\"t1\",\"level\":\"INFO\",\"status\":200,\"message\":\"fine\"}\n",
+        "{\"timestamp\":\"t2\",\"level\":\"INFO\",\"status\":502,\"message\":\"bad gateway\"}\n",
+        "not json\n",
+        "{\"timestamp\":\"t3\",\"level\":\"ERROR\",\"status\":200,\"message\":\"failed\"}",
+    );
+    let ran = run(&place, "pipe-json.toml", &variables, &[], input.as_bytes());
+    assert_eq!(ran.assert_success().stdout(), "t2 INFO 502 bad gateway\nt3 ERROR 200 failed\n");
+    let refused = events(&place.read("refused.ndjson"));
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0]["message"], "not json");
+}
+
+#[test]
+fn tail_nginx_makes_json_of_requests_and_shows_server_errors() {
+    let place = Place::new();
+    let log = concat!(
+        "10.0.0.1 - - [20/Nov/2026:10:00:00 +0000] \"GET /a HTTP/1.1\" 200 12 \"-\" \"curl/8\"\n",
+        "10.0.0.2 - eve [20/Nov/2026:10:00:01 +0000] \"GET /\\x22 HTTP/1.1\" 503 0 \"http://x/\" \"Mozilla/5.0 (X11)\"\n",
+        "this is no request\n",
+    );
+    let log = place.write("access.log", log);
+    let variables = [("ACCESS_LOG", log), ("OUTPUT_FILE", place.path("out.ndjson"))];
+    let variables = [&variables[..], &[("DATA_DIR", place.path("data"))]].concat();
+    let ran = run(&place, "tail-nginx.toml", &variables, &[], b"");
+    let shown = "20/Nov/2026:10:00:01 +0000 503 GET /\\x22 HTTP/1.1 from 10.0.0.2\n";
+    assert_eq!(ran.assert_success().stdout(), shown);
+    let requests = events(&place.read("out.ndjson"));
+    assert_eq!(requests.len(), 2);
+    let wanted = serde_json::json!({
+        "remote_addr": "10.0.0.2",
+        "remote_user": "eve",
+        "time_local": "20/Nov/2026:10:00:01 +0000",
+        "request": "GET /\\x22 HTTP/1.1",
+        "status": 503,
+        "body_bytes_sent": 0,
+        "http_referer": "http://x/",
+        "http_user_agent": "Mozilla/5.0 (X11)",
+    });
+    assert_eq!(requests[1], wanted);
+    let refused = events(&place.read("data/dead-letters.ndjson"));
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0]["message"], "this is no request");
+}
