@@ -59,6 +59,10 @@ pub(crate) enum Command {
     Components(ComponentsArguments),
     /// Run a topology made of flags, from stdin to stdout
     Pipe(PipeArguments),
+    /// Draw a topology: Graphviz, Mermaid or SVG
+    Graph(GraphArguments),
+    /// Print completions for a shell
+    Completions(CompletionsArguments),
 }
 
 /// Which topology.
@@ -152,4 +156,44 @@ pub(crate) struct PipeArguments {
     /// Print the topology instead of running it: a start for a file of your own.
     #[arg(long)]
     pub print: bool,
+}
+
+const GRAPH_HELP: &str = "\
+Examples:
+  lograil graph app.toml | dot -Tpng > app.png
+  lograil graph --format mermaid app.toml            for Markdown
+  lograil graph --format svg app.toml > app.svg      without any other program";
+
+#[derive(Debug, Args)]
+#[command(after_help = GRAPH_HELP)]
+pub(crate) struct GraphArguments {
+    #[command(flatten)]
+    pub topology: TopologyArguments,
+    /// The language of the drawing.
+    #[arg(long, value_enum, default_value = "dot")]
+    pub format: GraphFormat,
+}
+
+/// The language of a drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// Mermaid, as Markdown renderers draw it.
+    Mermaid,
+    /// An image.
+    Svg,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  lograil completions bash > /etc/bash_completion.d/lograil
+  lograil completions zsh > ~/.zfunc/_lograil
+  lograil completions fish > ~/.config/fish/completions/lograil.fish";
+
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS_HELP)]
+pub(crate) struct CompletionsArguments {
+    /// The shell.
+    pub shell: clap_complete::Shell,
 }

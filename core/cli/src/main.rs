@@ -25,6 +25,8 @@ fn main() -> std::process::ExitCode {
         Command::Check(check) => commands::check::run(&check),
         Command::Components(components) => commands::components::run(&components),
         Command::Pipe(pipe) => commands::pipe::run(&pipe),
+        Command::Graph(graph) => commands::graph::run(&graph),
+        Command::Completions(completions) => commands::completions::run(&completions),
     };
     let exit = result.unwrap_or_else(|error| {
         output::error(&format!("{error:#}"));

@@ -1,6 +1,8 @@
 //! One file a command.
 
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod components;
+pub(crate) mod graph;
 pub(crate) mod pipe;
 pub(crate) mod run;
