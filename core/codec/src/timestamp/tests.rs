@@ -1,3 +1,5 @@
+//! Every form of timestamp, against examples and against jiff.
+
 use jiff::{Timestamp as Instant, tz};
 use proptest::prelude::*;
 

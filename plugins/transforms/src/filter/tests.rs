@@ -1,3 +1,5 @@
+//! What passes the filter, what does not, and the laws of a transform.
+
 use lograil_plugin::{Build, ConfigErrors, MetricsRegistry, Options, Outputs, TransformContext};
 use lograil_testkit::{ManualClock, TransformHarness, batch_of_json, conformance};
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Parsing whole batches: formats, failures, and the laws of a transform.
+
 use bytes::Bytes;
 use lograil_event::{Batch, EventFlags, FieldFlags, Span, Tag, ValueRef};
 use lograil_plugin::{Build, ConfigErrors, MetricsRegistry, Options, Port, Transform};
