@@ -2,10 +2,19 @@
 //!
 //! **Invariant:** transforms know no other component, no runtime and no topology file.
 
+mod condition;
+pub mod dedupe;
+mod event_key;
+mod field_path;
 pub mod filter;
+mod lru;
 pub mod parse;
+pub mod route;
+pub mod sample;
+pub mod throttle;
 
 use lograil_plugin::ComponentSpec;
 
 /// Every transform of this crate, for the catalogue.
-pub const SPECS: &[ComponentSpec] = &[filter::SPEC, parse::SPEC];
+pub const SPECS: &[ComponentSpec] =
+    &[dedupe::SPEC, filter::SPEC, parse::SPEC, route::SPEC, sample::SPEC, throttle::SPEC];

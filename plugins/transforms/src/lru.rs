@@ -1,0 +1,188 @@
+//! A bounded map that forgets the entry which was used longest ago.
+//!
+//! Keys are 128-bit hashes that are random already, so they are not hashed again.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// No slot.
+const NONE: u32 = u32::MAX;
+
+/// The map.
+pub(crate) struct Lru<V> {
+    slots: Vec<Slot<V>>,
+    index: HashMap<u128, u32, BuildHasherDefault<AsIs>>,
+    free: Vec<u32>,
+    oldest: u32,
+    newest: u32,
+    capacity: usize,
+}
+
+struct Slot<V> {
+    key: u128,
+    /// `None` while the slot is free.
+    value: Option<V>,
+    older: u32,
+    newer: u32,
+}
+
+/// Takes the low half of a key for its hash.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+}
+
+impl<V> Lru<V> {
+    /// An empty map of at most `capacity` entries, and at least one.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            index: HashMap::default(),
+            free: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            capacity: capacity.clamp(1, NONE as usize),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether a new key would push an old one out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= self.capacity
+    }
+
+    /// The value of a key, which becomes the one used last.
+    pub(crate) fn get(&mut self, key: u128) -> Option<&mut V> {
+        let at = *self.index.get(&key)?;
+        if at != self.newest {
+            self.unlink(at);
+            self.link_newest(at);
+        }
+        self.slots[at as usize].value.as_mut()
+    }
+
+    /// Adds a key that the map does not have; gives what had to go to make room.
+    pub(crate) fn insert(&mut self, key: u128, value: V) -> Option<V> {
+        let evicted = if self.is_full() { self.pop_oldest() } else { None };
+        let slot = Slot { key, value: Some(value), older: NONE, newer: NONE };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.slots[at as usize] = slot;
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.index.insert(key, at);
+        self.link_newest(at);
+        evicted
+    }
+
+    pub(crate) fn remove(&mut self, key: u128) -> Option<V> {
+        let at = self.index.remove(&key)?;
+        self.unlink(at);
+        self.free.push(at);
+        self.slots[at as usize].value.take()
+    }
+
+    /// Removes the value used longest ago.
+    pub(crate) fn pop_oldest(&mut self) -> Option<V> {
+        let key = self.slots.get(self.oldest as usize)?.key;
+        self.remove(key)
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Slot { older, newer, .. } = self.slots[at as usize];
+        match older {
+            NONE => self.oldest = newer,
+            older => self.slots[older as usize].newer = newer,
+        }
+        match newer {
+            NONE => self.newest = older,
+            newer => self.slots[newer as usize].older = older,
+        }
+    }
+
+    fn link_newest(&mut self, at: u32) {
+        let before = self.newest;
+        let slot = &mut self.slots[at as usize];
+        (slot.older, slot.newer) = (before, NONE);
+        match before {
+            NONE => self.oldest = at,
+            before => self.slots[before as usize].newer = at,
+        }
+        self.newest = at;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn forgets_what_was_used_longest_ago() {
+        let mut map = Lru::new(2);
+        assert_eq!(map.insert(1, "a"), None);
+        assert_eq!(map.insert(2, "b"), None);
+        assert_eq!(map.get(1), Some(&mut "a"));
+        assert_eq!(map.insert(3, "c"), Some("b"));
+        assert_eq!((map.get(2).copied(), map.len()), (None, 2));
+        assert_eq!(map.remove(1), Some("a"));
+        assert_eq!(map.pop_oldest(), Some("c"));
+        assert_eq!((map.pop_oldest(), map.len()), (None, 0));
+    }
+
+    proptest! {
+        /// Against a list that is searched from end to end.
+        #[test]
+        fn behaves_like_a_list(steps in proptest::collection::vec((0u8..4, 0u128..6), 0..200)) {
+            let mut map = Lru::new(4);
+            let mut model: Vec<(u128, usize)> = Vec::new();
+            for (number, (step, key)) in steps.into_iter().enumerate() {
+                let known = model.iter().position(|(of, _)| *of == key);
+                match (step, known) {
+                    (0, _) => {
+                        let wanted = (!model.is_empty()).then(|| model.remove(0).1);
+                        prop_assert_eq!(map.pop_oldest(), wanted);
+                    }
+                    (1, _) => {
+                        let wanted = known.map(|at| model.remove(at).1);
+                        prop_assert_eq!(map.remove(key), wanted);
+                    }
+                    (_, Some(at)) => {
+                        let entry = model.remove(at);
+                        model.push(entry);
+                        prop_assert_eq!(map.get(key).copied(), Some(entry.1));
+                    }
+                    (_, None) => {
+                        prop_assert_eq!(map.get(key), None);
+                        let wanted = (model.len() == 4).then(|| model.remove(0).1);
+                        prop_assert_eq!(map.insert(key, number), wanted);
+                        model.push((key, number));
+                    }
+                }
+                prop_assert_eq!(map.len(), model.len());
+            }
+        }
+    }
+}

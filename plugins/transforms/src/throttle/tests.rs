@@ -1,0 +1,142 @@
+use std::time::Duration;
+
+use lograil_plugin::{Build, ConfigErrors, MetricsRegistry, Options};
+use lograil_testkit::TransformHarness;
+use lograil_testkit::conformance::{self, TransformLaws};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::SPEC;
+
+fn of(service: &str, count: usize) -> Vec<Value> {
+    (0..count).map(|n| json!({"service": service, "n": n})).collect()
+}
+
+#[test]
+fn obeys_the_laws_of_a_transform() {
+    conformance::manual(&SPEC);
+    for options in [
+        json!({"threshold": 3}),
+        json!({"threshold": 1, "key_field": "message", "max_keys": 2}),
+        json!({"threshold": 1, "window": "1h", "key_field": ".message.a", "exclude": ".status > 1"}),
+    ] {
+        TransformLaws::new(&SPEC, &options).only_routes().check();
+    }
+    conformance::transform(&SPEC, &json!({"threshold": 1, "mode": "dead_letter"}));
+}
+
+#[test]
+fn a_threshold_passes_at_once_and_then_one_every_share_of_the_window() {
+    let mut throttle = TransformHarness::build(&SPEC, json!({"threshold": 4, "window": "2s"}));
+    let emitted = throttle.feed_json(&of("a", 10));
+    assert_eq!(emitted.main(), of("a", 4));
+    assert_eq!(emitted.discarded, [("throttled", 6)]);
+    throttle.clock().advance(Duration::from_millis(499));
+    assert!(throttle.feed_json(&of("a", 1)).main().is_empty());
+    throttle.clock().advance(Duration::from_millis(1));
+    assert_eq!(throttle.feed_json(&of("a", 2)).main().len(), 1);
+    throttle.clock().advance(Duration::from_secs(100));
+    assert_eq!(throttle.feed_json(&of("a", 10)).main().len(), 4);
+}
+
+#[test]
+fn keys_do_not_share_a_threshold_but_events_without_one_do() {
+    let options = json!({"threshold": 2, "key_field": "service"});
+    let mut throttle = TransformHarness::build(&SPEC, options);
+    let events = [of("a", 3), of("b", 1), vec![json!({"n": 1}); 3], of("a", 1)].concat();
+    let passed = throttle.feed_json(&events).main();
+    let wanted = [of("a", 2), of("b", 1), vec![json!({"n": 1}); 2]].concat();
+    assert_eq!(passed, wanted);
+}
+
+#[test]
+fn the_wall_clock_may_jump() {
+    let mut throttle = TransformHarness::build(&SPEC, json!({"threshold": 1, "window": "1m"}));
+    assert_eq!(throttle.feed_json(&of("a", 1)).main().len(), 1);
+    for jump in [3_600_000_000_000, -7_200_000_000_000, i64::MAX] {
+        throttle.clock().jump_wall(jump);
+        assert!(throttle.feed_json(&of("a", 1)).main().is_empty());
+    }
+    throttle.clock().set_wall(i64::MIN);
+    throttle.clock().advance(Duration::from_secs(60));
+    assert_eq!(throttle.feed_json(&of("a", 1)).main().len(), 1);
+}
+
+#[test]
+fn excluded_events_pass_and_do_not_count() {
+    let options = json!({"threshold": 1, "exclude": ".level == \"ERROR\""});
+    let mut throttle = TransformHarness::build(&SPEC, options);
+    let events = [json!({"level": "ERROR"}), json!({"level": "INFO"}), json!({"level": "INFO"})];
+    assert_eq!(throttle.feed_json(&events).main(), events[..2]);
+    assert_eq!(throttle.feed_json(&events).main(), events[..1]);
+}
+
+#[test]
+fn dead_letters_say_which_limit_was_passed() {
+    let options =
+        json!({"threshold": 1, "window": "10s", "key_field": "service", "mode": "dead_letter"});
+    let mut throttle = TransformHarness::build(&SPEC, options);
+    let emitted = throttle.feed_json(&of("a", 3));
+    assert_eq!(emitted.main().len(), 1);
+    let reason = "throttled: more than 1 events of one value of `service` in 10s";
+    assert_eq!(emitted.dead_letter_reasons(), [reason, reason]);
+    assert_eq!(emitted.dead_letters()[0]["n"], 1);
+}
+
+#[test]
+fn the_key_seen_longest_ago_is_forgotten_and_counted() {
+    let Build::Transform(build) = SPEC.build else { panic!("a transform") };
+    let options = json!({"threshold": 1, "window": "1h", "key_field": "service", "max_keys": 2});
+    let metrics = MetricsRegistry::default().component("t", "transform", "throttle");
+    let transform = build(&Options(options)).unwrap();
+    let mut throttle = TransformHarness::with_type(transform, "throttle", metrics.clone());
+    let events = ["a", "b", "a", "c", "a", "b"].map(|service| json!({"service": service}));
+    let passed = throttle.feed_json(&events).main();
+    // `b` was forgotten for `c`; `a` was seen in between.
+    assert_eq!(passed, [&events[0], &events[1], &events[3], &events[5]].map(Clone::clone));
+    assert_eq!(metrics.counter("evicted_keys", "").get(), 2);
+    assert_eq!(metrics.gauge("keys", "").get(), 2);
+}
+
+#[test]
+fn mistakes_name_the_option() {
+    let Build::Transform(build) = SPEC.build else { panic!("a transform") };
+    for (options, paths) in [
+        (json!({"threshold": 0}), &["threshold"][..]),
+        (json!({"threshold": 1, "window": 0}), &["window"]),
+        (json!({"threshold": 1, "window": "20000d"}), &["window"]),
+        (json!({"threshold": 1, "max_keys": 0, "key_field": ""}), &["max_keys", "key_field"]),
+        (json!({"threshold": 1, "exclude": ".a =="}), &["exclude"]),
+    ] {
+        let Err(ConfigErrors(errors)) = build(&Options(options.clone())) else {
+            panic!("{options} is refused");
+        };
+        let found: Vec<&str> = errors.iter().map(|error| &*error.path[0]).collect();
+        assert_eq!(found, paths, "{options}");
+    }
+}
+
+proptest! {
+    /// Whatever comes when: the rate holds over the whole time, and a quiet key always has its threshold.
+    #[test]
+    fn never_more_than_the_rate_and_one_threshold(
+        threshold in 1u32..50,
+        window_ms in 1u64..5_000,
+        arrivals in proptest::collection::vec((0u64..2_000, 0usize..60), 1..30),
+    ) {
+        let options = json!({"threshold": threshold, "window": format!("{window_ms}ms")});
+        let mut throttle = TransformHarness::build(&SPEC, options);
+        let (mut passed, mut at_ms) = (0, 0);
+        for (pause_ms, events) in arrivals {
+            throttle.clock().advance(Duration::from_millis(pause_ms));
+            at_ms += pause_ms;
+            let now = throttle.feed_json(&of("a", events)).main().len() as u64;
+            if pause_ms >= window_ms {
+                prop_assert_eq!(now, (events as u64).min(threshold.into()));
+            }
+            passed += now;
+            let earned = u128::from(at_ms) * u128::from(threshold) / u128::from(window_ms);
+            prop_assert!(u128::from(passed) <= earned + u128::from(threshold));
+        }
+    }
+}
