@@ -191,3 +191,66 @@ fn tail_nginx_makes_json_of_requests_and_shows_server_errors() {
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0]["message"], "this is no request");
 }
+
+/// Runs the generator's topology until `count` events and two heartbeats are out.
+fn generate(place: &Place, count: &str, settings: &[(&str, &str)]) -> Finished {
+    let mut variables = vec![
+        ("OUTPUT_FILE", place.path("generated.log")),
+        ("LOG_FILE", place.path("heartbeat.log")),
+        ("LOG_RATE", "unlimited".into()),
+        ("LOG_FREQUENCY", "0.01".into()),
+    ];
+    variables.extend(settings.iter().map(|(name, value)| (*name, PathBuf::from(value))));
+    let count = format!("sources.app.count={count}");
+    let sets = ["--set", &count, "--set", "sources.heartbeat.count=2"];
+    run(&place, "log-generator.toml", &variables, &sets, b"")
+}
+
+#[test]
+fn log_generator_writes_the_same_to_file_and_console() {
+    let place = Place::new();
+    let ran = generate(&place, "1000", &[]);
+    let written = place.read("generated.log");
+    assert_eq!(ran.assert_success().stdout(), written);
+    assert_eq!(written.lines().count(), 1000);
+    assert!(written.lines().all(|line| line.split(" | ").count() == 8));
+    let heartbeats = place.read("heartbeat.log");
+    assert_eq!(heartbeats.lines().count(), 2);
+    assert!(heartbeats.lines().all(|line| line.contains(" | Heartbeat ")), "{heartbeats}");
+}
+
+#[test]
+fn log_generator_takes_every_setting_from_the_environment() {
+    let place = Place::new();
+    let settings = [
+        ("LOG_RATE", "100000"),
+        ("LOG_FORMAT", "json"),
+        ("CONSOLE_OUTPUT", "false"),
+        ("LOG_DISTRIBUTION", "INFO:0.5,ERROR:0.5"),
+        ("LOG_LEVEL", "ERROR"),
+        ("ENABLE_BURSTS", "true"),
+        ("BURST_FREQUENCY", "1"),
+        ("BURST_MULTIPLIER", "50"),
+        ("BURST_DURATION", "60"),
+        ("ENABLE_PATTERNS", "true"),
+    ];
+    let ran = generate(&place, "2000", &settings);
+    assert_eq!(ran.assert_success().stdout(), "");
+    let events = events(&place.read("generated.log"));
+    assert_eq!(events.len(), 2000);
+    let is_serious = |event: &Value| event["level"] == "ERROR" || event["level"] == "CRITICAL";
+    assert!(events.iter().all(is_serious));
+    let tells = |words: &str| {
+        events.iter().filter(|event| event["message"].as_str().unwrap().starts_with(words)).count()
+    };
+    assert!(tells("Circuit breaker open, calls") > 100, "patterns are on");
+    // 100,000 a second, times 50 to 100: the events of a burst are at most 0.4 ms apart from first to last.
+    let seconds =
+        |event: &Value| -> f64 { event["timestamp"].as_str().unwrap()[17..23].parse().unwrap() };
+    let lasted = (seconds(&events[1999]) - seconds(&events[0])).rem_euclid(60.0);
+    assert!(lasted <= 0.002, "{lasted}");
+
+    let refused = generate(&place, "1", &[("ENABLE_BURSTS", "perhaps")]);
+    assert!(!refused.0.status.success());
+    assert!(refused.stderr().contains("ENABLE_BURSTS"), "{}", refused.stderr());
+}

@@ -1,15 +1,25 @@
 //! The `generator` source: log lines of an application that does not exist, at an exact rate.
 //!
-//! `schedule` says how many events are due, `producer` draws them from the `catalogue` and has `line` write
-//! them; this file runs them by the clock. **Invariant:** what is drawn depends on the seed alone, never on
+//! `schedule` says how many events are due, `producer` draws them (from the `catalogue`, the stories of
+//! `sequence`, or as a `request`) and has `line` write them; this file runs them by the clock. **Invariant:** what is drawn depends on the seed alone, never on
 //! how the events are cut into batches.
 
+mod bursts;
 mod catalogue;
+mod fields;
+mod format;
+mod layout;
+mod levels;
 mod line;
 mod options;
 mod producer;
 mod random;
+mod rate;
+mod request;
+#[cfg(test)]
+mod scenario_tests;
 mod schedule;
+mod sequence;
 mod stamp;
 mod template;
 #[cfg(test)]
@@ -25,9 +35,11 @@ use lograil_plugin::{
     SourceError, Threading,
 };
 
-use options::{GeneratorOptions, Rate};
+use bursts::Bursts;
+use options::GeneratorOptions;
 use producer::{Producer, Times};
-use schedule::{Schedule, Ticks};
+use rate::Rate;
+use schedule::{Moments, Schedule};
 
 /// The `generator` source.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -70,7 +82,7 @@ struct Run {
     schedule: Schedule,
     producer: Producer,
     /// The given time of the first event, and the moments after it.
-    given: Option<(i64, Ticks)>,
+    given: Option<(i64, Moments)>,
     /// Wall-clock time at monotonic time 0.
     wall_ns: i64,
     /// Events still to make; `None`: no end.
@@ -87,14 +99,17 @@ impl Run {
         let is_repeatable = options.seed.is_some() && start_ns.is_some();
         let run = if is_repeatable { seed } else { random() };
         let stream = stream_id(&context.id, run);
-        let given_rate = match options.rate {
-            Rate::PerSecond(rate) => rate,
-            Rate::Unlimited => UNLIMITED_SPACING_RATE,
+        let pace = options.pace();
+        let bursts = options.bursts.enabled.then(|| Bursts::new(&options.bursts, seed));
+        let given_pace = match pace {
+            Rate::Unlimited => Rate::PerSecond(UNLIMITED_SPACING_RATE),
+            pace => pace,
         };
+        let given = start_ns.zip(Moments::new(given_pace, bursts.clone()));
         Self {
-            schedule: Schedule::new(options.rate, context.clock.monotonic()),
-            producer: Producer::new(seed, &options.levels, options.format, stream),
-            given: start_ns.map(|ns| (ns, Ticks::new(given_rate))),
+            schedule: Schedule::new(Moments::new(pace, bursts), context.clock.monotonic()),
+            producer: Producer::new(seed, options, stream),
+            given,
             wall_ns: wall_at_zero(&*context.clock),
             remaining: options.count,
         }
@@ -137,9 +152,9 @@ impl Run {
     fn produce(&mut self, due: u64, now: Duration) -> (Batch, u64) {
         let events = due.min(self.remaining.unwrap_or(u64::MAX));
         let start_ns = self.wall_ns.saturating_add_unsigned(self.schedule.start_ns());
-        let times = match (&mut self.given, self.schedule.ticks()) {
-            (Some((start_ns, ticks)), _) => Times::After(*start_ns, ticks),
-            (None, Some(ticks)) => Times::After(start_ns, ticks),
+        let times = match (&mut self.given, self.schedule.moments()) {
+            (Some((start_ns, moments)), _) => Times::After(*start_ns, moments),
+            (None, Some(moments)) => Times::After(start_ns, moments),
             (None, None) => Times::Same(self.wall_ns.saturating_add(nanoseconds(now))),
         };
         let (batch, written) = self.producer.produce(events, times);

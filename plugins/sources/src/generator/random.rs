@@ -39,6 +39,13 @@ impl Random {
         scale((self.bits() >> 32) as u32, end)
     }
 
+    /// A number from 0 to below 1.
+    #[inline]
+    pub(super) fn fraction(&mut self) -> f64 {
+        // 53 bits, as many as a float holds.
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// One of a list that is not empty.
     #[inline]
     pub(super) fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {

@@ -5,6 +5,10 @@ use jiff::tz::TimeZone;
 
 use super::template::digits;
 
+const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
+
 /// `2025-05-14T10:23:45.042Z`, kept up to date.
 pub(super) struct Stamp {
     text: [u8; 24],
@@ -60,6 +64,17 @@ impl Stamp {
     pub(super) fn to_milliseconds(&self) -> &[u8; 24] {
         &self.text
     }
+
+    /// `14/May/2025:10:23:45 +0000`, as web servers write it.
+    pub(super) fn to_access(&self) -> [u8; 26] {
+        let mut access = *b"01/Jan/1970:00:00:00 +0000";
+        access[..2].copy_from_slice(&self.text[8..10]);
+        let month = usize::from(self.text[5] - b'0') * 10 + usize::from(self.text[6] - b'0');
+        access[3..6].copy_from_slice(MONTHS[month.clamp(1, 12) - 1]);
+        access[7..11].copy_from_slice(&self.text[..4]);
+        access[12..20].copy_from_slice(&self.text[11..19]);
+        access
+    }
 }
 
 #[cfg(test)]
@@ -81,5 +96,14 @@ mod tests {
             assert_eq!(stamp.to_milliseconds(), text.as_bytes());
             assert_eq!(stamp.to_seconds(), &text.as_bytes()[..19]);
         }
+    }
+
+    #[test]
+    fn web_servers_write_it_with_the_name_of_the_month() {
+        let mut stamp = Stamp::new(b'T');
+        stamp.set(1_747_218_225_042_999_999);
+        assert_eq!(&stamp.to_access(), b"14/May/2025:10:23:45 +0000");
+        stamp.set(-1);
+        assert_eq!(&stamp.to_access(), b"31/Dec/1969:23:59:59 +0000");
     }
 }

@@ -10,44 +10,44 @@ use serde_json::{Value, json};
 use super::line::CSV_HEADER;
 use super::*;
 
-const START_NS: i64 = 1_747_218_225_000_000_000;
+pub(super) const START_NS: i64 = 1_747_218_225_000_000_000;
 
-fn built(options: Value) -> Box<dyn Source> {
+pub(super) fn built(options: Value) -> Box<dyn Source> {
     build(&Options(options)).unwrap()
 }
 
-fn started(options: Value) -> SourceHarness {
+pub(super) fn started(options: Value) -> SourceHarness {
     SourceHarness::builder(built(options)).clock(&ManualClock::at(START_NS)).start()
 }
 
 /// All lines of a source that ends by its count without waiting.
-fn all_lines(options: Value) -> Vec<String> {
+pub(super) fn all_lines(options: Value) -> Vec<String> {
     let mut source = started(options);
     source.finish().unwrap();
     source.lines().into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
 }
 
-fn repeatable(format: &str, count: u64) -> Value {
+pub(super) fn repeatable(format: &str, count: u64) -> Value {
     json!({
         "rate": "unlimited", "count": count, "seed": 42, "format": format,
         "start_time": "2025-05-14T10:23:45Z",
     })
 }
 
-fn mistakes(options: Value) -> Vec<(Vec<String>, String)> {
+pub(super) fn mistakes(options: Value) -> Vec<(Vec<String>, String)> {
     let ConfigErrors(errors) = build(&Options(options)).err().expect("options are refused");
     errors.into_iter().map(|error| (error.path, error.message)).collect()
 }
 
 /// The columns of a text line.
-fn text_columns(line: &str) -> Vec<&str> {
+pub(super) fn text_columns(line: &str) -> Vec<&str> {
     let columns: Vec<&str> = line.splitn(8, '|').map(str::trim).collect();
     assert_eq!(columns.len(), 8, "{line}");
     columns
 }
 
 /// A reader of CSV records without line feeds, written after RFC 4180 and nothing else.
-fn csv_values(line: &str) -> Vec<String> {
+pub(super) fn csv_values(line: &str) -> Vec<String> {
     let mut values = vec![String::new()];
     let mut is_quoted = false;
     let mut chars = line.chars().peekable();
@@ -88,6 +88,9 @@ fn it_obeys_the_laws_of_a_source_and_the_manual_is_true() {
         json!({}),
         json!({ "rate": "unlimited", "format": "csv", "levels": "ERROR:1" }),
         json!({ "rate": 5000, "count": 7, "seed": 1, "levels": { "INFO": 1 } }),
+        json!({ "events": "http", "format": "access", "bursts": { "enabled": true, "chance": 1 } }),
+        json!({ "patterns": { "enabled": true }, "fields": { "env": "test", "n": [1, 2.5, true] } }),
+        json!({ "events": "heartbeat", "interval": "100ms", "format": "{timestamp} {message}" }),
     ] {
         conformance::source(&SPEC, &options, &files);
     }
@@ -351,7 +354,23 @@ fn the_schema_names_every_option_and_its_default() {
     let schema = (SPEC.schema)();
     let properties = schema["properties"].as_object().unwrap();
     let names: Vec<&String> = properties.keys().collect();
-    assert_eq!(names, ["rate", "count", "seed", "start_time", "levels", "format"]);
+    assert_eq!(
+        names,
+        [
+            "rate",
+            "interval",
+            "count",
+            "seed",
+            "start_time",
+            "events",
+            "levels",
+            "min_level",
+            "format",
+            "fields",
+            "bursts",
+            "patterns",
+        ]
+    );
     assert_eq!(properties["rate"]["default"], 10.0);
     assert_eq!(properties["levels"]["default"]["INFO"], 0.7);
     assert_eq!(schema["additionalProperties"], false);
