@@ -73,7 +73,8 @@ fn number_field(key: u32, number: &Number) -> Field {
 }
 
 /// The events as JSON objects. Timestamp values become integers (nanoseconds), bytes become
-/// `{"$bytes": [...]}`, floats JSON cannot write become `{"$float": "NaN"}`, so that nothing is hidden.
+/// `{"$bytes": [...]}`, floats JSON cannot write become `{"$float": "NaN"}`, numbers beyond a float stay text, so
+/// that nothing is hidden.
 #[must_use]
 pub fn events_of(batch: &Batch) -> Vec<Value> {
     batch.iter().map(object_of).collect()
@@ -105,6 +106,9 @@ fn json_of(value: ValueRef<'_>) -> Value {
                 // serde_json has no number beyond the range of f64; the text says all there is.
                 if matches!(value, ValueRef::Number(_)) {
                     return serde_json::json!({ "$number": text });
+                }
+                if error.to_string().starts_with("number out of range") {
+                    return serde_json::json!({ "$json": text });
                 }
                 panic!("JSON text that is not JSON ({error}): {text}")
             })

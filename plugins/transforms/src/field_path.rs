@@ -47,6 +47,11 @@ impl FieldPath {
         Ok(Self { name, steps })
     }
 
+    /// The name of the field that holds the value.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether the path is the field itself.
     pub(crate) fn is_whole_field(&self) -> bool {
         self.steps.is_empty()

@@ -9,6 +9,7 @@ mod field_path;
 pub mod filter;
 mod lru;
 pub mod parse;
+pub mod reduce;
 pub mod route;
 pub mod sample;
 pub mod throttle;
@@ -16,5 +17,12 @@ pub mod throttle;
 use lograil_plugin::ComponentSpec;
 
 /// Every transform of this crate, for the catalogue.
-pub const SPECS: &[ComponentSpec] =
-    &[dedupe::SPEC, filter::SPEC, parse::SPEC, route::SPEC, sample::SPEC, throttle::SPEC];
+pub const SPECS: &[ComponentSpec] = &[
+    dedupe::SPEC,
+    filter::SPEC,
+    parse::SPEC,
+    reduce::SPEC,
+    route::SPEC,
+    sample::SPEC,
+    throttle::SPEC,
+];

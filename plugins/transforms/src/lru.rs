@@ -104,10 +104,20 @@ impl<V> Lru<V> {
         self.slots[at as usize].value.take()
     }
 
+    /// The value used longest ago.
+    pub(crate) fn oldest(&self) -> Option<&V> {
+        self.slots.get(self.oldest as usize)?.value.as_ref()
+    }
+
     /// Removes the value used longest ago.
     pub(crate) fn pop_oldest(&mut self) -> Option<V> {
         let key = self.slots.get(self.oldest as usize)?.key;
         self.remove(key)
+    }
+
+    /// All values, in no order that means anything.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
     }
 
     fn unlink(&mut self, at: u32) {
@@ -147,6 +157,7 @@ mod tests {
         assert_eq!(map.get(1), Some(&mut "a"));
         assert_eq!(map.insert(3, "c"), Some("b"));
         assert_eq!((map.get(2).copied(), map.len()), (None, 2));
+        assert_eq!(map.oldest(), Some(&"a"));
         assert_eq!(map.remove(1), Some("a"));
         assert_eq!(map.pop_oldest(), Some("c"));
         assert_eq!((map.pop_oldest(), map.len()), (None, 0));
@@ -182,6 +193,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(map.len(), model.len());
+                prop_assert_eq!(map.oldest(), model.first().map(|(_, value)| value));
             }
         }
     }

@@ -1,0 +1,120 @@
+//! Numbers that are added and compared: whole numbers exactly, others as 64-bit floats.
+
+use std::cmp::Ordering;
+
+use lograil_event::ValueRef;
+
+use super::held::Held;
+
+/// 2^127: from here on floats are beyond every whole number we hold.
+const INTEGERS_END: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+
+/// A number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    Integer(i128),
+    Float(f64),
+}
+
+/// A sum: of the whole numbers exactly, of the others as floats.
+#[derive(Debug)]
+pub(super) struct Sum {
+    integers: i128,
+    floats: Option<f64>,
+    /// The only number so far, as it was written.
+    alone: Option<Held>,
+}
+
+impl Number {
+    /// The number of a value; none for NaN.
+    pub(super) fn of(value: ValueRef<'_>) -> Option<Self> {
+        match value {
+            ValueRef::I64(value) => Some(Self::Integer(value.into())),
+            ValueRef::U64(value) => Some(Self::Integer(value.into())),
+            ValueRef::F64(value) => (!value.is_nan()).then_some(Self::Float(value)),
+            ValueRef::Number(text) => {
+                let text = std::str::from_utf8(text).ok()?;
+                let integer = text.parse().map(Self::Integer).ok();
+                integer.or_else(|| text.parse().map(Self::Float).ok())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is less than another, exactly.
+    pub(super) fn is_below(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Integer(left), Self::Integer(right)) => left < right,
+            (Self::Float(left), Self::Float(right)) => left < right,
+            (Self::Integer(left), Self::Float(right)) => integer_to_float(left, right).is_lt(),
+            (Self::Float(left), Self::Integer(right)) => integer_to_float(right, left).is_gt(),
+        }
+    }
+}
+
+fn integer_to_float(integer: i128, float: f64) -> Ordering {
+    if float >= INTEGERS_END {
+        return Ordering::Less;
+    }
+    if float < -INTEGERS_END {
+        return Ordering::Greater;
+    }
+    let whole = float.trunc();
+    integer.cmp(&(whole as i128)).then_with(|| whole.total_cmp(&float))
+}
+
+impl Sum {
+    pub(super) fn start(number: Number, value: Held) -> Self {
+        let mut sum = Self { integers: 0, floats: None, alone: None };
+        sum.add(number);
+        sum.alone = Some(value);
+        sum
+    }
+
+    pub(super) fn add(&mut self, number: Number) {
+        self.alone = None;
+        let float = match number {
+            Number::Integer(integer) => match self.integers.checked_add(integer) {
+                Some(sum) => {
+                    self.integers = sum;
+                    return;
+                }
+                None => integer as f64,
+            },
+            Number::Float(float) => float,
+        };
+        self.floats = Some(self.floats.unwrap_or(0.0) + float);
+    }
+
+    /// The sum; a single number is given as it was written.
+    pub(super) fn value(&self) -> Held {
+        if let Some(alone) = &self.alone {
+            return alone.clone();
+        }
+        match self.floats {
+            Some(floats) => Held::of(ValueRef::F64(floats + self.integers as f64)),
+            None => match (i64::try_from(self.integers), u64::try_from(self.integers)) {
+                (Ok(sum), _) => Held::of(ValueRef::I64(sum)),
+                (_, Ok(sum)) => Held::of(ValueRef::U64(sum)),
+                _ => Held::of(ValueRef::Number(self.integers.to_string().as_bytes())),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_and_floats_compare_exactly() {
+        let float = 9_007_199_254_740_992.0;
+        let next = Number::Integer(9_007_199_254_740_993);
+        assert!(Number::Float(float).is_below(next) && !next.is_below(Number::Float(float)));
+        assert!(Number::Integer(1).is_below(Number::Float(1.5)));
+        assert!(Number::Float(-1.5).is_below(Number::Integer(-1)));
+        assert!(Number::Integer(i128::MAX).is_below(Number::Float(f64::INFINITY)));
+        assert!(Number::Float(f64::NEG_INFINITY).is_below(Number::Integer(i128::MIN)));
+        assert!(!Number::Integer(0).is_below(Number::Float(-0.0)));
+    }
+}
