@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Components(ComponentsArguments),
     /// Run a topology made of flags, from stdin to stdout
     Pipe(PipeArguments),
+    /// Run the `[[tests]]` of topologies
+    Test(TestArguments),
     /// Draw a topology: Graphviz, Mermaid or SVG
     Graph(GraphArguments),
     /// Print completions for a shell
@@ -156,6 +158,44 @@ pub(crate) struct PipeArguments {
     /// Print the topology instead of running it: a start for a file of your own.
     #[arg(long)]
     pub print: bool,
+}
+
+const TEST_HELP: &str = "\
+A test puts lines or events into a transform and says what must come out:
+
+  [[tests]]
+  name = \"errors are kept\"
+  [[tests.inputs]]
+  insert_at = \"json\"
+  lines = ['{\"level\":\"ERROR\"}', '{\"level\":\"INFO\"}', 'not JSON']
+  [[tests.outputs]]
+  extract_from = \"errors\"
+  events = [{ level = \"ERROR\" }]          # or conditions = ['.level == \"ERROR\"']
+  [[tests.outputs]]
+  extract_from = \"json.dead_letter\"
+  conditions = ['.message == \"not JSON\"']
+
+`no_outputs_from = [\"errors\"]` in a test says that nothing comes out there.
+
+Examples:
+  lograil test configs/
+  lograil test --update app.toml          write what comes out into the file; read the diff before you keep it";
+
+#[derive(Debug, Args)]
+#[command(after_help = TEST_HELP)]
+pub(crate) struct TestArguments {
+    /// Topology files, or directories of them (all `*.toml`). Each file is a topology of its own.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Override a setting, as for `run`. Repeatable.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub sets: Vec<String>,
+    /// Write what came out into the files as what is expected.
+    #[arg(long)]
+    pub update: bool,
+    /// Print the results as one JSON document.
+    #[arg(long, conflicts_with = "update")]
+    pub json: bool,
 }
 
 const GRAPH_HELP: &str = "\

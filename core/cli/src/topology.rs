@@ -40,19 +40,29 @@ fn read_into(path: &Path, files: &mut Vec<SourceFile>) -> anyhow::Result<()> {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("read the topology from stdin")?;
         files.push(SourceFile { name: "<stdin>".to_owned(), text });
-    } else if path.is_dir() {
-        let topologies = topologies_in(path)?;
-        if topologies.is_empty() {
-            bail!("{} has no *.toml file", path.display());
-        }
-        for path in topologies {
-            read_into(&path, files)?;
-        }
-    } else {
-        let text = std::fs::read_to_string(path)
+        return Ok(());
+    }
+    let mut paths = Vec::new();
+    expand(path, &mut paths)?;
+    for path in paths {
+        let text = std::fs::read_to_string(&path)
             .with_context(|| format!("read topology {}", path.display()))?;
         files.push(SourceFile { name: path.display().to_string(), text });
     }
+    Ok(())
+}
+
+/// A file as it is; a directory as all its topologies in order.
+pub(crate) fn expand(path: &Path, paths: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    if !path.is_dir() {
+        paths.push(path.to_owned());
+        return Ok(());
+    }
+    let topologies = topologies_in(path)?;
+    if topologies.is_empty() {
+        bail!("{} has no *.toml file", path.display());
+    }
+    paths.extend(topologies);
     Ok(())
 }
 

@@ -5,8 +5,9 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use support::http::{self, component, connect, count, get, metric, request};
 use support::{Background, Place, until};
@@ -238,6 +239,23 @@ fn a_slow_client_holds_up_nobody() {
     for mut stream in slow {
         stream.write_all(&text[text.len() / 2..]).unwrap();
         assert_eq!(http::response(&http::read_to_end(&mut stream)).status, 200);
+    }
+}
+
+/// More clients that say nothing than the server serves at a time: they are cut off, and others get through.
+#[test]
+fn silent_clients_are_cut_off() {
+    let (_place, _running, address) = start();
+    let mut silent: Vec<_> = (0..70).map(|_| connect(address)).collect();
+    for (client, stream) in silent.iter_mut().enumerate() {
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all([&b""[..], b"P", b"GET /hea"][client % 3]).unwrap();
+    }
+    assert_eq!(get(address, "/health").status, 200);
+    // The first half was cut off so that the request above could be taken.
+    for stream in &mut silent[..30] {
+        let end = stream.read(&mut [0; 512]);
+        assert!(!end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "still connected");
     }
 }
 

@@ -105,3 +105,91 @@ fn help_and_logs_never_go_to_stdout_of_a_run() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
 }
+
+const TESTED: &str = r#"
+[sources.app]
+type = "stdin"
+[transforms.json]
+type = "parse"
+inputs = ["app"]
+format = "json"
+[transforms.errors]
+type = "filter"
+inputs = ["json"]
+condition = '.level == "ERROR"'
+[sinks.out]
+type = "null"
+inputs = ["errors"]
+
+[[tests]]
+name = "errors pass" # and a comment that stays
+[[tests.inputs]]
+insert_at = "json"
+lines = ['{"level":"ERROR","n":1}', '{"level":"INFO","n":2}', 'x']
+[[tests.outputs]]
+extract_from = "errors"
+events = [{ level = "ERROR", n = 1 }]
+[[tests.outputs]]
+extract_from = "json.dead_letter"
+conditions = ['.message == "x"']
+
+[[tests]]
+name = "nothing else does"
+no_outputs_from = ["errors"]
+[[tests.inputs]]
+insert_at = "errors"
+events = [{ level = "DEBUG" }, '{"level":null}']
+"#;
+
+#[test]
+fn topologies_test_themselves() {
+    let place = Place::new();
+    place.write("d/good.toml", TESTED);
+    let ran = place.run(&["test", "d"]);
+    assert!(ran.assert_success().stdout().ends_with("2 passed, 0 failed\n"), "{}", ran.stdout());
+    place.write("bad.toml", TESTED.replace("n = 1", "n = 7").replace("\"DEBUG\"", "\"ERROR\""));
+    let ran = place.run(&["test", "bad.toml"]);
+    assert_eq!(ran.code(), 1);
+    let told = ran.stdout();
+    for part in [
+        "- {\"level\":\"ERROR\",\"n\":7}",
+        "+ {\"level\":\"ERROR\",\"n\":1}",
+        "nothing should come",
+    ] {
+        assert!(told.contains(part), "`{part}` is missing in:\n{told}");
+    }
+    let json = place.run(&["test", "--json", "bad.toml"]);
+    assert_eq!(json.code(), 1);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout()).unwrap();
+    assert_eq!((&document["passed"], &document["failed"]), (&0.into(), &2.into()));
+}
+
+#[test]
+fn update_writes_what_came_and_leaves_the_rest() {
+    let place = Place::new();
+    let wrong = TESTED.replace("n = 1", "n = 7");
+    place.write("t.toml", &wrong);
+    place.run(&["test", "--update", "t.toml"]).assert_success();
+    place.run(&["test", "t.toml"]).assert_success();
+    let kept = |text: &str| {
+        let lines =
+            text.lines().filter(|line| !line.contains("\"n\":1") && !line.contains("n = 7"));
+        let lines = lines.filter(|line| !matches!(line.trim(), "events = [" | "]"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&place.read("t.toml")), kept(&wrong));
+}
+
+#[test]
+fn a_topology_can_be_drawn_and_commands_completed() {
+    let place = Place::new();
+    place.write("t.toml", TESTED);
+    for (format, start) in [("dot", "digraph"), ("mermaid", "flowchart"), ("svg", "<svg")] {
+        let drawn = place.run(&["graph", "--format", format, "t.toml"]);
+        assert!(drawn.assert_success().stdout().starts_with(start), "{}", drawn.stdout());
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let script = place.run(&["completions", shell]);
+        assert!(script.assert_success().stdout().contains("lograil"), "{shell}");
+    }
+}

@@ -140,6 +140,7 @@ pub(crate) fn check(
 /// Takes names out that the top level does not know.
 fn unknown_names(table: &mut Table, schema: &Json, diagnostics: &mut Vec<Diagnostic>) {
     let mut known: Vec<&str> = KINDS.iter().map(|kind| kind.table()).collect();
+    known.push("tests");
     known.extend(option_names(schema, schema));
     table.entries.retain(|entry| {
         if known.contains(&entry.key.as_str()) {

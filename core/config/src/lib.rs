@@ -23,6 +23,7 @@ mod schema;
 mod secret;
 mod set;
 mod suggest;
+mod test_case;
 mod topology;
 
 pub use diagnostic::{Diagnostic, Label, Level, SourceFile};
@@ -30,3 +31,4 @@ pub use global::{AdminOptions, BufferOptions, Global};
 pub use load::{LoadOptions, Loaded, load};
 pub use plan::{InputRef, Plan, PlannedComponent};
 pub use render::render;
+pub use test_case::{TestCase, TestInput, TestOutput};

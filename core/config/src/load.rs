@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Label, Level, SourceFile, position};
 use crate::document::{self, Node, Span, Table};
 use crate::graph::{self, Edge, Vertex, VertexInputs};
 use crate::plan::{InputRef, Plan, PlannedComponent};
+use crate::test_case::{self, TestCase};
 use crate::{global, interpolate, json, secret, set, topology};
 
 /// What a topology is read from.
@@ -29,6 +30,8 @@ pub struct LoadOptions<'a> {
 pub struct Loaded {
     /// The topology, unless there is a diagnostic of level error.
     pub plan: Option<Plan>,
+    /// Its `[[tests]]`.
+    pub tests: Vec<TestCase>,
     /// All mistakes and warnings, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
     /// The files that labels refer to, with `--set` as the last one if it was used, and secrets masked.
@@ -43,7 +46,9 @@ pub fn load(options: LoadOptions<'_>, catalogue: &Catalogue) -> Loaded {
     let mut root = read(&mut files, &sets, &mut diagnostics);
     let files = Arc::new(files);
     interpolate::interpolate(&mut root, env, &files, &mut diagnostics);
-    let topology = topology::split(root, &mut diagnostics);
+    let mut topology = topology::split(root, &mut diagnostics);
+    let ids: Vec<_> = topology.components.iter().map(|c| (c.kind, c.id.clone())).collect();
+    let tests = test_case::take(&mut topology.global, &ids, &files, &mut diagnostics);
     let global = global::check(topology.global, &base_dir, &files, &mut diagnostics);
     let mut components = Vec::new();
     for declared in topology.components {
@@ -62,7 +67,7 @@ pub fn load(options: LoadOptions<'_>, catalogue: &Catalogue) -> Loaded {
         components: plan(components, &edges),
     });
     let files = secrets.mask(&files);
-    Loaded { plan, diagnostics, files }
+    Loaded { plan, tests, diagnostics, files }
 }
 
 /// All files and flags as one document.

@@ -43,6 +43,9 @@ pub(crate) fn merge(base: &mut Table, file: Table, diagnostics: &mut Vec<Diagnos
             (Value::Table(base), Value::Table(table)) => {
                 merge_table(&entry.key, base, table, diagnostics);
             }
+            (Value::Array(base), Value::Array(cases)) if entry.key == "tests" => {
+                base.extend(cases);
+            }
             (_, value) => {
                 let node = Node::new(entry.node.span, value);
                 let again = Entry { key: entry.key, key_span: entry.key_span, node };

@@ -88,7 +88,8 @@ async fn accept(listener: TcpListener, router: Router) {
 }
 
 async fn serve(stream: TcpStream, router: Router) {
-    let mut builder = Builder::new(TokioExecutor::new());
+    // Without this it waits, and without a limit, for a first line that could be HTTP/2's.
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())

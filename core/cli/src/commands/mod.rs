@@ -6,3 +6,4 @@ pub(crate) mod components;
 pub(crate) mod graph;
 pub(crate) mod pipe;
 pub(crate) mod run;
+pub(crate) mod test;

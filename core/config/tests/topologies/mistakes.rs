@@ -95,6 +95,19 @@ fn names() {
 }
 
 #[test]
+fn test_cases() {
+    in_topology(
+        "test-cases",
+        "[sources.x]\ntype = \"demo\"\n[transforms.keep]\ntype = \"filter\"\ninputs = \"x\"\ncondition = \"true\"\n\
+         [[tests]]\nname = \"one\"\n[[tests.inputs]]\ninsert_at = \"keeep\"\nlines = [\"a\"]\n\
+         [[tests.outputs]]\nextract_from = \"kep.dead_letter\"\nevent = []\n\
+         [[tests]]\ninputs = [{ insert_at = \"keep\", lines = 5 }]\n\
+         [[tests]]\nname = \"two\"\ninputs = [{ insert_at = \"x\" }]\n",
+    );
+    in_topology("tests-that-are-no-list", "tests = 1\n");
+}
+
+#[test]
 fn values() {
     in_demo("wrong-type", "rate = \"abc\"\nnoisy = 1\nweights = [1]\nevery = true");
     in_demo("wrong-type-inside", "weights = { info = \"much\" }");

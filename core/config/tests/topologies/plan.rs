@@ -152,3 +152,21 @@ fn what_a_build_refuses_later_is_never_silent() {
     let found = plan.diagnose(2, &errors);
     assert_eq!(found[0].message, "source `extra`: too much");
 }
+
+#[test]
+fn test_cases_of_all_files_are_kept_with_their_place() {
+    let case = |name: &str| {
+        format!(
+            "[[tests]]\nname = \"{name}\"\ninputs = [{{ insert_at = \"keep\", events = [{{ a = 1 }}] }}]\n"
+        )
+    };
+    let topology = "[sources.x]\ntype = \"demo\"\n[transforms.keep]\ntype = \"filter\"\ninputs = \"x\"\n\
+                    condition = \"true\"\n[sinks.out]\ntype = \"null\"\ninputs = \"keep\"\n";
+    let (first, second) = (format!("{topology}{}", case("one")), case("two") + &case("three"));
+    let loaded = load_files(&[("a.toml", &first), ("b.toml", &second)], &[]);
+    assert!(loaded.plan.is_some(), "{:?}", loaded.diagnostics);
+    let found: Vec<_> =
+        loaded.tests.iter().map(|case| (case.name.as_str(), case.index_in_file)).collect();
+    assert_eq!(found, [("one", 0), ("two", 0), ("three", 1)]);
+    assert_eq!(loaded.tests[0].inputs[0].events, [serde_json::json!({ "a": 1 })]);
+}
