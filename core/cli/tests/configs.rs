@@ -254,3 +254,52 @@ fn log_generator_takes_every_setting_from_the_environment() {
     assert!(!refused.0.status.success());
     assert!(refused.stderr().contains("ENABLE_BURSTS"), "{}", refused.stderr());
 }
+
+#[test]
+fn route_by_level_gives_every_level_its_place() {
+    let place = Place::new();
+    let files = ["errors.ndjson", "warnings.ndjson", "rest.ndjson"];
+    let names = ["ERRORS_FILE", "WARNINGS_FILE", "OUTPUT_FILE"];
+    let variables: Vec<_> =
+        names.iter().zip(files).map(|(name, file)| (*name, place.path(file))).collect();
+    let input = concat!(
+        "{\"timestamp\":\"t1\",\"level\":\"ERROR\",\"service\":\"a\",\"message\":\"broken\"}\n",
+        "{\"timestamp\":\"t2\",\"level\":\"WARN\",\"service\":\"a\",\"status\":503,\"message\":\"bad\"}\n",
+        "{\"timestamp\":\"t3\",\"level\":\"WARN\",\"service\":\"b\",\"status\":404,\"message\":\"hm\"}\n",
+        "{\"timestamp\":\"t4\",\"level\":\"INFO\",\"service\":\"b\",\"status\":\"?\",\"message\":\"ok\"}\n",
+        "not json\n",
+    );
+    let ran = run(&place, "route-by-level.toml", &variables, &[], input.as_bytes());
+    assert_eq!(ran.assert_success().stdout(), "t1 ERROR a: broken\nt2 WARN a: bad\n");
+    let messages = files.map(|file| {
+        let of = events(&place.read(file));
+        let mut messages: Vec<_> =
+            of.iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect();
+        messages.sort_unstable();
+        messages.join(",")
+    });
+    assert_eq!(messages, ["bad,broken", "hm", "not json,ok"]);
+}
+
+#[test]
+fn dedupe_and_sample_makes_a_log_quiet_but_keeps_errors() {
+    let place = Place::new();
+    let variables = [("REFUSED_FILE", place.path("refused.ndjson"))];
+    let mut input = String::new();
+    for n in 0..60 {
+        let (id, message) = (n, n / 2);
+        input += &format!(
+            "{{\"id\":{id},\"level\":\"INFO\",\"service\":\"a\",\"message\":\"{message}\"}}\n"
+        );
+    }
+    input += "{\"level\":\"ERROR\",\"message\":\"x\"}\n{\"level\":\"ERROR\",\"message\":\"y\"}\nnot json";
+    let ran = run(&place, "dedupe-and-sample.toml", &variables, &[], input.as_bytes());
+    let kept = events(&ran.assert_success().stdout());
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|event| (event["message"].as_str().unwrap(), event["sample_rate"].as_i64()))
+        .collect();
+    let sampled = [("0", Some(10)), ("10", Some(10)), ("20", Some(10))];
+    assert_eq!(kept, [&sampled[..], &[("x", None), ("y", None)]].concat());
+    assert_eq!(events(&place.read("refused.ndjson"))[0]["message"], "not json");
+}
