@@ -2,15 +2,32 @@
 //!
 //! **Invariant:** plain functions over batches; no I/O, no clock, no runtime, and nothing of the plugin API.
 
+pub mod access_log;
 mod base64;
+pub mod cef;
+mod civil;
+pub mod csv;
+pub mod dissect;
 mod encoding;
+pub mod glog;
 pub mod json;
+pub mod key_value;
 pub mod lines;
+pub mod logfmt;
+mod quoted;
+pub mod row;
+pub mod syslog;
 pub mod text;
 pub mod time;
+mod time_format;
 pub mod timestamp;
 
+pub use civil::Zone;
 pub use encoding::{Codec, Encoder, EncodingConfig, EncodingError};
+pub use quoted::Strictness;
+pub use time_format::TimeFormat;
 
+#[cfg(test)]
+mod row_json;
 #[cfg(test)]
 mod tests;

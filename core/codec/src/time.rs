@@ -3,8 +3,8 @@
 //! Written by hand because an event's time is written per event and needs no time zone database. The calendar
 //! arithmetic is Howard Hinnant's: <https://howardhinnant.github.io/date_algorithms.html>.
 
-const NS_PER_SECOND: i64 = 1_000_000_000;
-const SECONDS_PER_DAY: i64 = 86_400;
+pub(crate) const NS_PER_SECOND: i64 = 1_000_000_000;
+pub(crate) const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Appends `ns` as RFC 3339 in UTC: `Z`, and 0, 3, 6 or 9 digits of a second, as many as are needed.
 pub fn write_rfc3339(ns: i64, out: &mut Vec<u8>) {

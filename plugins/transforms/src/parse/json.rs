@@ -3,7 +3,8 @@
 use lograil_codec::json::{JsonError, ParseOptions as JsonOptions, Parser};
 use lograil_event::Batch;
 
-use super::{Format, ParseOptions};
+use super::Format;
+use super::options::ParseOptions;
 
 /// The format's state: the parser, which learns the shapes of the stream's objects.
 pub(super) struct Json {
@@ -15,8 +16,9 @@ pub(super) struct Json {
 }
 
 impl Json {
-    pub(super) fn new(options: ParseOptions) -> Self {
-        let ParseOptions { field, target, keep_field, .. } = options;
+    pub(super) fn new(options: &ParseOptions) -> Self {
+        let (field, target) = (options.field.clone(), options.target.clone());
+        let keep_field = options.keep_field;
         Self { field, target, keep_field, parser: Parser::new(), failures: Vec::new() }
     }
 }

@@ -12,7 +12,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::convert::Type;
 use super::lowered::ABSENT;
-use super::{Format, ParseOptions};
+use super::options::ParseOptions;
+use super::{Format, kind};
 use keys::GroupKeys;
 use matcher::{Encoding, Matcher, NoMatch};
 
@@ -50,7 +51,7 @@ struct Metrics {
 }
 
 impl RegexFormat {
-    pub(super) fn new(options: ParseOptions) -> Result<Self, ConfigErrors> {
+    pub(super) fn new(options: &ParseOptions) -> Result<Self, ConfigErrors> {
         let Some(pattern) = &options.pattern else {
             let error = ConfigError::new(["pattern"], "the format `regex` needs a pattern");
             let help = r"such as pattern = '^(?P<level>[A-Z]+): (?P<text>.*)$'";
@@ -58,7 +59,7 @@ impl RegexFormat {
         };
         let hir = parse_pattern(pattern)?;
         let named = named_groups(&hir);
-        check_groups(&named, &options)?;
+        check_groups(&named, options)?;
         let matcher = Matcher::new(&hir).map_err(|error| ConfigError::new(["pattern"], error))?;
         let groups = named.iter().map(|(name, index, sub)| Group {
             index: *index as usize,
@@ -70,7 +71,7 @@ impl RegexFormat {
             keys: GroupKeys::new(named.into_iter().map(|(name, ..)| name).collect()),
             matcher,
             matches_utf8_only: hir.properties().is_utf8(),
-            field: options.field,
+            field: options.field.clone(),
             keep_field: options.keep_field,
             failures: Vec::new(),
             metrics: None,
@@ -298,20 +299,5 @@ impl Run<'_> {
         record.capacity = count;
         record.raw_fields = 0;
         record.flags.remove(EventFlags::RAW_JSON);
-    }
-}
-
-/// What a value of a tag is called.
-fn kind(tag: Tag) -> &'static str {
-    match tag {
-        Tag::Null => "null",
-        Tag::Bool => "boolean",
-        Tag::I64 | Tag::U64 => "integer",
-        Tag::F64 => "float",
-        Tag::Timestamp => "timestamp",
-        Tag::Number => "number",
-        Tag::Str | Tag::Bytes => "string",
-        Tag::Object => "object",
-        Tag::Array => "array",
     }
 }

@@ -1,0 +1,299 @@
+//! The formats in which every line has a row of values: from what a parser of the codec crate found to fields.
+
+mod keys;
+
+use lograil_codec::row::{Expected, Name, Part, Place, Row, RowParser, Value};
+use lograil_event::{Batch, BatchMut, EventFlags, Field, FieldFlags, Key, Origin, Span, Tag};
+
+use super::Format;
+use keys::Keys;
+
+/// Why an event could not be parsed.
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    Missing,
+    NotText(&'static str),
+    Expected(Expected),
+    NotUtf8(&'static str),
+}
+
+/// A format by its parser.
+pub(super) struct Rows<P> {
+    parser: P,
+    field: String,
+    keep_field: bool,
+    row: Row,
+    now_ns: i64,
+    keys: Keys,
+    failures: Vec<Failure>,
+    /// Where the batch's segments were read.
+    origins: Vec<Option<Origin>>,
+    /// Events of the batch that are header lines.
+    headers: Vec<usize>,
+}
+
+impl<P: RowParser> Rows<P> {
+    pub(super) fn new(parser: P, field: &str, keep_field: bool) -> Self {
+        Self {
+            parser,
+            field: field.to_owned(),
+            keep_field,
+            row: Row::default(),
+            now_ns: 0,
+            keys: Keys::default(),
+            failures: Vec::new(),
+            origins: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+}
+
+impl<P: RowParser> Format for Rows<P> {
+    fn set_now(&mut self, now_ns: i64) {
+        self.now_ns = now_ns;
+    }
+
+    fn parse(&mut self, batch: &mut Batch, failed: &mut Vec<usize>) {
+        self.failures.clear();
+        self.headers.clear();
+        // Room for a segment, where they have become scarce.
+        batch.freeze();
+        self.origins.clear();
+        self.origins.extend(batch.segments().iter().map(|segment| segment.origin));
+        let events = batch.len();
+        let source = batch.find_key(&self.field);
+        let mut edit = batch.edit();
+        self.keys.begin(&mut edit);
+        let words = self.parser.words();
+        let mut run = Run {
+            parser: &mut self.parser,
+            row: &mut self.row,
+            keys: &mut self.keys,
+            origins: &self.origins,
+            keep_field: self.keep_field,
+            now_ns: self.now_ns,
+            words: (!words.is_empty()).then(|| edit.push_text(words)),
+        };
+        for event in 0..events {
+            let parsed = match source {
+                Some(source) => run.event(&mut edit, event, source),
+                None => Err(Failure::Missing),
+            };
+            match parsed {
+                Ok(Parsed::Event) => {}
+                Ok(Parsed::Header) => self.headers.push(event),
+                Err(failure) => {
+                    failed.push(event);
+                    self.failures.push(failure);
+                }
+            }
+        }
+        self.keys.keep(batch.shared_keys());
+        drop_headers(&self.headers, batch, failed);
+    }
+
+    fn headers(&self) -> usize {
+        self.headers.len()
+    }
+
+    fn reason(&self, nth: usize) -> String {
+        let field = &self.field;
+        match self.failures.get(nth) {
+            None | Some(Failure::Missing) => format!("the event has no field `{field}`"),
+            Some(Failure::NotText(kind)) => {
+                format!("`{field}` must be text to be parsed, but is of the type {kind}")
+            }
+            Some(Failure::Expected(expected)) => format!("`{field}`: {expected}"),
+            Some(Failure::NotUtf8(what)) => format!("`{field}`: {what} is not UTF-8"),
+        }
+    }
+}
+
+/// Takes header lines out of the batch; the indices of failed events move up.
+fn drop_headers(headers: &[usize], batch: &mut Batch, failed: &mut [usize]) {
+    if headers.is_empty() {
+        return;
+    }
+    for index in failed.iter_mut() {
+        *index -= headers.partition_point(|header| header < index);
+    }
+    let mut next = headers.iter().copied().peekable();
+    batch.retain(|event| next.next_if_eq(&event).is_none());
+}
+
+enum Parsed {
+    Event,
+    Header,
+}
+
+/// The parsing of one batch.
+struct Run<'r, P> {
+    parser: &'r mut P,
+    row: &'r mut Row,
+    keys: &'r mut Keys,
+    origins: &'r [Option<Origin>],
+    keep_field: bool,
+    now_ns: i64,
+    /// The parser's words in the batch's arena.
+    words: Option<Span>,
+}
+
+/// Where the parts of one event are.
+struct Places {
+    source: Span,
+    written: Option<Span>,
+    words: Option<Span>,
+    is_clean: bool,
+    is_utf8: bool,
+}
+
+impl Places {
+    fn span(&self, part: Part) -> Span {
+        let base = match part.place {
+            Place::Source => Some(self.source),
+            Place::Written => self.written,
+            Place::Words => self.words,
+        };
+        let base = base.unwrap_or(Span { len: 0, ..self.source });
+        assert!(
+            u64::from(part.start) + u64::from(part.len) <= u64::from(base.len),
+            "a parser's part lies within its text"
+        );
+        Span { segment: base.segment, offset: base.offset + part.start, len: part.len }
+    }
+
+    fn flags(&self, part: Part) -> FieldFlags {
+        let is_clean = part.is_clean || (self.is_clean && part.place == Place::Source);
+        if is_clean { FieldFlags::CLEAN } else { FieldFlags::NONE }
+    }
+
+    /// Whether a part can be text that is not UTF-8.
+    fn is_doubtful(&self, part: Part) -> bool {
+        !self.is_utf8 && part.place != Place::Words
+    }
+}
+
+impl<P: RowParser> Run<'_, P> {
+    fn event(
+        &mut self,
+        edit: &mut BatchMut<'_>,
+        event: usize,
+        source: Key,
+    ) -> Result<Parsed, Failure> {
+        let field = edit.find(event, source).ok_or(Failure::Missing)?;
+        let is_utf8 = match field.tag {
+            Tag::Str => true,
+            Tag::Bytes => false,
+            tag => return Err(Failure::NotText(super::kind(tag))),
+        };
+        let span = field.span();
+        self.describe(edit, event);
+        self.parser.parse(edit.text(span), self.row).map_err(Failure::Expected)?;
+        if self.row.is_header {
+            return Ok(Parsed::Header);
+        }
+        let written = &self.row.written;
+        let places = Places {
+            source: span,
+            written: (!written.is_empty()).then(|| edit.push_text(written)),
+            words: self.words,
+            is_clean: field.flags().contains(FieldFlags::CLEAN),
+            is_utf8,
+        };
+        let first = edit.fields().len();
+        if let Err(failure) = self.push_values(edit, &places, first) {
+            edit.fields().truncate(first);
+            return Err(failure);
+        }
+        self.keep_others(edit, event, source, first);
+        if let Some(timestamp_ns) = self.row.timestamp_ns {
+            edit.events()[event].timestamp_ns = timestamp_ns;
+        }
+        Ok(Parsed::Event)
+    }
+
+    /// Clears the row and tells it where the event comes from.
+    fn describe(&mut self, edit: &mut BatchMut<'_>, event: usize) {
+        let record = &edit.events()[event];
+        self.row.clear();
+        self.row.now_ns = self.now_ns;
+        let raw = record.raw();
+        let origin =
+            raw.and_then(|raw| self.origins.get(usize::from(raw.segment)).copied().flatten());
+        self.row.stream = origin.map(|origin| origin.stream);
+        self.row.is_first =
+            raw.zip(origin).map(|(raw, origin)| origin.offset + u64::from(raw.offset) == 0);
+    }
+
+    fn push_values(
+        &mut self,
+        edit: &mut BatchMut<'_>,
+        places: &Places,
+        first: usize,
+    ) -> Result<(), Failure> {
+        self.keys.begin_event(edit, self.parser.columns());
+        for (name, value) in &self.row.values {
+            let key = match name {
+                Name::Column(column) => self.keys.column(*column),
+                Name::Text(part) => {
+                    let span = places.span(*part);
+                    let name = std::str::from_utf8(edit.text(span));
+                    if name.is_err() {
+                        return Err(Failure::NotUtf8("a key"));
+                    }
+                    self.keys.named(edit, span)
+                }
+            };
+            let field = match *value {
+                Value::Int(value) => Field::i64(key, value),
+                Value::Null => Field::null(key),
+                Value::Text(part) => text_field(edit, places, key, part),
+                Value::Number(part) => {
+                    Field::text(key, Tag::Number, places.span(part), FieldFlags::NONE)
+                }
+                Value::Object(part) => {
+                    let span = places.span(part);
+                    if places.is_doubtful(part) && std::str::from_utf8(edit.text(span)).is_err() {
+                        return Err(Failure::NotUtf8("the structured data"));
+                    }
+                    Field::text(key, Tag::Object, span, FieldFlags::NONE)
+                }
+            };
+            let position = (edit.fields().len() - first) as u32;
+            match self.keys.mark(key, position) {
+                Some(earlier) => edit.fields()[first + earlier as usize] = field,
+                None => edit.fields().push(field),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the event's other fields behind the parsed ones, which start at `first`.
+    fn keep_others(&mut self, edit: &mut BatchMut<'_>, event: usize, source: Key, first: usize) {
+        let record = edit.events()[event];
+        for index in record.first..record.first + record.count {
+            let other = edit.fields()[index as usize];
+            let is_dropped = other.key == source.0 && !self.keep_field;
+            if !is_dropped && !self.keys.is_marked(other.key) {
+                edit.fields().push(other);
+            }
+        }
+        let count = (edit.fields().len() - first) as u32;
+        let record = &mut edit.events()[event];
+        record.first = first as u32;
+        record.count = count;
+        record.capacity = count;
+        record.raw_fields = 0;
+        record.flags.remove(EventFlags::RAW_JSON);
+    }
+}
+
+fn text_field(edit: &BatchMut<'_>, places: &Places, key: u32, part: Part) -> Field {
+    let span = places.span(part);
+    let is_bytes = places.is_doubtful(part) && std::str::from_utf8(edit.text(span)).is_err();
+    let tag = if is_bytes { Tag::Bytes } else { Tag::Str };
+    Field::text(key, tag, span, places.flags(part))
+}
+
+#[cfg(test)]
+mod tests;
