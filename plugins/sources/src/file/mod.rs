@@ -3,6 +3,7 @@
 //! **Invariant:** files and time are reached through the context only; what is remembered of a file between
 //! two looks is an offset and a few hashes, never its text.
 
+mod family;
 mod fingerprint;
 mod globs;
 mod meters;

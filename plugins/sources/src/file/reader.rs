@@ -9,6 +9,7 @@ use lograil_plugin::dead_letter;
 use lograil_plugin::fs::FileId;
 use lograil_plugin::{Clock, Closed, PositionUpdate, SourceContext, SourceError, SourceOutput};
 
+use super::family::OldestOfFamilies;
 use super::fingerprint::{Digest, TAIL_BYTES_MAX, fill};
 use super::meters::Meters;
 use super::options::Checked;
@@ -197,11 +198,18 @@ impl Reader {
     /// Gives every hot file its turn.
     async fn round(&mut self, last_line: LastLine) -> Result<Outcome, Closed> {
         self.settle();
+        let oldest = self.oldest_of_families();
         let mut outcome = Outcome::Nothing;
         for at in 0..self.hot.len() {
             let id = self.hot[at];
             let Some(&index) = self.tracker.by_id.get(&id) else { continue };
             if !self.tracker.files[index].is_hot || self.is_blocked(index) {
+                continue;
+            }
+            let tracker = &self.tracker;
+            if oldest.is_before(&tracker.files[index], |path| tracker.is_known(path)) {
+                // The older one is read in this round, and after it this one.
+                outcome = Outcome::Progress;
                 continue;
             }
             if self.turn(id, last_line).await? == Outcome::Progress {
@@ -216,6 +224,19 @@ impl Reader {
         let tracker = &self.tracker;
         self.hot.retain(|id| tracker.get(*id).is_some_and(|file| file.is_hot));
         Ok(outcome)
+    }
+
+    /// Which files come first in their rotation families.
+    fn oldest_of_families(&self) -> OldestOfFamilies {
+        let mut oldest = OldestOfFamilies::default();
+        if self.hot.len() > 1 {
+            let tracker = &self.tracker;
+            for file in self.hot.iter().filter_map(|id| tracker.get(*id)).filter(|file| file.is_hot)
+            {
+                oldest.add(file, |path| tracker.is_known(path));
+            }
+        }
+        oldest
     }
 
     /// Decides of new files whether they are to be read.
@@ -341,6 +362,12 @@ impl Reader {
         let room = room.min(block.len()).min(before.saturating_add(unread as usize));
         let filled = fill(&**file, position.offset - before as u64, &mut block[..room])?;
         if filled < before || Digest::of(&block[..before]) != position.tail {
+            self.pool.give_back(block);
+            return Ok(ReadOutcome::Replaced);
+        }
+        // Truncated and written anew since it was looked at: what was there is in a copy, which comes first.
+        let opening = &tracked.opening[..tracked.opening.len().min(filled)];
+        if position.offset == 0 && !block[..filled].starts_with(opening) {
             self.pool.give_back(block);
             return Ok(ReadOutcome::Replaced);
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lograil_plugin::fs::{FileId, FileSystem, Metadata, Open};
 
+use super::family::rotation_number;
 use super::fingerprint::read_head;
 use super::globs::Globs;
 use super::meters::Meters;
@@ -106,6 +107,12 @@ impl Tracker {
     #[must_use]
     pub fn get(&self, id: FileId) -> Option<&Tracked> {
         self.by_id.get(&id).map(|index| &self.files[*index])
+    }
+
+    /// Whether a file was last seen under this path.
+    #[must_use]
+    pub fn is_known(&self, path: &Path) -> bool {
+        self.by_path.contains_key(path)
     }
 
     /// Looks for files that are new, grown, renamed or gone.
@@ -394,11 +401,6 @@ impl Tracker {
         self.count_open();
         file
     }
-}
-
-/// The number behind the last dot of a name, as rotation gives it; 0 without one.
-fn rotation_number(path: &Path) -> u64 {
-    path.extension().and_then(|number| number.to_str()?.parse().ok()).unwrap_or(0)
 }
 
 /// The directory a path is in.
