@@ -250,6 +250,22 @@ impl Batch {
         before - self.events.len()
     }
 
+    /// A share of the events for which `take` is true. Only their records are copied; text and fields are shared.
+    #[must_use]
+    pub fn share_where(&mut self, mut take: impl FnMut(usize) -> bool) -> Self {
+        self.freeze();
+        let taken = self.events.iter().enumerate().filter(|(index, _)| take(*index));
+        let events = Arc::new(taken.map(|(_, record)| *record).collect());
+        Self {
+            segments: self.segments.clone(),
+            arena: Arena::default(),
+            fields: Arc::clone(&self.fields),
+            events,
+            keys: Arc::clone(&self.keys),
+            acks: self.acks.clone(),
+        }
+    }
+
     /// Moves the events for which `take` is true into a batch of their own. `None` if there are none.
     pub fn split_off_where(&mut self, mut take: impl FnMut(usize) -> bool) -> Option<Self> {
         let taken: Vec<usize> = (0..self.len()).filter(|index| take(*index)).collect();

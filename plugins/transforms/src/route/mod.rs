@@ -160,22 +160,16 @@ impl Transform for Route {
         };
         for lane in 0..last {
             if self.counts[lane] > 0 {
-                let share = self.lane_of(batch.share(), lane);
+                let taken = &self.taken[lane];
+                let share = batch.share_where(|event| taken[event]);
                 out.emit_to(Port(lane as u16 + 1), share);
             }
         }
-        out.emit_to(Port(last as u16 + 1), self.lane_of(batch, last));
-    }
-}
-
-impl Route {
-    /// The events of a lane. Of a lane that takes all of them the arrays stay shared.
-    fn lane_of(&self, mut batch: Batch, lane: usize) -> Batch {
-        if self.counts[lane] < batch.len() {
-            let taken = &self.taken[lane];
+        if self.counts[last] < events {
+            let taken = &self.taken[last];
             batch.retain(|event| taken[event]);
         }
-        batch
+        out.emit_to(Port(last as u16 + 1), batch);
     }
 }
 
