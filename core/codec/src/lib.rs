@@ -8,6 +8,9 @@ pub mod cef;
 mod civil;
 pub mod csv;
 pub mod dissect;
+mod encode_csv;
+mod encode_logfmt;
+mod encode_syslog;
 mod encoding;
 pub mod glog;
 pub mod json;
@@ -23,10 +26,14 @@ mod time_format;
 pub mod timestamp;
 
 pub use civil::Zone;
+pub use encode_csv::CsvOptions;
+pub use encode_syslog::SyslogOptions;
 pub use encoding::{Codec, Encoder, EncodingConfig, EncodingError};
 pub use quoted::Strictness;
 pub use time_format::TimeFormat;
 
+#[cfg(test)]
+mod encode_tests;
 #[cfg(test)]
 mod row_json;
 #[cfg(test)]

@@ -21,7 +21,9 @@ fn batch() -> Batch {
 }
 
 fn encoder(codec: Codec, format: Option<&str>) -> Encoder {
-    EncodingConfig { codec, format: format.map(str::to_owned) }.build().unwrap()
+    EncodingConfig { codec, format: format.map(str::to_owned), ..EncodingConfig::default() }
+        .build()
+        .unwrap()
 }
 
 fn written(encoder: &mut Encoder, batch: &Batch) -> String {
@@ -50,7 +52,11 @@ fn a_format_fills_in_fields_paths_and_the_time() {
 #[test]
 fn a_wrong_format_is_underlined_where_it_is_wrong() {
     let wrong = |format: &str| {
-        let config = EncodingConfig { codec: Codec::Text, format: Some(format.to_owned()) };
+        let config = EncodingConfig {
+            codec: Codec::Text,
+            format: Some(format.to_owned()),
+            ..EncodingConfig::default()
+        };
         let error = config.build().unwrap_err();
         let within = error.within.unwrap();
         format!("{} | {}", &format[within], error.message)
@@ -147,7 +153,7 @@ fn options_have_defaults_and_refuse_what_they_do_not_know() {
     assert_eq!(read("{\"codec\":\"raw\"}").unwrap().codec, Codec::Raw);
     assert!(read("{\"codec\":\"yaml\"}").is_err());
     assert!(read("{\"codecs\":\"raw\"}").is_err());
-    let both = EncodingConfig { codec: Codec::Json, format: Some("{a}".to_owned()) };
+    let both = EncodingConfig { format: Some("{a}".to_owned()), ..EncodingConfig::default() };
     assert_eq!(
         both.build().unwrap_err().to_string(),
         "`format` needs `codec = \"text\"`, the codec is `json`"

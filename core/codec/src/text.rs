@@ -12,7 +12,7 @@ use crate::time;
 /// The field that is an event's text where no format is given.
 const MESSAGE: &str = "message";
 /// The name that stands for the event's time where no field has it.
-const TIMESTAMP: &str = "timestamp";
+pub(crate) const TIMESTAMP: &str = "timestamp";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
@@ -47,11 +47,11 @@ impl Format {
             }
             if tail.starts_with('}') {
                 let message = "`}` without `{`; write `}}` for a brace".to_owned();
-                return Err(EncodingError { message, within: Some(start..start + 1) });
+                return Err(EncodingError::in_format(message, start..start + 1));
             }
             let Some(end) = closing_brace(tail) else {
                 let message = "`{` is never closed; write `{{` for a brace".to_owned();
-                return Err(EncodingError { message, within: Some(start..format.len()) });
+                return Err(EncodingError::in_format(message, start..format.len()));
             };
             if !literal.is_empty() {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
@@ -79,6 +79,11 @@ fn closing_brace(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Reads the path of a field, such as `a.b[0]."c d"`: its name, and the way into its value.
+pub(crate) fn parse_path(path: &str) -> Result<(String, Vec<PathStep>), EncodingError> {
+    PathParser::parse(path, 0..path.len())
 }
 
 /// Reads `a.b[0]."c d"`.
@@ -147,7 +152,7 @@ impl PathParser<'_> {
 
     fn error(&self, message: &str) -> EncodingError {
         let end = self.within.end.max(self.at + 1).min(self.format.len());
-        EncodingError { message: message.to_owned(), within: Some(self.at.min(end)..end) }
+        EncodingError::in_format(message.to_owned(), self.at.min(end)..end)
     }
 }
 
@@ -211,7 +216,7 @@ impl TextEncoder {
 }
 
 #[inline]
-fn find(fields: &[Field], key: Option<Key>) -> Option<&Field> {
+pub(crate) fn find(fields: &[Field], key: Option<Key>) -> Option<&Field> {
     let key = key?;
     fields.iter().find(|field| field.key == key.0)
 }
@@ -228,7 +233,7 @@ fn write_path(value: ValueRef<'_>, path: &[PathStep], scratch: &mut Vec<u8>, out
 }
 
 /// Appends a value as text: strings and bytes as they are, a timestamp as RFC 3339, the rest as JSON.
-fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
     match value {
         ValueRef::Str { text, .. } | ValueRef::Bytes(text) => out.extend_from_slice(text),
         ValueRef::Timestamp(ns) => time::write_rfc3339(ns, out),

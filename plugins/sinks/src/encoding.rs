@@ -10,7 +10,8 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 /// The encoder of the table `encoding`.
 pub(crate) fn encoder(config: &EncodingConfig) -> Result<Encoder, ConfigError> {
     config.build().map_err(|error| {
-        let mistake = ConfigError::new(["encoding", "format"], error.message);
+        let path = std::iter::once("encoding".to_owned()).chain(error.option);
+        let mistake = ConfigError::new(path, error.message);
         match error.within {
             Some(range) => mistake.within(range),
             None => mistake,

@@ -190,7 +190,8 @@ impl FileSink {
         let base = self.options.base_dir.as_deref();
         let location = Location::new(&context.base_dir, &self.options.path, base, dirs);
         let path = location.path.clone();
-        let writer = Writer::open(context, location, self.options.fsync, self.rotate);
+        let header = self.encoder.header();
+        let writer = Writer::open(context, location, self.options.fsync, self.rotate, header);
         self.writer = Some(writer.map_err(|error| {
             let reason = format!("open {}: {error}", path.display());
             if may_pass(&error) { SinkError::retry(reason) } else { SinkError::Fatal(reason) }

@@ -32,6 +32,8 @@ pub(super) struct Writer {
     slots: Slots,
     durability: Durability,
     rotate: Rotate,
+    /// What a file begins with.
+    header: Vec<u8>,
     meters: Meters,
     id: Arc<str>,
     active: Active,
@@ -52,6 +54,7 @@ impl Writer {
         location: Location,
         durability: Durability,
         rotate: Rotate,
+        header: &[u8],
     ) -> io::Result<Self> {
         let files = Arc::clone(&context.files);
         let mut unsynced_dirs = location.prepare(&*files)?;
@@ -82,6 +85,7 @@ impl Writer {
             slots,
             durability,
             rotate,
+            header: header.to_vec(),
             active,
             rotations: 0,
             undo: None,
@@ -238,6 +242,10 @@ impl Writer {
         }
         let mut start = 0;
         while start < bytes.len() {
+            if self.active.len == 0 && !self.header.is_empty() {
+                self.active.append(&self.header)?;
+            }
+            let is_fresh = self.active.len <= self.header.len() as u64;
             let room = match self.rotate.max_bytes {
                 Some(max) => {
                     usize::try_from(max.saturating_sub(self.active.len)).unwrap_or(usize::MAX)
@@ -246,10 +254,10 @@ impl Writer {
             };
             let mut end = last_end_within(bytes.len(), ends, start, room);
             if end == start {
-                if self.active.len > 0 && self.try_rotate() {
+                if !is_fresh && self.try_rotate() {
                     continue;
                 }
-                end = if self.active.len == 0 {
+                end = if is_fresh {
                     // An event larger than the limit gets a file of its own.
                     ends[ends.partition_point(|end| *end <= start)..].first().copied()
                 } else {

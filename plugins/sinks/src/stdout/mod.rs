@@ -64,24 +64,42 @@ struct StdoutSink {
     /// A batch of which the first `written` bytes are out, left by a write that failed.
     begun: Vec<u8>,
     written: usize,
+    /// Whether the header of the encoding is out.
+    is_headed: bool,
 }
 
 impl StdoutSink {
     fn new(encoder: Encoder, descriptor: Box<dyn Descriptor>) -> Self {
-        Self { encoder, descriptor, encoded: Vec::new(), begun: Vec::new(), written: 0 }
+        Self {
+            encoder,
+            descriptor,
+            encoded: Vec::new(),
+            begun: Vec::new(),
+            written: 0,
+            is_headed: false,
+        }
     }
 
     fn write_batch(&mut self, batch: &Batch) -> Result<Delivery, SinkError> {
         self.encoded.clear();
+        if !self.is_headed && !batch.is_empty() {
+            self.encoded.extend_from_slice(self.encoder.header());
+        }
         self.encoder.encode(batch, &mut self.encoded);
-        let bytes = self.encoded.len() as u64;
         // The same batch comes again after an error. If it is another one after all, the events that were
         // begun are ended first, so that no line is torn.
         if self.written > 0 && self.begun != self.encoded {
             self.write_begun()?;
+            if !self.is_headed {
+                // It was the beginning of what was begun.
+                self.encoded.drain(..self.encoder.header().len().min(self.encoded.len()));
+                self.is_headed = true;
+            }
         }
+        let bytes = self.encoded.len() as u64;
         std::mem::swap(&mut self.begun, &mut self.encoded);
         self.write_begun()?;
+        self.is_headed |= bytes > 0;
         encoding::shrink(&mut self.begun);
         encoding::shrink(&mut self.encoded);
         Ok(Delivery { bytes, rejected: Vec::new() })

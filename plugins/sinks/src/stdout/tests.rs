@@ -47,7 +47,11 @@ impl Pipe {
 }
 
 fn sink_over(descriptor: Box<dyn Descriptor>) -> SinkHarness {
-    let options = serde_json::from_value(json!({"codec": "raw"})).unwrap();
+    sink_with(json!({"codec": "raw"}), descriptor)
+}
+
+fn sink_with(encoding: serde_json::Value, descriptor: Box<dyn Descriptor>) -> SinkHarness {
+    let options = serde_json::from_value(encoding).unwrap();
     let encoder = encoding::encoder(&options).unwrap();
     SinkHarness::new(Box::new(StdoutSink::new(encoder, descriptor))).opened()
 }
@@ -122,6 +126,30 @@ fn another_batch_after_an_error_does_not_tear_the_first() {
     sink.write_lines(&["one"]).unwrap_err();
     sink.write_lines(&["two"]).unwrap();
     assert_eq!(pipe.text(), "one\ntwo\n");
+}
+
+#[test]
+fn a_header_comes_first_and_once_whatever_fails() {
+    let options = || json!({"codec": "csv", "csv": {"fields": ["message"]}});
+    let full = Fails(io::ErrorKind::StorageFull);
+    for answers in [vec![], vec![full], vec![Takes(3), full], vec![Takes(9), full, full]] {
+        for is_retried in [true, false] {
+            let pipe = Pipe::answering(&answers);
+            let mut sink = sink_with(options(), Box::new(pipe.clone()));
+            let lines: &[&str] = &[];
+            sink.write_lines(lines).unwrap();
+            let mut wanted = "message\n".to_owned();
+            let mut failed = sink.write_lines(&["one"]).is_err();
+            let is_lost = failed && !is_retried && pipe.text().is_empty();
+            while failed && is_retried {
+                failed = sink.write_lines(&["one"]).is_err();
+            }
+            wanted.push_str(if is_lost { "" } else { "one\n" });
+            while sink.write_lines(&["two"]).is_err() {}
+            sink.write_lines(&["three"]).unwrap();
+            assert_eq!(pipe.text(), wanted + "two\nthree\n", "{answers:?} {is_retried}");
+        }
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use lograil_plugin::Clock;
 use super::tests::{START_NS, all_lines, csv_values, mistakes, repeatable, started, text_columns};
+use lograil_plugin::Clock;
 
 fn with(mut options: Value, more: Value) -> Value {
     for (name, value) in more.as_object().unwrap() {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod faults;
+mod header;
 mod options;
 mod others;
 mod random;
