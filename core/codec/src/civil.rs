@@ -80,7 +80,8 @@ impl Zone {
     }
 
     /// The instant at which clocks of the zone show what those of UTC show at `ns`.
-    pub(crate) fn instant_of_local(&self, ns: i64) -> Option<i64> {
+    #[must_use]
+    pub fn instant_of_local(&self, ns: i64) -> Option<i64> {
         match &self.0 {
             Kind::Fixed(offset) => ns.checked_sub(offset * NS_PER_SECOND),
             Kind::Named(zone) => named_instant(zone, ns),

@@ -1,5 +1,6 @@
 //! The transform `parse`: the text of a field becomes fields. A file per format.
 
+mod auto;
 mod convert;
 mod finish;
 mod formats;

@@ -37,6 +37,8 @@ pub(super) enum FormatName {
     Dissect,
     /// ArcSight's CEF.
     Cef,
+    /// Whatever each line looks like.
+    Auto,
 }
 
 /// What becomes of an event that cannot be parsed.
@@ -110,6 +112,9 @@ pub(super) struct ParseOptions {
     pub(super) key_value_delimiter: Option<String>,
     /// What is between two pairs; a space unless it is given. Format `key_value`.
     pub(super) field_delimiter: Option<String>,
+    /// The field that gets the name of the format that a line was found to have; empty for none. `format` unless it is
+    /// given. Format `auto`.
+    pub(super) format_field: Option<String>,
     /// What becomes of an event that cannot be parsed.
     #[serde(default)]
     pub(super) on_error: OnError,
@@ -145,9 +150,9 @@ impl ParseOptions {
 
     fn misplaced(&self) -> Vec<ConfigError> {
         use FormatName::{
-            Combined, Common, Csv, Dissect, Json, KeyValue, Logfmt, Regex, Syslog, Tsv,
+            Auto, Combined, Common, Csv, Dissect, Json, KeyValue, Logfmt, Regex, Syslog, Tsv,
         };
-        let cases: [(&'static str, bool, &[FormatName], &str); 9] = [
+        let cases: [(&'static str, bool, &[FormatName], &str); 10] = [
             ("pattern", self.pattern.is_some(), &[Regex, Dissect], "`regex` and `dissect`"),
             ("target", self.target.is_some(), &[Json], "`json`"),
             (
@@ -162,6 +167,7 @@ impl ParseOptions {
             ("header", self.header.is_some(), &[Csv, Tsv], "`csv` and `tsv`"),
             ("key_value_delimiter", self.key_value_delimiter.is_some(), &[KeyValue], "`key_value`"),
             ("field_delimiter", self.field_delimiter.is_some(), &[KeyValue], "`key_value`"),
+            ("format_field", self.format_field.is_some(), &[Auto], "`auto`"),
         ];
         let misplaced = cases
             .into_iter()

@@ -8,6 +8,9 @@ use lograil_event::{Batch, BatchMut, EventFlags, Field, FieldFlags, Key, Origin,
 use super::Format;
 use keys::Keys;
 
+/// Fields that room is made for at most.
+const FIELDS_PER_EVENT_MAX: usize = 64;
+
 /// Why an event could not be parsed.
 #[derive(Debug, Clone, Copy)]
 enum Failure {
@@ -24,6 +27,8 @@ pub(super) struct Rows<P> {
     keep_field: bool,
     row: Row,
     now_ns: i64,
+    /// Fields that an event of the last batch had on average.
+    fields_per_event: usize,
     keys: Keys,
     failures: Vec<Failure>,
     /// Where the batch's segments were read.
@@ -40,6 +45,7 @@ impl<P: RowParser> Rows<P> {
             keep_field,
             row: Row::default(),
             now_ns: 0,
+            fields_per_event: 0,
             keys: Keys::default(),
             failures: Vec::new(),
             origins: Vec::new(),
@@ -54,42 +60,7 @@ impl<P: RowParser> Format for Rows<P> {
     }
 
     fn parse(&mut self, batch: &mut Batch, failed: &mut Vec<usize>) {
-        self.failures.clear();
-        self.headers.clear();
-        // Room for a segment, where they have become scarce.
-        batch.freeze();
-        self.origins.clear();
-        self.origins.extend(batch.segments().iter().map(|segment| segment.origin));
-        let events = batch.len();
-        let source = batch.find_key(&self.field);
-        let mut edit = batch.edit();
-        self.keys.begin(&mut edit);
-        let words = self.parser.words();
-        let mut run = Run {
-            parser: &mut self.parser,
-            row: &mut self.row,
-            keys: &mut self.keys,
-            origins: &self.origins,
-            keep_field: self.keep_field,
-            now_ns: self.now_ns,
-            words: (!words.is_empty()).then(|| edit.push_text(words)),
-        };
-        for event in 0..events {
-            let parsed = match source {
-                Some(source) => run.event(&mut edit, event, source),
-                None => Err(Failure::Missing),
-            };
-            match parsed {
-                Ok(Parsed::Event) => {}
-                Ok(Parsed::Header) => self.headers.push(event),
-                Err(failure) => {
-                    failed.push(event);
-                    self.failures.push(failure);
-                }
-            }
-        }
-        self.keys.keep(batch.shared_keys());
-        drop_headers(&self.headers, batch, failed);
+        self.parse_where(batch, failed, |_| true);
     }
 
     fn headers(&self) -> usize {
@@ -106,6 +77,58 @@ impl<P: RowParser> Format for Rows<P> {
             Some(Failure::Expected(expected)) => format!("`{field}`: {expected}"),
             Some(Failure::NotUtf8(what)) => format!("`{field}`: {what} is not UTF-8"),
         }
+    }
+}
+
+impl<P: RowParser> Rows<P> {
+    /// [`Format::parse`] of those events that are wanted.
+    pub(super) fn parse_where(
+        &mut self,
+        batch: &mut Batch,
+        failed: &mut Vec<usize>,
+        is_wanted: impl Fn(usize) -> bool,
+    ) {
+        self.failures.clear();
+        self.headers.clear();
+        // Room for a segment, where they have become scarce.
+        batch.freeze();
+        self.origins.clear();
+        self.origins.extend(batch.segments().iter().map(|segment| segment.origin));
+        let events = batch.len();
+        let source = batch.find_key(&self.field);
+        let mut edit = batch.edit();
+        self.keys.begin(&mut edit);
+        edit.fields().reserve(events * (self.fields_per_event + 1));
+        let first = edit.fields().len();
+        let words = self.parser.words();
+        let mut run = Run {
+            parser: &mut self.parser,
+            row: &mut self.row,
+            keys: &mut self.keys,
+            origins: &self.origins,
+            keep_field: self.keep_field,
+            now_ns: self.now_ns,
+            words: (!words.is_empty()).then(|| edit.push_text(words)),
+        };
+        for event in (0..events).filter(|event| is_wanted(*event)) {
+            let parsed = match source {
+                Some(source) => run.event(&mut edit, event, source),
+                None => Err(Failure::Missing),
+            };
+            match parsed {
+                Ok(Parsed::Event) => {}
+                Ok(Parsed::Header) => self.headers.push(event),
+                Err(failure) => {
+                    failed.push(event);
+                    self.failures.push(failure);
+                }
+            }
+        }
+        // What the next batch makes room for; bounded, because one event may be of another kind.
+        let fields = edit.fields().len() - first;
+        self.fields_per_event = fields.checked_div(events).unwrap_or(0).min(FIELDS_PER_EVENT_MAX);
+        self.keys.keep(batch.shared_keys());
+        drop_headers(&self.headers, batch, failed);
     }
 }
 
@@ -140,28 +163,26 @@ struct Run<'r, P> {
 
 /// Where the parts of one event are.
 struct Places {
-    source: Span,
-    written: Option<Span>,
-    words: Option<Span>,
+    /// The source, what was written, and the words.
+    bases: [Span; 3],
     is_clean: bool,
     is_utf8: bool,
 }
 
 impl Places {
+    #[inline(always)]
     fn span(&self, part: Part) -> Span {
         let base = match part.place {
-            Place::Source => Some(self.source),
-            Place::Written => self.written,
-            Place::Words => self.words,
+            Place::Source => &self.bases[0],
+            Place::Written => &self.bases[1],
+            Place::Words => &self.bases[2],
         };
-        let base = base.unwrap_or(Span { len: 0, ..self.source });
-        assert!(
-            u64::from(part.start) + u64::from(part.len) <= u64::from(base.len),
-            "a parser's part lies within its text"
-        );
+        let end = part.start.checked_add(part.len);
+        assert!(end.is_some_and(|end| end <= base.len), "a parser's part lies within its text");
         Span { segment: base.segment, offset: base.offset + part.start, len: part.len }
     }
 
+    #[inline(always)]
     fn flags(&self, part: Part) -> FieldFlags {
         let is_clean = part.is_clean || (self.is_clean && part.place == Place::Source);
         if is_clean { FieldFlags::CLEAN } else { FieldFlags::NONE }
@@ -193,10 +214,10 @@ impl<P: RowParser> Run<'_, P> {
             return Ok(Parsed::Header);
         }
         let written = &self.row.written;
+        let nothing = Span { len: 0, ..span };
+        let written = if written.is_empty() { nothing } else { edit.push_text(written) };
         let places = Places {
-            source: span,
-            written: (!written.is_empty()).then(|| edit.push_text(written)),
-            words: self.words,
+            bases: [span, written, self.words.unwrap_or(nothing)],
             is_clean: field.flags().contains(FieldFlags::CLEAN),
             is_utf8,
         };
@@ -237,8 +258,8 @@ impl<P: RowParser> Run<'_, P> {
                 Name::Column(column) => self.keys.column(*column),
                 Name::Text(part) => {
                     let span = places.span(*part);
-                    let name = std::str::from_utf8(edit.text(span));
-                    if name.is_err() {
+                    let is_doubtful = places.is_doubtful(*part);
+                    if is_doubtful && std::str::from_utf8(edit.text(span)).is_err() {
                         return Err(Failure::NotUtf8("a key"));
                     }
                     self.keys.named(edit, span)
@@ -288,6 +309,7 @@ impl<P: RowParser> Run<'_, P> {
     }
 }
 
+#[inline(always)]
 fn text_field(edit: &BatchMut<'_>, places: &Places, key: u32, part: Part) -> Field {
     let span = places.span(part);
     let is_bytes = places.is_doubtful(part) && std::str::from_utf8(edit.text(span)).is_err();

@@ -1,0 +1,326 @@
+//! The format of a line by what it looks like, and the line as a row.
+
+use lograil_codec::access_log::{AccessLog, AccessLogKind};
+use lograil_codec::logfmt::Logfmt;
+use lograil_codec::row::{Expected, Name, Part, Row, RowParser, Value};
+use lograil_codec::syslog::Syslog;
+use lograil_codec::timestamp::{Reference, Timestamp, parse_prefix};
+use lograil_codec::{Strictness, Zone};
+
+use super::header::{Header, Range, Scanner, Style};
+use super::level::Level;
+use super::streams::Streams;
+use super::words::{self, FormatWord};
+
+/// Bytes in which the time of an access log must begin.
+const ACCESS_TIME_MAX: usize = 160;
+/// Most bytes of the first key of logfmt.
+const KEY_LEN_MAX: usize = 40;
+
+const COLUMNS: [&str; 13] = [
+    "timestamp",
+    "level",
+    "level_original",
+    "host",
+    "component",
+    "pid",
+    "thread",
+    "location",
+    "context",
+    "facility",
+    "msgid",
+    "structured_data",
+    "message",
+];
+const TIMESTAMP: u32 = 0;
+const LEVEL: u32 = 1;
+const LEVEL_ORIGINAL: u32 = 2;
+const HOST: u32 = 3;
+const COMPONENT: u32 = 4;
+const PID: u32 = 5;
+const THREAD: u32 = 6;
+const LOCATION: u32 = 7;
+const CONTEXT: u32 = 8;
+const FACILITY: u32 = 9;
+const MSGID: u32 = 10;
+const STRUCTURED_DATA: u32 = 11;
+const MESSAGE: u32 = 12;
+
+/// The parser of lines of any format but JSON.
+pub(super) struct AutoParser {
+    /// Those of this module, the name of the format, and those of access logs.
+    columns: Vec<String>,
+    format_column: u32,
+    access_columns: u32,
+    has_format: bool,
+    access: AccessLog,
+    logfmt: Logfmt,
+    syslog: Syslog,
+    zone: Zone,
+    streams: Streams,
+    /// Whose header the present line has.
+    style: FormatWord,
+}
+
+impl AutoParser {
+    /// A parser; the name of the format goes into `format_field`, unless that is empty.
+    pub(super) fn new(zone: Zone, format_field: &str) -> Self {
+        let access = AccessLog::new(AccessLogKind::Combined, Strictness::Lenient);
+        let mut columns: Vec<String> = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+        let format_column = columns.len() as u32;
+        columns.push(format_field.to_owned());
+        let access_columns = columns.len() as u32;
+        columns.extend(access.columns().iter().cloned());
+        Self {
+            columns,
+            format_column,
+            access_columns,
+            has_format: !format_field.is_empty(),
+            access,
+            logfmt: Logfmt::new(Strictness::Strict),
+            syslog: Syslog::new(Strictness::Lenient, zone.clone()),
+            zone,
+            streams: Streams::default(),
+            style: FormatWord::Application,
+        }
+    }
+
+    /// Reads the line as the format; `false` if it is not of it.
+    fn read(&mut self, format: FormatWord, text: &[u8], row: &mut Row) -> bool {
+        let is_read = match format {
+            FormatWord::Logfmt => looks_like_logfmt(text) && self.read_logfmt(text, row),
+            FormatWord::Access => looks_like_access(text) && self.read_access(text, row),
+            FormatWord::Syslog => looks_like_syslog(text) && self.read_syslog(text, row),
+            FormatWord::Application | FormatWord::Glog => self.read_header(text, row),
+            FormatWord::Text | FormatWord::Json => false,
+        };
+        if !is_read {
+            row.clear();
+        }
+        is_read
+    }
+
+    /// The header of an application's line.
+    fn read_header(&mut self, text: &[u8], row: &mut Row) -> bool {
+        let reference = Reference { now_ns: row.now_ns, offset_seconds: 0 };
+        let Some(mut header) = Scanner::scan(text, &reference) else { return false };
+        if let Some((_, time)) = &mut header.time {
+            time.ns = instant(time, &self.zone);
+        }
+        self.style = match header.style {
+            Style::Application => FormatWord::Application,
+            Style::Syslog => FormatWord::Syslog,
+            Style::Glog => FormatWord::Glog,
+        };
+        push_header(&header, text, row);
+        true
+    }
+
+    fn read_logfmt(&mut self, text: &[u8], row: &mut Row) -> bool {
+        if self.logfmt.parse(text, row).is_err() {
+            return false;
+        }
+        let pairs = row.values.iter().filter(|(_, value)| *value != Value::Null).count();
+        let is_usual = self.streams.last() == FormatWord::Logfmt;
+        if pairs * 2 <= row.values.len() || (pairs < 2 && !is_usual) {
+            return false;
+        }
+        promote(text, row, &self.zone);
+        true
+    }
+
+    fn read_access(&mut self, text: &[u8], row: &mut Row) -> bool {
+        if self.access.parse(text, row).is_err() {
+            return false;
+        }
+        let mut level = None;
+        for (name, value) in &mut row.values {
+            let Name::Column(column) = name else { continue };
+            let is_status =
+                self.access.columns().get(*column as usize).is_some_and(|name| name == "status");
+            if let (true, Value::Number(part)) = (is_status, *value) {
+                let status = text.get(part.start as usize..(part.start + part.len) as usize);
+                level = status.and_then(Level::of_status);
+            }
+            *column += self.access_columns;
+        }
+        if let Some(level) = level {
+            row.push(LEVEL, Value::Text(words::of_level(level)));
+        }
+        true
+    }
+
+    fn read_syslog(&mut self, text: &[u8], row: &mut Row) -> bool {
+        if self.syslog.parse(text, row).is_err() {
+            return false;
+        }
+        let own_words = self.syslog.words();
+        let mut kept = 0;
+        for index in 0..row.values.len() {
+            let (Name::Column(column), mut value) = row.values[index] else { continue };
+            let name = self.syslog.columns().get(column as usize).map_or("", String::as_str);
+            let column = match (name, value) {
+                ("facility", Value::Text(part)) => {
+                    let word = row.bytes(part, text, own_words).to_vec();
+                    let mark = row.written.len();
+                    row.written.extend_from_slice(&word);
+                    value = Value::Text(row.written_since(mark).clean());
+                    FACILITY
+                }
+                ("severity_code", Value::Int(code)) => {
+                    let level = Level::of_severity(u8::try_from(code).unwrap_or(u8::MAX));
+                    value = Value::Text(words::of_level(level));
+                    LEVEL
+                }
+                ("timestamp", _) => TIMESTAMP,
+                ("hostname", _) => HOST,
+                ("appname", _) => COMPONENT,
+                ("procid", Value::Text(part)) => {
+                    value = number_or_text(row.bytes(part, text, own_words), part);
+                    PID
+                }
+                ("procid", _) => PID,
+                ("msgid", _) => MSGID,
+                ("structured_data", _) => STRUCTURED_DATA,
+                ("message", _) => MESSAGE,
+                _ => continue,
+            };
+            row.values[kept] = (Name::Column(column), value);
+            kept += 1;
+        }
+        row.values.truncate(kept);
+        true
+    }
+}
+
+impl RowParser for AutoParser {
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn words(&self) -> &'static [u8] {
+        words::WORDS.as_bytes()
+    }
+
+    fn parse(&mut self, text: &[u8], row: &mut Row) -> Result<(), Expected> {
+        let last = self.streams.select(row.stream);
+        let mut format = last;
+        // A header is the most lenient of formats: it is looked for where no other is.
+        if last == FormatWord::Application || !self.read(last, text, row) {
+            let formats = [
+                FormatWord::Syslog,
+                FormatWord::Logfmt,
+                FormatWord::Access,
+                FormatWord::Application,
+            ];
+            let found = formats.into_iter().find(|format| self.read(*format, text, row));
+            format = found.unwrap_or(FormatWord::Text);
+        }
+        if format == FormatWord::Text {
+            let end = text.len();
+            row.push_text(MESSAGE, 0, end);
+        } else {
+            self.streams.set_last(format);
+        }
+        if format == FormatWord::Application {
+            format = self.style;
+        }
+        if self.has_format {
+            row.push(self.format_column, Value::Text(words::of_format(format)));
+        }
+        Ok(())
+    }
+}
+
+fn looks_like_syslog(text: &[u8]) -> bool {
+    matches!(text, [b'<', b'0'..=b'9', ..])
+}
+
+/// Whether the first word is a key, `=` and the beginning of a value.
+fn looks_like_logfmt(text: &[u8]) -> bool {
+    let is_key =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'@' | b'/');
+    let len = text.iter().take(KEY_LEN_MAX).take_while(|byte| is_key(**byte)).count();
+    len > 0 && text.get(len) == Some(&b'=') && text.get(len + 1) != Some(&b'=')
+}
+
+/// Whether there is a time as access logs write it, with a user before it and a request behind.
+fn looks_like_access(text: &[u8]) -> bool {
+    let head = &text[..text.len().min(ACCESS_TIME_MAX)];
+    if !head.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b':') {
+        return false;
+    }
+    let Some(at) = memchr::memmem::find(head, b" [") else { return false };
+    matches!(head[at + 2..], [b'0'..=b'3', b'0'..=b'9', b'/', _, _, _, b'/', ..])
+}
+
+fn push_header(header: &Header, text: &[u8], row: &mut Row) {
+    if let Some((range, time)) = header.time {
+        row.timestamp_ns = Some(time.ns);
+        row.push_text(TIMESTAMP, range.start, range.end);
+    }
+    if let Some((range, level)) = header.level {
+        row.push(LEVEL, Value::Text(words::of_level(level)));
+        if !range.of(text).eq_ignore_ascii_case(level.name().as_bytes()) {
+            row.push_text(LEVEL_ORIGINAL, range.start, range.end);
+        }
+    }
+    let parts = [
+        (HOST, header.host),
+        (COMPONENT, header.component),
+        (LOCATION, header.location),
+        (CONTEXT, header.context),
+    ];
+    for (column, range) in parts {
+        if let Some(Range { start, end }) = range {
+            row.push_text(column, start, end);
+        }
+    }
+    for (column, range) in [(PID, header.pid), (THREAD, header.thread)] {
+        if let Some(range) = range {
+            row.push(column, number_or_text(range.of(text), Part::source(range.start, range.end)));
+        }
+    }
+    if let Some(Range { start, end }) = header.message {
+        row.push_text(MESSAGE, start, end);
+    }
+}
+
+/// A number if JSON would write it so.
+fn number_or_text(text: &[u8], part: Part) -> Value {
+    let is_number = !text.is_empty() && text.len() <= 18 && text.iter().all(u8::is_ascii_digit);
+    let has_zero = text.len() > 1 && text[0] == b'0';
+    if is_number && !has_zero { Value::Number(part) } else { Value::Text(part) }
+}
+
+/// Makes the level and the time of pairs those of the event.
+fn promote(text: &[u8], row: &mut Row, zone: &Zone) {
+    let reference = Reference { now_ns: row.now_ns, offset_seconds: 0 };
+    let (mut level, mut time) = (None, None);
+    for (name, value) in &row.values {
+        let (Name::Text(name), Value::Text(value)) = (name, value) else { continue };
+        let name = row.bytes(*name, text, b"");
+        let bytes = row.bytes(*value, text, b"");
+        if level.is_none() && words::is_level_key(name) {
+            level = Level::of_word(bytes).map(|found| (found, *value));
+        } else if time.is_none() && words::is_time_key(name) {
+            time = parse_prefix(bytes, &reference);
+        }
+    }
+    if let Some(time) = time {
+        row.timestamp_ns = Some(instant(&time, zone));
+    }
+    if let Some((level, original)) = level {
+        let is_other =
+            !row.bytes(original, text, b"").eq_ignore_ascii_case(level.name().as_bytes());
+        row.push(LEVEL, Value::Text(words::of_level(level)));
+        if is_other {
+            row.push(LEVEL_ORIGINAL, Value::Text(original));
+        }
+    }
+}
+
+/// The instant of a time, which is the zone's where it does not say its own.
+pub(super) fn instant(time: &Timestamp, zone: &Zone) -> i64 {
+    if time.has_offset { time.ns } else { zone.instant_of_local(time.ns).unwrap_or(time.ns) }
+}

@@ -1,0 +1,125 @@
+//! The words that lines do not have themselves, and the keys that levels and times go by.
+
+use lograil_codec::row::Part;
+
+use super::level::Level;
+
+/// A format, as the field for it names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FormatWord {
+    Json,
+    Logfmt,
+    Syslog,
+    Access,
+    Glog,
+    Application,
+    Text,
+}
+
+/// All of them, each once.
+pub(super) const WORDS: &str = "TRACEDEBUGINFONOTICEWARNERRORCRITICALALERTEMERGENCYFATALjsonlogfmtsyslogaccess_logglogapplicationtext";
+
+/// The name of a level in [`WORDS`].
+#[inline]
+pub(super) fn of_level(level: Level) -> Part {
+    match level {
+        Level::Trace => Part::word(0, 5),
+        Level::Debug => Part::word(5, 10),
+        Level::Info => Part::word(10, 14),
+        Level::Notice => Part::word(14, 20),
+        Level::Warn => Part::word(20, 24),
+        Level::Error => Part::word(24, 29),
+        Level::Critical => Part::word(29, 37),
+        Level::Alert => Part::word(37, 42),
+        Level::Emergency => Part::word(42, 51),
+        Level::Fatal => Part::word(51, 56),
+    }
+}
+
+/// The name of a format in [`WORDS`].
+#[inline]
+pub(super) fn of_format(format: FormatWord) -> Part {
+    match format {
+        FormatWord::Json => Part::word(56, 60),
+        FormatWord::Logfmt => Part::word(60, 66),
+        FormatWord::Syslog => Part::word(66, 72),
+        FormatWord::Access => Part::word(72, 82),
+        FormatWord::Glog => Part::word(82, 86),
+        FormatWord::Application => Part::word(86, 97),
+        FormatWord::Text => Part::word(97, 101),
+    }
+}
+
+/// Keys under which objects and pairs have their level, most telling first.
+pub(super) const LEVEL_KEYS: [&str; 11] = [
+    "level",
+    "severity",
+    "lvl",
+    "loglevel",
+    "log_level",
+    "log.level",
+    "levelname",
+    "severity_text",
+    "severityText",
+    "priority",
+    "@l",
+];
+
+/// Keys under which objects and pairs have their time, most telling first.
+pub(super) const TIME_KEYS: [&str; 16] = [
+    "timestamp",
+    "@timestamp",
+    "time",
+    "ts",
+    "datetime",
+    "date",
+    "t",
+    "asctime",
+    "event_time",
+    "eventTime",
+    "timestamp_ns",
+    "timeMillis",
+    "started_at",
+    "_time",
+    "@t",
+    "created_at",
+];
+
+pub(super) fn is_level_key(name: &[u8]) -> bool {
+    LEVEL_KEYS.iter().any(|key| key.as_bytes() == name)
+}
+
+pub(super) fn is_time_key(name: &[u8]) -> bool {
+    TIME_KEYS.iter().any(|key| key.as_bytes() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(part: Part) -> &'static str {
+        &WORDS[part.start as usize..][..part.len as usize]
+    }
+
+    #[test]
+    fn every_word_is_where_it_is_said_to_be() {
+        use Level::{Alert, Critical, Debug, Emergency, Error, Fatal, Info, Notice, Trace, Warn};
+        let all = [Trace, Debug, Info, Notice, Warn, Error, Critical, Alert, Emergency, Fatal];
+        for level in all {
+            assert_eq!(word(of_level(level)), level.name());
+            assert_eq!(Level::of_word(level.name().as_bytes()), Some(level));
+        }
+        let formats = [
+            (FormatWord::Json, "json"),
+            (FormatWord::Logfmt, "logfmt"),
+            (FormatWord::Syslog, "syslog"),
+            (FormatWord::Access, "access_log"),
+            (FormatWord::Glog, "glog"),
+            (FormatWord::Application, "application"),
+            (FormatWord::Text, "text"),
+        ];
+        for (format, name) in formats {
+            assert_eq!(word(of_format(format)), name);
+        }
+    }
+}
