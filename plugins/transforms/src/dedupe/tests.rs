@@ -1,3 +1,5 @@
+//! What counts as a duplicate, and for how long.
+
 use std::time::Duration;
 
 use bytes::Bytes;

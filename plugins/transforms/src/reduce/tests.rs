@@ -1,3 +1,5 @@
+//! What ends a merged event, how values are merged, and what waits for it.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Outputs, their order and acknowledgements, and the mistakes that are reported.
+
 use std::sync::{Arc, Mutex};
 
 use lograil_event::{Ack, AckId, AckStatus};

@@ -1,3 +1,5 @@
+//! Which events are kept, by rate, ratio and key, and the mistakes that are reported.
+
 use lograil_plugin::{Build, ConfigErrors, Options};
 use lograil_testkit::conformance::{self, TransformLaws};
 use lograil_testkit::{TransformHarness, batch_of_json, events_of};

@@ -1,3 +1,5 @@
+//! How many events pass in which time, for which key.
+
 use std::time::Duration;
 
 use lograil_plugin::{Build, ConfigErrors, MetricsRegistry, Options};
