@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use memchr::memmem::Finder;
-
 use crate::quoted::find_byte;
-use crate::row::{Expected, Part, Place, Row, RowParser, Value};
+use crate::row::{Expected, Name, Part, Place, Row, RowParser, Value};
 
 /// What is wrong with a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +26,7 @@ enum Target {
 struct Step {
     target: Target,
     /// What ends the text; nothing at the end of the pattern.
-    delimiter: Finder<'static>,
+    delimiter: Vec<u8>,
     /// Whether the delimiter may be repeated.
     is_padded: bool,
 }
@@ -39,9 +37,6 @@ pub struct Dissect {
     prefix: Vec<u8>,
     steps: Vec<Step>,
     columns: Vec<String>,
-    has_append: bool,
-    /// The parts of each column of the line at hand, where something is appended.
-    parts: Vec<Option<Part>>,
 }
 
 impl Dissect {
@@ -66,13 +61,8 @@ impl Dissect {
             let message = "the pattern has no `%{key}`".to_owned();
             return Err(DissectError { message, within: 0..pattern.len() });
         }
-        let mut dissect = Self {
-            prefix: literals[0].into(),
-            steps: Vec::new(),
-            columns: Vec::new(),
-            has_append: false,
-            parts: Vec::new(),
-        };
+        let mut dissect =
+            Self { prefix: literals[0].into(), steps: Vec::new(), columns: Vec::new() };
         for (index, (within, key)) in keys.iter().enumerate() {
             let delimiter = literals[index + 1];
             if delimiter.is_empty() && index + 1 < keys.len() {
@@ -85,7 +75,6 @@ impl Dissect {
             let message = "the pattern skips every key".to_owned();
             return Err(DissectError { message, within: 0..pattern.len() });
         }
-        dissect.parts.resize(dissect.columns.len(), None);
         Ok(dissect)
     }
 
@@ -105,10 +94,7 @@ impl Dissect {
                 return refuse("the order of appended parts cannot be changed; write `%{+name}`");
             }
             (Some('+'), Some(name)) => match self.columns.iter().position(|other| other == name) {
-                Some(column) => {
-                    self.has_append = true;
-                    Target::Append(column as u32)
-                }
+                Some(column) => Target::Append(column as u32),
                 None => return refuse("nothing before it has this name to append to"),
             },
             (Some('&' | '*'), _) => {
@@ -124,40 +110,56 @@ impl Dissect {
                 Target::Column(self.columns.len() as u32 - 1)
             }
         };
-        let delimiter = Finder::new(delimiter).into_owned();
-        self.steps.push(Step { target, delimiter, is_padded });
+        self.steps.push(Step { target, delimiter: delimiter.into(), is_padded });
         Ok(())
-    }
-
-    /// Appends `start..end` to a column whose last delimiter was `delimiter`: by making the part longer where
-    /// it is what stands between them, by writing it otherwise.
-    fn append(&mut self, column: u32, part: Part, delimiter: &[u8], text: &[u8], row: &mut Row) {
-        let Some(so_far) = &mut self.parts[column as usize] else { return };
-        let end = so_far.start + so_far.len;
-        if so_far.place == Place::Source && end as usize + delimiter.len() == part.start as usize {
-            so_far.len = part.start + part.len - so_far.start;
-            return;
-        }
-        let mark = row.written.len();
-        if so_far.place == Place::Source {
-            row.written.extend_from_slice(&text[so_far.start as usize..end as usize]);
-        } else {
-            row.written.extend_from_within(so_far.start as usize..end as usize);
-        }
-        row.written.extend_from_slice(delimiter);
-        row.written.extend_from_slice(&text[part.start as usize..][..part.len as usize]);
-        *so_far = row.written_since(mark);
     }
 }
 
-/// Where the next delimiter is.
-#[inline]
-fn find(text: &[u8], from: usize, delimiter: &Finder<'_>) -> Option<usize> {
-    match delimiter.needle() {
-        [] => Some(text.len()),
-        [byte] => Some(find_byte(text, from, *byte)).filter(|at| *at < text.len()),
-        _ => delimiter.find(&text[from..]).map(|at| from + at),
+/// Appends a part to a column whose last delimiter was `delimiter`: by making the text there longer where the
+/// delimiter is what stands between them, by writing it otherwise.
+fn append(column: u32, part: Part, delimiter: &[u8], text: &[u8], row: &mut Row) {
+    let name = Name::Column(column);
+    let Some(value) = row.values.iter_mut().rev().find(|(other, _)| *other == name) else { return };
+    let Value::Text(so_far) = &mut value.1 else { return };
+    let (start, end) = (so_far.start as usize, (so_far.start + so_far.len) as usize);
+    if so_far.place == Place::Source && end + delimiter.len() == part.start as usize {
+        so_far.len = part.start + part.len - so_far.start;
+        return;
     }
+    let mark = row.written.len();
+    if so_far.place == Place::Source {
+        row.written.extend_from_slice(&text[start..end]);
+    } else {
+        row.written.extend_from_within(start..end);
+    }
+    row.written.extend_from_slice(delimiter);
+    row.written.extend_from_slice(&text[part.start as usize..][..part.len as usize]);
+    let len = (row.written.len() - mark) as u32;
+    *so_far = Part { start: mark as u32, len, place: Place::Written, is_clean: false };
+}
+
+/// Where the next delimiter is: short ones, in short texts, are not worth a search of their own kind.
+#[inline]
+fn find(text: &[u8], from: usize, delimiter: &[u8]) -> Option<usize> {
+    let Some(first) = delimiter.first() else { return Some(text.len()) };
+    let mut from = from;
+    loop {
+        let at = find_byte(text, from, *first);
+        if at == text.len() {
+            return None;
+        }
+        if is_at(text, at, delimiter) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+/// Whether a delimiter is at a position; delimiters are too short for a comparison to be called.
+#[inline]
+fn is_at(text: &[u8], at: usize, delimiter: &[u8]) -> bool {
+    let Some(there) = text.get(at..at + delimiter.len()) else { return false };
+    there.iter().zip(delimiter).all(|(a, b)| a == b)
 }
 
 impl RowParser for Dissect {
@@ -170,8 +172,8 @@ impl RowParser for Dissect {
             return Err(Expected::new("the text before the first key", 0));
         }
         let mut at = self.prefix.len();
-        let steps = std::mem::take(&mut self.steps);
-        let mut before: &[u8] = &self.prefix.clone();
+        let (steps, prefix) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.prefix));
+        let mut before = prefix.as_slice();
         let mut failure = None;
         for step in &steps {
             let Some(end) = find(text, at, &step.delimiter) else {
@@ -181,31 +183,21 @@ impl RowParser for Dissect {
             let part = Part::source(at, end);
             match step.target {
                 Target::Skip => {}
-                Target::Column(column) if self.has_append => {
-                    self.parts[column as usize] = Some(part);
-                }
                 Target::Column(column) => row.push(column, Value::Text(part)),
-                Target::Append(column) => self.append(column, part, before, text, row),
+                Target::Append(column) => append(column, part, before, text, row),
             }
-            before = step.delimiter.needle();
+            before = &step.delimiter;
             at = end + before.len();
-            while step.is_padded && !before.is_empty() && text[at..].starts_with(before) {
+            while step.is_padded && !before.is_empty() && is_at(text, at, before) {
                 at += before.len();
             }
         }
-        self.steps = steps;
+        (self.steps, self.prefix) = (steps, prefix);
         if let Some(failure) = failure {
             return Err(failure);
         }
         if at < text.len() {
             return Err(Expected::new("the end", at));
-        }
-        if self.has_append {
-            for (column, part) in self.parts.iter().enumerate() {
-                row.values.extend(
-                    part.map(|part| (crate::row::Name::Column(column as u32), Value::Text(part))),
-                );
-            }
         }
         Ok(())
     }

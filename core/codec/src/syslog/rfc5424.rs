@@ -3,7 +3,7 @@
 use super::{APPNAME, HOSTNAME, MESSAGE, MSGID, PROCID, TIMESTAMP, VERSION, push};
 use super::{STRUCTURED_DATA, structured_data};
 use crate::civil::{Zone, read_iso};
-use crate::quoted::{Strictness, read_number, skip};
+use crate::quoted::{Strictness, find_byte, read_number, skip};
 use crate::row::{Expected, Part, Row, Value};
 
 /// Whether a version follows the priority.
@@ -88,17 +88,19 @@ impl Header<'_> {
     }
 
     /// The printable characters behind the space at `at`.
+    #[inline]
     fn token(&self, at: usize, max: usize, what: &'static str) -> Result<(usize, usize), Expected> {
         let start = self.space(at)?;
-        let is_in = |byte: &u8| match self.strictness {
-            Strictness::Strict => byte.is_ascii_graphic(),
-            Strictness::Lenient => *byte > b' ',
+        let end = find_byte(self.text, start, b' ');
+        let token = &self.text[start..end];
+        let is_token = match self.strictness {
+            Strictness::Strict => token.len() <= max && token.iter().all(u8::is_ascii_graphic),
+            Strictness::Lenient => true,
         };
-        let len = self.text[start..].iter().take_while(|byte| is_in(byte)).count();
-        if len == 0 || (len > max && self.strictness == Strictness::Strict) {
+        if token.is_empty() || !is_token {
             return Err(Expected::new(what, start));
         }
-        Ok((start, start + len))
+        Ok((start, end))
     }
 }
 

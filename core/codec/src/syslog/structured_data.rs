@@ -1,6 +1,6 @@
 //! `[id name="value" ...][id ...]`, written as the JSON `{"id":{"name":"value"}}`.
 
-use lograil_event::scan::escape_json;
+use lograil_event::scan::{append_range, escape_json, find_special};
 
 use crate::quoted::Strictness;
 use crate::row::{Expected, Part, Row};
@@ -23,6 +23,8 @@ pub(super) fn parse(
     }
     let mark = row.written.len();
     let out = &mut row.written;
+    // Room for most of what is written, so that short texts are copied without a call.
+    out.reserve(text.len() - at + 64);
     out.push(b'{');
     while text.get(at) == Some(&b'[') {
         if out.len() > mark + 1 {
@@ -80,18 +82,29 @@ fn name(
     strictness: Strictness,
     out: &mut Vec<u8>,
 ) -> Result<usize, Expected> {
-    let is_in = |byte: &u8| match byte {
-        b'=' | b']' | b'"' => false,
-        byte => byte.is_ascii_graphic() || (*byte >= 0x80 && strictness == Strictness::Lenient),
+    let is_end = |byte: &u8| match byte {
+        b'=' | b']' | b'"' => true,
+        0x80.. => strictness == Strictness::Strict,
+        byte => !byte.is_ascii_graphic(),
     };
-    let len = text[at..].iter().take_while(|byte| is_in(byte)).count();
-    if len == 0 || (len > NAME_CHARACTERS_MAX && strictness == Strictness::Strict) {
+    let end = text[at..].iter().position(is_end).map_or(text.len(), |offset| at + offset);
+    if end == at || (end - at > NAME_CHARACTERS_MAX && strictness == Strictness::Strict) {
         return Err(Expected::new("a name of at most 32 characters", at));
     }
     out.push(b'"');
-    escape_json(&text[at..at + len], out);
+    append_plain(text, at, end, out);
     out.extend_from_slice(b"\":");
-    Ok(at + len)
+    Ok(end)
+}
+
+/// Appends `start..end` with the escapes of JSON, which it seldom needs.
+#[inline]
+fn append_plain(text: &[u8], start: usize, end: usize, out: &mut Vec<u8>) {
+    if find_special(text, start) >= end {
+        append_range(out, text, start, end - start);
+    } else {
+        escape_json(&text[start..end], out);
+    }
 }
 
 /// Parses a value behind its quote; gives the position behind the closing one.
@@ -102,10 +115,10 @@ fn value(
     out: &mut Vec<u8>,
 ) -> Result<usize, Expected> {
     loop {
-        let rest = &text[at..];
-        let len = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | b']')).count();
-        escape_json(&rest[..len], out);
-        at += len;
+        let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | b']');
+        let end = text[at..].iter().position(is_end).map_or(text.len(), |offset| at + offset);
+        append_plain(text, at, end, out);
+        at = end;
         match (text.get(at), text.get(at + 1)) {
             (Some(b'"'), _) => return Ok(at + 1),
             (Some(b'\\'), Some(escaped @ (b'"' | b'\\' | b']'))) => {
