@@ -1,9 +1,88 @@
-//! The built-in components.
+//! The component types this program knows: the built-in ones and those of plugins.
 
-use lograil_plugin::Catalogue;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-/// All component types this program knows.
+use lograil_config::{PluginOptions, PluginProblem};
+use lograil_loader::{LoadedPlugin, Trust};
+use lograil_plugin::{Catalogue, ComponentSpec};
+
+/// All built-in component types.
 pub(crate) fn catalogue() -> Catalogue {
+    static BUILT_IN: OnceLock<Catalogue> = OnceLock::new();
+    BUILT_IN.get_or_init(|| Catalogue::new(built_in())).clone()
+}
+
+fn built_in() -> impl Iterator<Item = ComponentSpec> {
     let all = [lograil_sources::SPECS, lograil_transforms::SPECS, lograil_sinks::SPECS];
-    Catalogue::new(all.into_iter().flatten().copied())
+    all.into_iter().flatten().copied()
+}
+
+/// All component types, with those of the plugins that a topology asks for, and what went wrong.
+pub(crate) fn with_plugins(options: &PluginOptions) -> (Catalogue, Vec<PluginProblem>) {
+    let (plugins, problems) = plugins(options);
+    let mut specs: Vec<ComponentSpec> = built_in().collect();
+    let mut problems = problems;
+    for (option, plugin) in plugins {
+        for spec in plugin.components {
+            if specs.iter().any(|one| one.kind() == spec.kind() && one.name == spec.name) {
+                let (file, kind) = (plugin.path.display(), spec.kind().name());
+                let message =
+                    format!("{file} brings the {kind} `{}`, which is there already", spec.name);
+                problems.push(PluginProblem { option: option.clone(), message });
+            } else {
+                specs.push(spec);
+            }
+        }
+    }
+    (Catalogue::new(specs), problems)
+}
+
+type Place = Vec<String>;
+
+/// The plugins that a topology asks for, each with the option that asks for it.
+pub(crate) fn plugins(options: &PluginOptions) -> (Vec<(Place, LoadedPlugin)>, Vec<PluginProblem>) {
+    let trust = Trust { directory: options.dir.clone(), sha256: options.sha256.clone() };
+    let (mut loaded, mut problems) = (Vec::new(), Vec::new());
+    let place = |at: usize| vec!["path".to_owned(), at.to_string()];
+    let mut files: Vec<(Place, PathBuf)> =
+        options.path.iter().enumerate().map(|(at, path)| (place(at), path.clone())).collect();
+    if let (Some(dir), true) = (&options.dir, files.is_empty()) {
+        match libraries_in(dir) {
+            Ok(found) => files.extend(found.into_iter().map(|path| (vec!["dir".to_owned()], path))),
+            Err(error) => {
+                let message =
+                    format!("cannot read the plugin directory {}: {error}", dir.display());
+                problems.push(PluginProblem { option: vec!["dir".to_owned()], message });
+            }
+        }
+    }
+    for name in options.sha256.keys() {
+        let is_named = |(_, path): &(Place, PathBuf)| path.file_name() == Some(name.as_ref());
+        if !files.iter().any(is_named) {
+            let message = format!("`sha256` pins `{name}`, but no plugin of that name is loaded");
+            problems
+                .push(PluginProblem { option: vec!["sha256".to_owned(), name.clone()], message });
+        }
+    }
+    for (option, path) in files {
+        match lograil_loader::load(&path, &trust) {
+            Ok(plugin) => loaded.push((option, plugin)),
+            Err(error) => problems.push(PluginProblem { option, message: error.to_string() }),
+        }
+    }
+    (loaded, problems)
+}
+
+/// The shared libraries of a directory, by name.
+fn libraries_in(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "so") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }

@@ -4,10 +4,12 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use lograil_config::{Diagnostic, Level, LoadOptions, Loaded, SourceFile, load, render};
+use lograil_config::{
+    Diagnostic, Level, LoadOptions, Loaded, SourceFile, load_with_plugins, render,
+};
 
 use crate::args::TopologyArguments;
-use crate::catalogue::catalogue;
+use crate::catalogue::with_plugins;
 use crate::output;
 
 /// The topology that runs when the command line names none.
@@ -32,7 +34,8 @@ pub(crate) fn read(arguments: &TopologyArguments) -> anyhow::Result<Loaded> {
 pub(crate) fn check(files: Vec<SourceFile>, sets: Vec<String>) -> anyhow::Result<Loaded> {
     let base_dir = std::env::current_dir().context("find the current directory")?;
     let env = |name: &str| std::env::var(name).ok();
-    Ok(load(LoadOptions { files, sets, env: &env, base_dir }, &catalogue()))
+    let options = LoadOptions { files, sets, env: &env, base_dir };
+    Ok(load_with_plugins(options, &mut with_plugins))
 }
 
 fn read_into(path: &Path, files: &mut Vec<SourceFile>) -> anyhow::Result<()> {

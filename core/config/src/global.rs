@@ -1,5 +1,6 @@
 //! What a topology sets for the whole process, beside its components.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +27,19 @@ pub struct Global {
     pub shutdown_timeout: Period,
     /// The channels between components.
     pub buffer: BufferOptions,
+    /// Where plugins come from.
+    pub plugins: PluginOptions,
+}
+
+/// Where plugins come from: `[plugins]`, its paths resolved against the directory of the topology.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginOptions {
+    /// The only directory that plugins may come from; all in it are loaded, unless `path` lists some.
+    pub dir: Option<PathBuf>,
+    /// The plugins to load.
+    pub path: Vec<PathBuf>,
+    /// The sha256 that files must have, by file name.
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// The admin server: `[admin]`.
@@ -63,6 +77,30 @@ pub(crate) struct GlobalOptions {
     pub admin: Option<AdminTable>,
     /// The channels between components.
     pub buffer: BufferOptions,
+    /// Where plugins come from.
+    pub plugins: PluginsTable,
+}
+
+/// `[plugins]` as it is written.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PluginsTable {
+    /// The only directory that plugins may come from. All of its `*.so` are loaded, unless `path` lists some.
+    pub dir: Option<PathBuf>,
+    /// The plugins to load: file names in `dir`, or paths where there is no `dir`.
+    pub path: Vec<PathBuf>,
+    /// The sha256 that files must have, in hexadecimal, by file name.
+    pub sha256: BTreeMap<String, String>,
+}
+
+impl PluginsTable {
+    fn resolve(self, base_dir: &Path) -> PluginOptions {
+        let dir = self.dir.map(|dir| base_dir.join(dir));
+        let start = dir.as_deref().unwrap_or(base_dir);
+        let path = self.path.iter().map(|path| start.join(path)).collect();
+        PluginOptions { dir, path, sha256: self.sha256 }
+    }
 }
 
 impl Default for GlobalOptions {
@@ -72,6 +110,7 @@ impl Default for GlobalOptions {
             shutdown_timeout: Period(Duration::from_secs(60)),
             admin: None,
             buffer: BufferOptions::default(),
+            plugins: PluginsTable::default(),
         }
     }
 }
@@ -96,6 +135,11 @@ impl Global {
             "shutdown_timeout": self.shutdown_timeout,
             "admin": self.admin.as_ref().map(|admin| json!({ "listen": admin.listen })),
             "buffer": { "max_bytes": self.buffer.max_bytes },
+            "plugins": {
+                "dir": self.plugins.dir,
+                "path": self.plugins.path,
+                "sha256": self.plugins.sha256,
+            },
         })
     }
 }
@@ -134,6 +178,7 @@ pub(crate) fn check(
         admin,
         shutdown_timeout: options.shutdown_timeout,
         buffer: options.buffer,
+        plugins: options.plugins.resolve(base_dir),
     })
 }
 

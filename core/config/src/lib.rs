@@ -27,8 +27,8 @@ mod test_case;
 mod topology;
 
 pub use diagnostic::{Diagnostic, Label, Level, SourceFile};
-pub use global::{AdminOptions, BufferOptions, Global};
-pub use load::{LoadOptions, Loaded, load};
+pub use global::{AdminOptions, BufferOptions, Global, PluginOptions};
+pub use load::{LoadOptions, Loaded, PluginProblem, load, load_with_plugins};
 pub use plan::{InputRef, Plan, PlannedComponent};
 pub use render::render;
 pub use test_case::{TestCase, TestInput, TestOutput};

@@ -9,6 +9,7 @@ use lograil_plugin::{Catalogue, Kind};
 use crate::component::{self, Component, Inputs};
 use crate::diagnostic::{Diagnostic, Label, Level, SourceFile, position};
 use crate::document::{self, Node, Span, Table};
+use crate::global::PluginOptions;
 use crate::graph::{self, Edge, Vertex, VertexInputs};
 use crate::plan::{InputRef, Plan, PlannedComponent};
 use crate::test_case::{self, TestCase};
@@ -38,9 +39,28 @@ pub struct Loaded {
     pub files: Vec<SourceFile>,
 }
 
+/// Why the components of a plugin cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginProblem {
+    /// Which option of `[plugins]` it is about, and which item of it: `["path", "0"]`.
+    pub option: Vec<String>,
+    /// What is wrong, as a sentence without its full stop.
+    pub message: String,
+}
+
 /// Reads a topology and checks it, down to building every component once.
 #[must_use]
 pub fn load(options: LoadOptions<'_>, catalogue: &Catalogue) -> Loaded {
+    load_with_plugins(options, &mut |_| (catalogue.clone(), Vec::new()))
+}
+
+/// As [`load`], with the components of the plugins that the topology asks for: `load_plugins` gives all
+/// component types there are, and what went wrong.
+#[must_use]
+pub fn load_with_plugins(
+    options: LoadOptions<'_>,
+    load_plugins: &mut dyn FnMut(&PluginOptions) -> (Catalogue, Vec<PluginProblem>),
+) -> Loaded {
     let LoadOptions { mut files, sets, env, base_dir } = options;
     let mut diagnostics = Vec::new();
     let mut root = read(&mut files, &sets, &mut diagnostics);
@@ -49,11 +69,19 @@ pub fn load(options: LoadOptions<'_>, catalogue: &Catalogue) -> Loaded {
     let mut topology = topology::split(root, &mut diagnostics);
     let ids: Vec<_> = topology.components.iter().map(|c| (c.kind, c.id.clone())).collect();
     let tests = test_case::take(&mut topology.global, &ids, &files, &mut diagnostics);
+    let plugins = topology.global.get("plugins").map(|entry| (entry.key_span, entry.node.clone()));
     let global = global::check(topology.global, &base_dir, &files, &mut diagnostics);
+    let wanted = global.as_ref().map(|global| global.plugins.clone()).unwrap_or_default();
+    let (catalogue, problems) = load_plugins(&wanted);
     let mut components = Vec::new();
     for declared in topology.components {
-        components.push(component::check(declared, catalogue, &files, &mut diagnostics));
+        components.push(component::check(declared, &catalogue, &files, &mut diagnostics));
     }
+    if global.is_none() || !problems.is_empty() {
+        // It may be the type of a plugin that is not there: `acme.redact`.
+        diagnostics.retain(|one| one.code != "unknown-type" || !one.message.contains('.'));
+    }
+    diagnostics.extend(problems.iter().map(|problem| explain(problem, plugins.as_ref())));
     let edges = connect(&components, &files, &mut diagnostics);
     diagnostics.extend(double_claims(&components));
 
@@ -68,6 +96,14 @@ pub fn load(options: LoadOptions<'_>, catalogue: &Catalogue) -> Loaded {
     });
     let files = secrets.mask(&files);
     Loaded { plan, tests, diagnostics, files }
+}
+
+fn explain(problem: &PluginProblem, plugins: Option<&(Span, Node)>) -> Diagnostic {
+    let diagnostic = Diagnostic::error("plugin", problem.message.clone());
+    let Some((key_span, node)) = plugins else { return diagnostic };
+    let at = node.descend(&problem.option);
+    let span = if std::ptr::eq(at, node) { *key_span } else { at.span };
+    diagnostic.at(span, "asked for here")
 }
 
 /// All files and flags as one document.

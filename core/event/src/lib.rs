@@ -14,6 +14,7 @@ mod field;
 mod json_check;
 pub mod json_text;
 mod key;
+mod parts;
 mod record;
 pub mod scan;
 mod validate;

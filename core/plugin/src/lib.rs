@@ -10,6 +10,7 @@ pub mod error;
 pub mod fs;
 pub mod metrics;
 pub mod options;
+pub mod sdk;
 pub mod shutdown;
 pub mod sink;
 pub mod source;
@@ -28,4 +29,6 @@ pub use spec::{Build, Catalogue, ComponentSpec, Kind, Port, Threading};
 pub use transform::{Outputs, Transform, TransformContext};
 
 pub use futures::future::BoxFuture;
+pub use lograil_event as event;
 pub use schemars;
+pub use serde_json;

@@ -1,0 +1,192 @@
+//! Batches as both sides see them: flat arrays, layout 1.
+
+use crate::Str;
+use crate::host::Batch;
+
+/// The arrangement of the arrays described here.
+pub const LAYOUT: u32 = 1;
+
+/// The values of [`Field::tag`]. A plugin must tolerate ones it does not know in its input.
+pub mod tag {
+    /// JSON `null`.
+    pub const NULL: u8 = 0;
+    /// A boolean in the payload's lowest bit.
+    pub const BOOL: u8 = 1;
+    /// A signed integer.
+    pub const I64: u8 = 2;
+    /// An unsigned integer above `i64::MAX`.
+    pub const U64: u8 = 3;
+    /// The bits of a float.
+    pub const F64: u8 = 4;
+    /// Nanoseconds since the Unix epoch, signed.
+    pub const TIMESTAMP: u8 = 5;
+    /// A span: a number as JSON writes it.
+    pub const NUMBER: u8 = 7;
+    /// A span: UTF-8 text.
+    pub const STR: u8 = 8;
+    /// A span: bytes.
+    pub const BYTES: u8 = 9;
+    /// A span: a JSON object as text.
+    pub const OBJECT: u8 = 16;
+    /// A span: a JSON array as text.
+    pub const ARRAY: u8 = 17;
+}
+
+/// One key and its value, 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Field {
+    /// Index into the batch's keys.
+    pub key: u32,
+    /// One of [`tag`].
+    pub tag: u8,
+    /// Segment of a span.
+    pub segment: u8,
+    /// 1: the text needs no escaping in JSON. A hint, found out anew where a plugin says so.
+    pub flags: u16,
+    /// The number, or a span: offset in the low half, length in the high half.
+    pub payload: u64,
+}
+
+/// The bits of [`Event::flags`].
+pub mod event_flags {
+    /// The raw bytes are one JSON object whose members are the first `raw_fields` fields.
+    pub const RAW_JSON: u8 = 1;
+    /// A field that came from the raw bytes was changed or removed.
+    pub const CHANGED: u8 = 2;
+    /// There are raw bytes.
+    pub const RAW: u8 = 4;
+    /// The raw bytes are incomplete: the line was longer than the source's limit.
+    pub const TRUNCATED: u8 = 8;
+    /// The raw bytes are one JSON document that is no object; its value is the first field.
+    pub const RAW_DOCUMENT: u8 = 16;
+}
+
+/// One event, 40 bytes: a contiguous range of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Event {
+    /// Nanoseconds since the Unix epoch; `i64::MIN` where unknown.
+    pub timestamp_ns: i64,
+    /// Index of its first field.
+    pub first: u32,
+    /// Number of its fields.
+    pub count: u32,
+    /// Fields that belong to it behind `first`, used or not; at least `count`.
+    pub capacity: u32,
+    /// How many of the leading fields come from the raw bytes.
+    pub raw_fields: u32,
+    /// First raw byte within the segment.
+    pub raw_offset: u32,
+    /// Number of raw bytes.
+    pub raw_len: u32,
+    /// Segment of the raw bytes.
+    pub raw_segment: u8,
+    /// Bits of [`event_flags`].
+    pub flags: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
+}
+
+/// [`Segment::flags`]: `stream` and `offset` mean something.
+pub const SEGMENT_HAS_ORIGIN: u32 = 1;
+
+/// A block of bytes that spans point into.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Segment {
+    /// The bytes.
+    pub ptr: *const u8,
+    /// Number of bytes, below 4 GiB.
+    pub len: u64,
+    /// The stream it was read from.
+    pub stream: u64,
+    /// Position of its first byte in the stream.
+    pub offset: u64,
+    /// [`SEGMENT_HAS_ORIGIN`] or 0.
+    pub flags: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// A batch to read. Its arrays belong to the host and live as long as the batch.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct View {
+    /// `sizeof` of this, as its reader knows it; set before the call.
+    pub size: u32,
+    /// [`LAYOUT`].
+    pub layout: u32,
+    /// The events.
+    pub events: *const Event,
+    /// The fields of all events.
+    pub fields: *const Field,
+    /// The segments.
+    pub segments: *const Segment,
+    /// Key names; the positions are the ids.
+    pub keys: *const Str,
+    /// Number of events.
+    pub event_count: u32,
+    /// Number of fields.
+    pub field_count: u32,
+    /// Number of segments.
+    pub segment_count: u32,
+    /// Number of keys.
+    pub key_count: u32,
+    /// Two batches of one instance with the same number here have the same keys.
+    pub keys_id: u64,
+    /// Stands for the batch's acknowledgements: see `release` of the host.
+    pub token: u64,
+}
+
+/// How far a source has come in a stream, once the batch is acknowledged.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Position {
+    /// The stream.
+    pub stream: Str,
+    /// The position in the source's own notation; none forgets the stream.
+    pub position: Str,
+}
+
+/// A batch that a plugin emits. Everything is copied during the call.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Output {
+    /// `sizeof` of this, as the plugin knows it.
+    pub size: u32,
+    /// 0 the main output, 65535 the dead-letter output, otherwise the number of a named one.
+    pub port: u32,
+    /// The batch whose segments and keys come before the ones given here; null for none.
+    pub base: *const Batch,
+    /// The events.
+    pub events: *const Event,
+    /// The fields of all events.
+    pub fields: *const Field,
+    /// Segments behind those of `base`.
+    pub segments: *const Segment,
+    /// Keys behind those of `base`.
+    pub keys: *const Str,
+    /// Tokens of the batches that its events come from.
+    pub tokens: *const u64,
+    /// For sources: positions that go with the batch.
+    pub positions: *const Position,
+    /// Number of events.
+    pub event_count: u32,
+    /// Number of fields.
+    pub field_count: u32,
+    /// Number of segments given here.
+    pub segment_count: u32,
+    /// Number of keys given here.
+    pub key_count: u32,
+    /// Number of tokens.
+    pub token_count: u32,
+    /// Number of positions.
+    pub position_count: u32,
+}
+
+const _: () = assert!(size_of::<Field>() == 16 && align_of::<Field>() == 8);
+const _: () = assert!(size_of::<Event>() == 40 && align_of::<Event>() == 8);
+const _: () = assert!(size_of::<Segment>() == 40);
+const _: () = assert!(size_of::<View>() == 72);
+const _: () = assert!(size_of::<Output>() == 88);

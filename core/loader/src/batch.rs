@@ -1,0 +1,263 @@
+//! Batches between the program and a plugin: shown as arrays, taken back as arrays that are checked.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lograil_abi as abi;
+use lograil_abi::{Str, status};
+use lograil_event::{Batch, EventRecord, Field, ForeignBatch, Key, KeyTable, Origin, Segment, Tag};
+
+/// Key names as a plugin sees them.
+pub(crate) struct KeyNames {
+    table: Arc<KeyTable>,
+    /// They point into the table.
+    names: Vec<Str>,
+    id: u64,
+}
+
+// SAFETY: the texts are those of the table beside them, which nobody changes.
+unsafe impl Send for KeyNames {}
+// SAFETY: as above.
+unsafe impl Sync for KeyNames {}
+
+/// Key tables that came last, since they seldom change from batch to batch.
+#[derive(Default)]
+pub(crate) struct KeyCache {
+    shown: Option<Arc<KeyNames>>,
+    last_id: u64,
+    /// A table that was made from another one and more names.
+    extended: Option<(Arc<KeyTable>, Arc<KeyTable>)>,
+}
+
+impl KeyCache {
+    fn names(&mut self, table: &Arc<KeyTable>) -> Arc<KeyNames> {
+        if let Some(shown) = &self.shown
+            && Arc::ptr_eq(&shown.table, table)
+        {
+            return Arc::clone(shown);
+        }
+        self.last_id += 1;
+        let names = table.names().map(Str::new).collect();
+        let names = Arc::new(KeyNames { table: Arc::clone(table), names, id: self.last_id });
+        self.shown = Some(Arc::clone(&names));
+        names
+    }
+
+    /// The table that `base` and more names make.
+    fn extend(&mut self, base: &Arc<KeyTable>, more: &[&str]) -> Arc<KeyTable> {
+        if more.is_empty() {
+            return Arc::clone(base);
+        }
+        if let Some((from, made)) = &self.extended
+            && Arc::ptr_eq(from, base)
+            && made.len() == base.len() + more.len()
+            && made.names().skip(base.len()).eq(more.iter().copied())
+        {
+            return Arc::clone(made);
+        }
+        let mut table = (**base).clone();
+        for name in more {
+            table.intern(name);
+        }
+        let made = Arc::new(table);
+        self.extended = Some((Arc::clone(base), Arc::clone(&made)));
+        made
+    }
+}
+
+/// A batch that a plugin looks at. Counted by an `Arc` whose pointer the plugin holds.
+pub(crate) struct HostBatch {
+    pub batch: Batch,
+    segments: Vec<abi::Segment>,
+    names: Arc<KeyNames>,
+    token: u64,
+}
+
+// SAFETY: the segments point into the batch beside them, which nobody changes.
+unsafe impl Send for HostBatch {}
+// SAFETY: as above.
+unsafe impl Sync for HostBatch {}
+
+impl HostBatch {
+    /// A batch to be shown. Its arena must be frozen.
+    pub fn new(batch: Batch, token: u64, keys: &mut KeyCache) -> Arc<Self> {
+        let names = keys.names(batch.shared_keys());
+        let describe = |segment: &Segment| {
+            let origin = segment.origin.unwrap_or(Origin { stream: 0, offset: 0 });
+            abi::Segment {
+                ptr: segment.bytes.as_ptr(),
+                len: segment.bytes.len() as u64,
+                stream: origin.stream,
+                offset: origin.offset,
+                flags: if segment.origin.is_some() { abi::SEGMENT_HAS_ORIGIN } else { 0 },
+                reserved: 0,
+            }
+        };
+        let segments = batch.segments().iter().map(describe).collect();
+        Arc::new(Self { batch, segments, names, token })
+    }
+
+    pub fn as_handle(self: &Arc<Self>) -> *const abi::Batch {
+        Arc::as_ptr(self).cast()
+    }
+
+    /// The batch behind a pointer that a plugin gives back.
+    ///
+    /// # Safety
+    /// `handle` must be null or a batch that the plugin was given and holds.
+    pub unsafe fn of<'a>(handle: *const abi::Batch) -> Option<&'a Self> {
+        // SAFETY: the caller vouches for it.
+        unsafe { handle.cast::<Self>().as_ref() }
+    }
+
+    /// The batch once more, for what the host itself does with it.
+    pub fn copy(&self) -> Batch {
+        Batch::from_arrays(
+            self.batch.segments().to_vec(),
+            self.batch.fields().to_vec(),
+            self.batch.records().to_vec(),
+            Arc::clone(self.batch.shared_keys()),
+        )
+    }
+
+    fn view(&self) -> abi::View {
+        abi::View {
+            size: size_of::<abi::View>() as u32,
+            layout: abi::LAYOUT,
+            // `abi::Event` and `EventRecord`, `abi::Field` and `Field` are the same in memory (held by a test).
+            events: self.batch.records().as_ptr().cast(),
+            fields: self.batch.fields().as_ptr().cast(),
+            segments: self.segments.as_ptr(),
+            keys: self.names.names.as_ptr(),
+            event_count: self.batch.len() as u32,
+            field_count: self.batch.fields().len() as u32,
+            segment_count: self.segments.len() as u32,
+            key_count: self.names.names.len() as u32,
+            keys_id: self.names.id,
+            token: self.token,
+        }
+    }
+}
+
+pub(crate) unsafe extern "C" fn view(batch: *const abi::Batch, out: *mut abi::View) -> abi::Status {
+    // SAFETY: the plugin gives back a batch that it was given.
+    let Some(batch) = (unsafe { HostBatch::of(batch) }) else { return status::INVALID };
+    if out.is_null() {
+        return status::INVALID;
+    }
+    // SAFETY: the plugin vouches for the place and its size, which is its first field. A plugin that knows
+    // less of a view than we do gets that much.
+    unsafe {
+        let size = ((*out).size as usize).min(size_of::<abi::View>());
+        let mut view = batch.view();
+        view.size = size as u32;
+        std::ptr::copy_nonoverlapping((&raw const view).cast::<u8>(), out.cast::<u8>(), size);
+    }
+    status::OK
+}
+
+pub(crate) unsafe extern "C" fn batch_ref(batch: *const abi::Batch) {
+    if !batch.is_null() {
+        // SAFETY: the pointer is that of an `Arc<HostBatch>` that the plugin holds.
+        unsafe { Arc::increment_strong_count(batch.cast::<HostBatch>()) };
+    }
+}
+
+pub(crate) unsafe extern "C" fn batch_unref(batch: *const abi::Batch) {
+    if !batch.is_null() {
+        // SAFETY: as above, and the plugin gives up one count that it took.
+        unsafe { Arc::decrement_strong_count(batch.cast::<HostBatch>()) };
+    }
+}
+
+const IS_TAG: [bool; 256] = {
+    let mut is_tag = [false; 256];
+    let tags = [0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17];
+    let mut at = 0;
+    while at < tags.len() {
+        is_tag[tags[at]] = true;
+        at += 1;
+    }
+    is_tag
+};
+
+/// Makes a batch of what a plugin emits, or says what is wrong with it.
+///
+/// # Safety
+/// The pointers and counts of `output` must be what they claim to be; everything else is checked.
+pub(crate) unsafe fn take(output: &abi::Output, keys: &mut KeyCache) -> Result<Batch, String> {
+    // SAFETY: the caller vouches for pointers and counts.
+    let (base, events, fields, segments, names) = unsafe {
+        (
+            HostBatch::of(output.base).map(|base| &base.batch),
+            abi::slice(output.events.cast::<EventRecord>(), output.event_count as usize),
+            abi::slice(output.fields, output.field_count as usize),
+            abi::slice(output.segments, output.segment_count as usize),
+            abi::slice(output.keys, output.key_count as usize),
+        )
+    };
+    let mut more = Vec::with_capacity(names.len());
+    for name in names {
+        // SAFETY: as above.
+        let name = std::str::from_utf8(unsafe { name.bytes() });
+        more.push(name.map_err(|_| "emitted a key that is not UTF-8".to_owned())?);
+    }
+    if let Some(at) = fields.iter().position(|field| !IS_TAG[usize::from(field.tag)]) {
+        return Err(format!("emitted field {at} with the unknown tag {}", fields[at].tag));
+    }
+    // SAFETY: every tag is one that `Field` knows, and all other bits mean what they mean there.
+    let fields: &[Field] = unsafe { abi::slice(fields.as_ptr().cast(), fields.len()) };
+    let empty = Arc::default();
+    let base_keys = base.map_or(&empty, Batch::shared_keys);
+    let table = keys.extend(base_keys, &more);
+    if table.len() != base_keys.len() + more.len() {
+        return Err("emitted the same key twice".to_owned());
+    }
+    let mut all: Vec<Segment> = base.map_or_else(Vec::new, |base| base.segments().to_vec());
+    all.extend(segments.iter().map(|segment| {
+        // SAFETY: as above.
+        let bytes = unsafe { abi::slice(segment.ptr, segment.len as usize) };
+        let origin = (segment.flags & abi::SEGMENT_HAS_ORIGIN != 0)
+            .then_some(Origin { stream: segment.stream, offset: segment.offset });
+        Segment { bytes: Bytes::copy_from_slice(bytes), origin }
+    }));
+    let foreign = ForeignBatch {
+        segments: all,
+        fields: fields.to_vec(),
+        events: events.to_vec(),
+        keys: (*table).clone(),
+    };
+    foreign.validate().map_err(|error| format!("emitted an invalid batch: {error}"))
+}
+
+/// Whether a text is what its tag says.
+pub(crate) fn is_text_of(tag: Tag, text: &[u8]) -> bool {
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+    match tag {
+        Tag::Bytes => true,
+        Tag::Str => std::str::from_utf8(text).is_ok(),
+        Tag::Number => {
+            matches!(text.first(), Some(b'-' | b'0'..=b'9'))
+                && text.trim_ascii() == text
+                && is_json()
+        }
+        Tag::Object => text.first() == Some(&b'{') && text.trim_ascii() == text && is_json(),
+        Tag::Array => text.first() == Some(&b'[') && text.trim_ascii() == text && is_json(),
+        _ => false,
+    }
+}
+
+/// The key of an id that a plugin names, if there is one.
+pub(crate) fn key_of(keys: &KeyTable, id: u32) -> Option<Key> {
+    ((id as usize) < keys.len()).then_some(Key(id))
+}
+
+/// A pointer of a plugin, as something of ours.
+///
+/// # Safety
+/// It must be null or come from `Box::into_raw` of a `T` that is not in use by another call.
+pub(crate) unsafe fn of_box<'a, T>(pointer: *mut c_void) -> Option<&'a mut T> {
+    // SAFETY: the caller vouches for it.
+    unsafe { pointer.cast::<T>().as_mut() }
+}

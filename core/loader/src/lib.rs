@@ -1,0 +1,28 @@
+//! Plugins: shared libraries whose components are used like the built-in ones.
+//!
+//! A file is examined before any of its code runs: its manifest, its architecture, who may write to it, its
+//! hash. Loaded, its tables become [`lograil_plugin::ComponentSpec`]s. A library is never unloaded: threads and
+//! static data of its own may outlive any instance.
+//!
+//! **Invariant:** what a plugin hands over is checked before the rest of the program sees it.
+
+mod batch;
+mod builder;
+mod call;
+mod context;
+mod elf;
+mod error;
+mod host;
+mod instance;
+mod library;
+mod manifest;
+mod sink;
+mod slots;
+mod source;
+mod transform;
+mod trust;
+
+pub use error::PluginError;
+pub use library::{LoadedPlugin, load};
+pub use manifest::{ComponentSummary, Manifest, inspect};
+pub use trust::{Trust, sha256_hex};

@@ -1,0 +1,163 @@
+//! Loading a file that was examined, and turning its tables into component specs.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use lograil_abi as abi;
+use lograil_plugin::{Build, ComponentSpec, Threading};
+
+use crate::call::ErrorText;
+use crate::error::PluginError;
+use crate::instance::Loaded;
+use crate::manifest::{self, Manifest};
+use crate::trust::{Trust, sha256_hex};
+use crate::{host, sink, slots, source, transform};
+
+/// A plugin whose components can be used.
+#[derive(Debug, Clone)]
+pub struct LoadedPlugin {
+    /// Its file, without symbolic links.
+    pub path: PathBuf,
+    /// The hash of the file.
+    pub sha256: String,
+    /// What it says about itself.
+    pub manifest: Manifest,
+    /// Its components; they live as long as the program.
+    pub components: Vec<ComponentSpec>,
+}
+
+/// What was loaded so far: a file is loaded once, however often it is asked for.
+static LOADED: Mutex<Vec<LoadedPlugin>> = Mutex::new(Vec::new());
+
+type Entry = unsafe extern "C" fn(*const abi::Host, *mut abi::Error) -> *const abi::Plugin;
+
+/// Loads a plugin that satisfies `trust`. It stays loaded until the program ends.
+pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
+    let (path, file) = trust.read(path)?;
+    let manifest = manifest::parse(&path, &file)?;
+    let sha256 = sha256_hex(&file);
+    drop(file);
+    let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(loaded) = all.iter().find(|one| one.path == path && one.sha256 == sha256) {
+        return Ok(loaded.clone());
+    }
+    let plugin = open(&path)?;
+    let name: &'static str = manifest.name.clone().leak();
+    let mut components = Vec::new();
+    for at in 0..plugin.component_count as usize {
+        // SAFETY: the plugin vouches for its list of tables.
+        let table = unsafe { *plugin.components.add(at) };
+        let spec =
+            spec(name, table).map_err(|why| PluginError::Tables { path: path.clone(), why })?;
+        components.push(spec);
+    }
+    let loaded = LoadedPlugin { path, sha256, manifest, components };
+    check_against_manifest(&loaded)?;
+    all.push(loaded.clone());
+    Ok(loaded)
+}
+
+/// Loads the library and calls its entry.
+fn open(path: &Path) -> Result<&'static abi::Plugin, PluginError> {
+    let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
+    // SAFETY: this runs the library's initialisers. Plugins are trusted code, and this one is where trusted
+    // ones are (`Trust`).
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+    let library = library.map_err(|error| cannot(describe(&error)))?;
+    // SAFETY: the symbol has this type in every plugin of this major version, which its name contains.
+    let entry = unsafe { library.get::<Entry>(abi::SYMBOL.as_bytes()) }.map(|entry| *entry);
+    // Whatever the entry does from here on, its code must stay where it is.
+    std::mem::forget(library);
+    let broken = |why: String| PluginError::Tables { path: path.to_owned(), why };
+    let entry = entry.map_err(|_| broken(format!("it does not export `{}`", abi::SYMBOL)))?;
+    let mut error = ErrorText::new();
+    // SAFETY: the host's table is static, the error buffer lives during the call.
+    let plugin = unsafe { entry(host::table(), error.for_call()) };
+    if plugin.is_null() {
+        return Err(broken(format!("its entry refuses: {}", error.text())));
+    }
+    // SAFETY: the plugin vouches that its table lives as long as the library, which is forever.
+    let plugin = unsafe { &*plugin };
+    if (plugin.size as usize) < size_of::<abi::Plugin>() || plugin.abi_major != abi::ABI_MAJOR {
+        return Err(broken("its table is of another version than its manifest".to_owned()));
+    }
+    Ok(plugin)
+}
+
+/// The whole of what the system's loader said, which names the missing library or version.
+fn describe(error: &libloading::Error) -> String {
+    use std::error::Error;
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn spec(plugin: &'static str, table: *const abi::Component) -> Result<ComponentSpec, String> {
+    if table.is_null() {
+        return Err("a component's table is missing".to_owned());
+    }
+    // SAFETY: the size is the first field of every table, and the plugin vouches that the table lives forever.
+    if (unsafe { (*table).size } as usize) < size_of::<abi::Component>() {
+        return Err("a component's table is shorter than this version needs".to_owned());
+    }
+    // SAFETY: as above, and it is long enough.
+    let table: &'static abi::Component = unsafe { &*table };
+    let text = |what: &str, text: abi::Str| {
+        // SAFETY: the plugin vouches that texts of its tables live forever.
+        std::str::from_utf8(unsafe { text.bytes() })
+            .map_err(|_| format!("a component's {what} is not UTF-8"))
+    };
+    let name = text("name", table.name)?;
+    if name.is_empty() {
+        return Err("a component has no name".to_owned());
+    }
+    let schema = text("schema", table.schema)?;
+    if !schema.is_empty() && serde_json::from_str::<serde_json::Value>(schema).is_err() {
+        return Err(format!("the schema of `{name}` is no JSON"));
+    }
+    let (summary, manual) = (text("summary", table.summary)?, text("manual", table.manual)?);
+    let loaded = Loaded { plugin, name, table };
+    let build = match table.kind {
+        abi::kind::TRANSFORM if table.process.is_some() => transform::build(loaded),
+        abi::kind::SINK if table.open.is_some() && table.write.is_some() => sink::build(loaded),
+        abi::kind::SOURCE if table.pull.is_some() => source::build(loaded),
+        1..=3 => return Err(format!("`{name}` lacks a function that its kind must have")),
+        other => return Err(format!("`{name}` is of the unknown kind {other}")),
+    };
+    if table.create.is_none() || table.destroy.is_none() {
+        return Err(format!("`{name}` lacks `create` or `destroy`"));
+    }
+    let blocks = match build {
+        Build::Source(_) => true,
+        Build::Sink(_) => table.flags & abi::component_flags::BLOCKING != 0,
+        Build::Transform(_) => false,
+    };
+    let Some(functions) = slots::take(table) else {
+        let most = slots::SLOTS_MAX;
+        return Err(format!("it brings more components than the {most} that plugins may bring"));
+    };
+    Ok(ComponentSpec {
+        name,
+        summary,
+        manual,
+        schema: functions.schema,
+        ports: functions.ports,
+        claims: functions.claims,
+        threading: if blocks { Threading::Blocking } else { Threading::Async },
+        build,
+    })
+}
+
+/// What was said in the file must be what is there: it is what the user was shown.
+fn check_against_manifest(loaded: &LoadedPlugin) -> Result<(), PluginError> {
+    let mut said: Vec<(&str, &str)> =
+        loaded.manifest.components.iter().map(|c| (&*c.kind, &*c.name)).collect();
+    let mut found: Vec<(&str, &str)> =
+        loaded.components.iter().map(|spec| (spec.kind().name(), spec.name)).collect();
+    said.sort_unstable();
+    found.sort_unstable();
+    if said == found {
+        return Ok(());
+    }
+    let why = format!("its manifest names the components {said:?}, its table {found:?}");
+    Err(PluginError::Tables { path: loaded.path.clone(), why })
+}

@@ -1,0 +1,330 @@
+//! A plugin's sink, as the runtime sees it.
+
+use std::time::Duration;
+
+use lograil_abi as abi;
+use lograil_abi::{Status, Str, start_flags, status};
+use lograil_event::Batch;
+use lograil_plugin::{BoxFuture, Build, Delivery, Rejection, Sink, SinkContext, SinkError};
+
+use crate::batch::{HostBatch, KeyCache};
+use crate::call::explain;
+use crate::context::{Completed, Started};
+use crate::instance::{Instance, Loaded, options_text};
+
+/// How long an operation may be under way before the log says so, and how often it does.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Panics over one batch after which it is dead-lettered.
+const PANICS_PER_BATCH_MAX: u32 = 3;
+
+/// Panics without a good batch in between after which the sink ends.
+const PANICS_MAX: u32 = 9;
+
+/// How sinks of a plugin's component are made.
+pub(crate) fn build(loaded: Loaded) -> Build {
+    Build::Sink(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
+        let options = options_text(options);
+        let instance = Some(Instance::create(loaded, &options)?);
+        let made = PluginSink {
+            loaded,
+            options,
+            instance,
+            context: None,
+            state: None,
+            keys: KeyCache::default(),
+            has_uncommitted: false,
+            panics: 0,
+        };
+        Ok(Box::new(made) as Box<dyn Sink>)
+    })))
+}
+
+struct PluginSink {
+    loaded: Loaded,
+    options: String,
+    /// None after a panic, until it is made anew.
+    instance: Option<Instance>,
+    context: Option<SinkContext>,
+    state: Option<String>,
+    keys: KeyCache,
+    /// Whether something was written that is not yet durable.
+    has_uncommitted: bool,
+    panics: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Operation {
+    Open,
+    Write,
+    Commit,
+    Close,
+}
+
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Write => "write",
+            Self::Commit => "commit",
+            Self::Close => "close",
+        }
+    }
+}
+
+impl PluginSink {
+    /// Gives the order; nothing is waited for yet.
+    fn begin(
+        &mut self,
+        operation: Operation,
+        shown: *const abi::Batch,
+    ) -> Result<Option<tokio::sync::oneshot::Receiver<Completed>>, Completed> {
+        let Some(instance) = &mut self.instance else { return Ok(None) };
+        let table = self.loaded.table;
+        let (token, receiver) = instance.context.expect_completion();
+        let (pointer, error) = (instance.pointer, instance.error.for_call());
+        // SAFETY: the instance is alive and in no other call; batch and info live during the call.
+        let code = unsafe {
+            match operation {
+                Operation::Open => {
+                    let info = self.context.as_ref().map(|context| info(context, &self.state));
+                    match (table.open, &info) {
+                        (Some(open), Some((info, _base_dir))) => {
+                            open(pointer, &raw const *info, token, error)
+                        }
+                        _ => return Ok(None),
+                    }
+                }
+                Operation::Write => match table.write {
+                    Some(write) => write(pointer, shown, token, error),
+                    None => return Ok(None),
+                },
+                Operation::Commit => match table.commit {
+                    Some(commit) => commit(pointer, token, error),
+                    None => return Ok(None),
+                },
+                Operation::Close => match table.close {
+                    Some(close) => close(pointer, token, error),
+                    None => return Ok(None),
+                },
+            }
+        };
+        if code >= status::OK {
+            return Ok(Some(receiver));
+        }
+        Err(refused(code, instance.error.text()))
+    }
+
+    /// Carries out an operation to its end.
+    async fn run(
+        &mut self,
+        operation: Operation,
+        shown: Option<std::sync::Arc<HostBatch>>,
+    ) -> Result<Completed, SinkError> {
+        let handle = shown.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
+        let begun = self.begin(operation, handle);
+        let completed = match begun {
+            Ok(None) => refused(status::OK, String::new()),
+            Ok(Some(receiver)) => self.wait(operation, receiver).await,
+            Err(refused) => refused,
+        };
+        drop(shown);
+        if completed.status == status::PANIC {
+            return Err(self.poisoned(&completed.detail));
+        }
+        if completed.status < status::OK && completed.status != status::REJECT {
+            return Err(self.error_of(operation, &completed));
+        }
+        self.panics = 0;
+        if completed.state.is_some() {
+            self.state.clone_from(&completed.state);
+        }
+        Ok(completed)
+    }
+
+    /// Waits for a completion, and says so when it takes long.
+    async fn wait(
+        &mut self,
+        operation: Operation,
+        mut receiver: tokio::sync::oneshot::Receiver<Completed>,
+    ) -> Completed {
+        let Some(context) = &self.context else {
+            return refused(status::NOT_NOW, "the sink is not open".to_owned());
+        };
+        let mut waited = Duration::ZERO;
+        loop {
+            tokio::select! {
+                biased;
+                completed = &mut receiver => {
+                    let gone = |_| refused(status::FAILED, "the operation was given up".to_owned());
+                    return completed.unwrap_or_else(gone);
+                }
+                () = context.clock.sleep(PATIENCE) => {
+                    waited += PATIENCE;
+                    tracing::warn!(
+                        component_id = &*context.id,
+                        "plugin {}: `{}` of {} has not been completed for {} s",
+                        self.loaded.plugin,
+                        operation.name(),
+                        self.loaded.name,
+                        waited.as_secs(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn error_of(&self, operation: Operation, completed: &Completed) -> SinkError {
+        let why = format!(
+            "plugin {}: {}: {}",
+            self.loaded.plugin,
+            operation.name(),
+            explain(completed.status, &completed.detail)
+        );
+        match completed.status {
+            status::RETRY => {
+                let after = completed.retry_after_ns;
+                let after = (after > 0).then(|| Duration::from_nanos(after));
+                SinkError::Retry { reason: why, after }
+            }
+            status::CLOSED => SinkError::Closed,
+            _ => SinkError::Fatal(why),
+        }
+    }
+
+    /// The instance panicked: it goes, and a new one takes over if nothing was lost with it.
+    fn poisoned(&mut self, said: &str) -> SinkError {
+        let why = format!("plugin {}: {said}", self.loaded.plugin);
+        self.instance = None;
+        self.panics += 1;
+        if self.has_uncommitted {
+            return SinkError::Fatal(format!("{why}; what it had not made durable is read again"));
+        }
+        if self.panics >= PANICS_MAX {
+            return SinkError::Fatal(format!("{why}; stopped after {PANICS_MAX} panics"));
+        }
+        SinkError::retry(format!("{why}; it is started anew"))
+    }
+
+    /// Makes and opens an instance where a panic took it.
+    async fn revive(&mut self) -> Result<(), SinkError> {
+        if self.instance.is_none() {
+            let made = Instance::create_again(self.loaded, &self.options);
+            self.instance = Some(made.map_err(SinkError::Fatal)?);
+            self.start();
+            let panics = self.panics;
+            let opened = self.run(Operation::Open, None).await;
+            self.panics = self.panics.max(panics);
+            opened?;
+        }
+        Ok(())
+    }
+
+    fn start(&self) {
+        if let (Some(instance), Some(context)) = (&self.instance, &self.context) {
+            instance.context.start(Started {
+                id: context.id.clone(),
+                clock: context.clock.clone(),
+                metrics: context.metrics.clone(),
+            });
+        }
+    }
+}
+
+/// A completion that did not come from the plugin.
+fn refused(status: Status, detail: String) -> Completed {
+    let rejected = Vec::new();
+    Completed { status, bytes: 0, retry_after_ns: 0, rejected, state: None, detail }
+}
+
+/// What an instance is told when it opens, and the text behind the directory in it.
+fn info(context: &SinkContext, state: &Option<String>) -> (abi::StartInfo, Box<str>) {
+    let base_dir: Box<str> = context.base_dir.to_string_lossy().into();
+    let flags = if context.upstream_replays { start_flags::UPSTREAM_REPLAYS } else { 0 };
+    let info = abi::StartInfo {
+        size: size_of::<abi::StartInfo>() as u32,
+        flags,
+        id: Str::new(&context.id),
+        state: state.as_deref().map_or(Str::NONE, Str::new),
+        base_dir: Str::new(&base_dir),
+        positions_json: Str::NONE,
+    };
+    (info, base_dir)
+}
+
+impl Sink for PluginSink {
+    fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
+        self.state.clone_from(&context.state);
+        self.context = Some(context);
+        self.start();
+        Box::pin(async move {
+            if self.instance.is_none() {
+                return self.revive().await;
+            }
+            self.run(Operation::Open, None).await.map(drop)
+        })
+    }
+
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
+        Box::pin(async move {
+            self.revive().await?;
+            let mut copy = Batch::from_arrays(
+                batch.segments().to_vec(),
+                batch.fields().to_vec(),
+                batch.records().to_vec(),
+                batch.shared_keys().clone(),
+            );
+            copy.freeze();
+            let shown = HostBatch::new(copy, 0, &mut self.keys);
+            let written = match self.run(Operation::Write, Some(shown)).await {
+                Ok(written) => written,
+                Err(error @ SinkError::Retry { .. })
+                    if self.instance.is_none()
+                        && self.panics.is_multiple_of(PANICS_PER_BATCH_MAX) =>
+                {
+                    // This batch does it. The next one may not.
+                    let reason = error.to_string();
+                    let reject = |event| Rejection { event, reason: reason.clone() };
+                    let rejected = (0..batch.len()).map(reject).collect();
+                    return Ok(Delivery { bytes: 0, rejected });
+                }
+                Err(error) => return Err(error),
+            };
+            if written.status == status::REJECT {
+                let reject = |event| Rejection { event, reason: written.detail.clone() };
+                let rejected = (0..batch.len()).map(reject).collect();
+                return Ok(Delivery { bytes: 0, rejected });
+            }
+            self.has_uncommitted = self.loaded.table.commit.is_some();
+            let rejected = written.rejected.into_iter();
+            let rejected = rejected
+                .map(|(event, reason)| Rejection { event: event as usize, reason })
+                .filter(|one| one.event < batch.len())
+                .collect();
+            Ok(Delivery { bytes: written.bytes, rejected })
+        })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            self.run(Operation::Commit, None).await?;
+            self.has_uncommitted = false;
+            Ok(())
+        })
+    }
+
+    fn state(&self) -> Option<String> {
+        self.state.clone()
+    }
+
+    fn reopen(&mut self) {
+        if let (Some(instance), Some(reopen)) = (&self.instance, self.loaded.table.reopen) {
+            // SAFETY: the instance is alive and in no other call.
+            unsafe { reopen(instance.pointer) };
+        }
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move { self.run(Operation::Close, None).await.map(drop) })
+    }
+}

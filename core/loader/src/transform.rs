@@ -1,0 +1,207 @@
+//! A plugin's transform, as the runtime sees it.
+
+use lograil_abi as abi;
+use lograil_abi::{Status, Str, status};
+use lograil_event::Batch;
+use lograil_plugin::{Build, Outputs, Transform, TransformContext};
+
+use crate::batch::HostBatch;
+use crate::call::explain;
+use crate::context::Started;
+use crate::instance::{Instance, Loaded, options_text};
+
+/// After so many panics without a good batch in between, an instance is not made anew.
+const PANICS_MAX: u32 = 5;
+
+/// How transforms of a plugin's component are made.
+pub(crate) fn build(loaded: Loaded) -> Build {
+    Build::Transform(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
+        let options = options_text(options);
+        let instance = Some(Instance::create(loaded, &options)?);
+        let made = PluginTransform { loaded, options, instance, context: None, panics: 0 };
+        Ok(Box::new(made) as Box<dyn Transform>)
+    })))
+}
+
+struct PluginTransform {
+    loaded: Loaded,
+    options: String,
+    /// None after a panic, until it is made anew.
+    instance: Option<Instance>,
+    context: Option<TransformContext>,
+    panics: u32,
+}
+
+/// The code and the words of a call that failed.
+struct Failed {
+    code: Status,
+    why: String,
+}
+
+impl PluginTransform {
+    /// Tells the instance that it starts.
+    fn start_instance(&mut self) -> Result<(), String> {
+        let (Some(instance), Some(context)) = (&mut self.instance, &self.context) else {
+            return Ok(());
+        };
+        instance.context.start(Started {
+            id: context.id.clone(),
+            clock: context.clock.clone(),
+            metrics: context.metrics.clone(),
+        });
+        let Some(start) = self.loaded.table.start else { return Ok(()) };
+        let info = abi::StartInfo {
+            size: size_of::<abi::StartInfo>() as u32,
+            flags: 0,
+            id: Str::new(&context.id),
+            state: Str::NONE,
+            base_dir: Str::NONE,
+            positions_json: Str::NONE,
+        };
+        // SAFETY: the instance is alive and in no other call; the rest lives during the call.
+        let code = unsafe { start(instance.pointer, &raw const info, instance.error.for_call()) };
+        if code < status::OK { Err(explain(code, &instance.error.text())) } else { Ok(()) }
+    }
+
+    /// Runs one call of the instance and settles what came of it.
+    fn call(
+        &mut self,
+        batch: Option<Batch>,
+        out: &mut Outputs,
+        work: impl FnOnce(&mut Instance, *const abi::Batch) -> Status,
+    ) {
+        let Some(instance) = &mut self.instance else {
+            if let Some(batch) = batch {
+                let why =
+                    format!("plugin {}: stopped after {PANICS_MAX} panics", self.loaded.plugin);
+                out.dead_letter(batch, |_| &why);
+            }
+            return;
+        };
+        let context = instance.context.clone();
+        let came_in = batch.as_ref().map_or(0, Batch::len);
+        let shown = batch.map(|mut batch| {
+            batch.freeze();
+            let mut work = context.work();
+            let acks = batch.take_acks();
+            let token = work.begin(Some(acks));
+            HostBatch::new(batch, token, &mut work.keys)
+        });
+        if shown.is_none() {
+            context.work().begin(None);
+        }
+        let handle = shown.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
+        let code = work(instance, handle);
+        let fault = context.work().fault.take();
+        let failed = match fault {
+            Some(why) => Some(Failed { code: code.min(status::INVALID), why }),
+            None if code < status::OK => {
+                Some(Failed { code, why: explain(code, &instance.error.text()) })
+            }
+            None => None,
+        };
+        match failed {
+            None => {
+                self.panics = 0;
+                deliver(&context, came_in, shown.is_some(), out);
+            }
+            Some(failed) => self.fail(&context, shown.as_deref(), failed, out),
+        }
+    }
+
+    /// Nothing of a failed call counts: the batch becomes dead letters.
+    fn fail(
+        &mut self,
+        context: &crate::context::Context,
+        shown: Option<&HostBatch>,
+        failed: Failed,
+        out: &mut Outputs,
+    ) {
+        let acks = context.work().abort();
+        let why = format!("plugin {}: {}", self.loaded.plugin, failed.why);
+        if let Some(context) = &self.context {
+            let help = "Calls of the plugin that failed; their batches are dead-lettered.";
+            context.metrics.counter("plugin_errors", help).inc();
+            tracing::error!(component_id = &*context.id, "{why}");
+        }
+        if let Some(shown) = shown {
+            let mut batch = shown.copy();
+            batch.add_acks(acks);
+            out.dead_letter(batch, |_| &why);
+        }
+        if failed.code == status::PANIC {
+            self.panics += 1;
+            self.instance = None;
+            if self.panics < PANICS_MAX {
+                self.instance = Instance::create_again(self.loaded, &self.options).ok();
+                if self.start_instance().is_err() {
+                    self.instance = None;
+                }
+            }
+        }
+    }
+}
+
+/// Hands on what a call made.
+fn deliver(context: &crate::context::Context, came_in: usize, is_batch: bool, out: &mut Outputs) {
+    let mut work = context.work();
+    let settled = work.end(context.uses_tokens());
+    let emitted = std::mem::take(&mut work.emitted);
+    let discarded = std::mem::take(&mut work.discarded);
+    let mut created = std::mem::take(&mut work.created);
+    drop(work);
+    let mut gone: u64 = discarded.iter().map(|(_, events)| events).sum();
+    gone += emitted.iter().map(|emission| emission.batch.len() as u64).sum::<u64>();
+    for (reason, events) in discarded {
+        out.discard(reason, usize::try_from(events).unwrap_or(usize::MAX));
+    }
+    if is_batch && !context.uses_tokens() {
+        // Such a plugin holds nothing back: what did not come out was dropped, what is more was made.
+        let expected = came_in as u64 + created;
+        out.discard("dropped", usize::try_from(expected.saturating_sub(gone)).unwrap_or_default());
+        created += gone.saturating_sub(expected);
+    }
+    if created > 0 {
+        out.create(usize::try_from(created).unwrap_or(usize::MAX));
+    }
+    for emission in emitted {
+        out.emit_to(emission.port, emission.batch);
+    }
+    if let Some((acks, fate)) = settled {
+        acks.resolve(fate);
+    }
+}
+
+impl Transform for PluginTransform {
+    fn start(&mut self, context: TransformContext) {
+        self.context = Some(context);
+        if let Err(why) = self.start_instance() {
+            tracing::error!(component_type = self.loaded.name, "the plugin did not start: {why}");
+            (self.instance, self.panics) = (None, PANICS_MAX);
+        }
+    }
+
+    fn process(&mut self, batch: Batch, out: &mut Outputs) {
+        let Some(process) = self.loaded.table.process else { return };
+        self.call(Some(batch), out, |instance, batch| {
+            // SAFETY: the instance is alive and in no other call; the batch lives during the call.
+            unsafe { process(instance.pointer, batch, instance.error.for_call()) }
+        });
+    }
+
+    fn tick(&mut self, now_ns: i64, out: &mut Outputs) {
+        let Some(tick) = self.loaded.table.tick else { return };
+        self.call(None, out, |instance, _| {
+            // SAFETY: the instance is alive and in no other call.
+            unsafe { tick(instance.pointer, now_ns, instance.error.for_call()) }
+        });
+    }
+
+    fn flush(&mut self, out: &mut Outputs) {
+        let Some(flush) = self.loaded.table.flush else { return };
+        self.call(None, out, |instance, _| {
+            // SAFETY: the instance is alive and in no other call.
+            unsafe { flush(instance.pointer, instance.error.for_call()) }
+        });
+    }
+}

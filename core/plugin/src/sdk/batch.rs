@@ -1,0 +1,225 @@
+//! Batches on the plugin's side: made from the host's arrays without a check, and given back as arrays.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lograil_abi as abi;
+use lograil_abi::{Str, status};
+use lograil_event::{Ack, AckId, AckStatus, Batch, EventRecord, Field, KeyTable, Origin, Segment};
+
+use super::call::{Failure, HostHandle};
+use crate::source::PositionUpdate;
+use crate::spec::Port;
+
+/// One count in a batch of the host; given back when dropped.
+struct Hold {
+    host: HostHandle,
+    batch: *const abi::Batch,
+}
+
+// SAFETY: batches of the host are immutable, and counted by functions that any thread may call.
+unsafe impl Send for Hold {}
+// SAFETY: as above.
+unsafe impl Sync for Hold {}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // SAFETY: gives back the count that `Reader::read` took.
+        unsafe { (self.host.table().batch_unref)(self.batch) };
+    }
+}
+
+/// A segment of a batch of the host.
+struct HostBytes {
+    segment: abi::Segment,
+    _hold: Arc<Hold>,
+}
+
+// SAFETY: the bytes are immutable and live as long as the hold.
+unsafe impl Send for HostBytes {}
+
+impl AsRef<[u8]> for HostBytes {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: the host vouches for its segments while the batch is held.
+        unsafe { abi::slice(self.segment.ptr, self.segment.len as usize) }
+    }
+}
+
+/// A batch of the host during the call that brought it: what emitted batches are given against.
+#[derive(Clone, Copy)]
+pub(super) struct Input {
+    batch: *const abi::Batch,
+    view: abi::View,
+}
+
+/// Makes batches of those of the host. Keeps the key table, which seldom changes.
+#[derive(Default)]
+pub(super) struct Reader {
+    keys_id: u64,
+    keys: Arc<KeyTable>,
+}
+
+impl Reader {
+    /// A batch with the content of the host's; what becomes of it is told to the host by its token.
+    ///
+    /// # Safety
+    /// `batch` must be a batch of the host.
+    pub unsafe fn read(
+        &mut self,
+        host: HostHandle,
+        batch: *const abi::Batch,
+    ) -> Result<(Batch, Input), Failure> {
+        let mut view = abi::View {
+            size: size_of::<abi::View>() as u32,
+            layout: 0,
+            events: std::ptr::null(),
+            fields: std::ptr::null(),
+            segments: std::ptr::null(),
+            keys: std::ptr::null(),
+            event_count: 0,
+            field_count: 0,
+            segment_count: 0,
+            key_count: 0,
+            keys_id: 0,
+            token: 0,
+        };
+        // SAFETY: the batch is the host's, the view is ours.
+        let seen = unsafe { (host.table().view)(batch, &raw mut view) };
+        if seen != status::OK || view.layout != abi::LAYOUT {
+            return Err(Failure::new(status::VERSION, "the host shows batches in another layout"));
+        }
+        // SAFETY: as above; given back by the last clone of `hold`.
+        unsafe { (host.table().batch_ref)(batch) };
+        let hold = Arc::new(Hold { host, batch });
+        // SAFETY: the host vouches for the arrays of the view, which live as long as the batch.
+        let (segments, keys) = unsafe {
+            (
+                abi::slice(view.segments, view.segment_count as usize),
+                abi::slice(view.keys, view.key_count as usize),
+            )
+        };
+        if self.keys_id != view.keys_id {
+            let mut table = KeyTable::default();
+            for key in keys {
+                // SAFETY: as above.
+                table.intern(unsafe { super::call::text(*key) });
+            }
+            self.keys = Arc::new(table);
+            self.keys_id = view.keys_id;
+        }
+        let segment = |segment: &abi::Segment| Segment {
+            bytes: Bytes::from_owner(HostBytes { segment: *segment, _hold: Arc::clone(&hold) }),
+            origin: (segment.flags & abi::SEGMENT_HAS_ORIGIN != 0)
+                .then_some(Origin { stream: segment.stream, offset: segment.offset }),
+        };
+        // SAFETY: `abi::Field` and `Field`, `abi::Event` and `EventRecord` are the same in memory (held by a
+        // test), and the host gives only tags that `Field` knows.
+        let (fields, events) = unsafe {
+            (
+                abi::slice(view.fields.cast::<Field>(), view.field_count as usize).to_vec(),
+                abi::slice(view.events.cast::<EventRecord>(), view.event_count as usize).to_vec(),
+            )
+        };
+        let segments = segments.iter().map(segment).collect();
+        let mut made = Batch::from_arrays(segments, fields, events, Arc::clone(&self.keys));
+        if view.token != 0 {
+            made.add_acks(token(host, view.token).into());
+        }
+        Ok((made, Input { batch, view }))
+    }
+}
+
+/// An acknowledgement that settles a token of the host.
+fn token(host: HostHandle, token: u64) -> Ack {
+    Ack::new(AckId { source: 0, sequence: token }, move |id, fate| {
+        let fate = match fate {
+            AckStatus::Delivered => status::OK,
+            AckStatus::Rejected => status::REJECT,
+            AckStatus::Errored => status::FAILED,
+        };
+        host.release(id.sequence, fate);
+    })
+}
+
+/// Emits a batch, given against `input` where it was made from it.
+pub(super) fn emit(
+    host: HostHandle,
+    port: Port,
+    mut batch: Batch,
+    input: Option<&Input>,
+    positions: &[PositionUpdate],
+) -> Result<(), Failure> {
+    batch.freeze();
+    let base = input.filter(|input| is_made_from(&batch, input));
+    let (inherited, keys) = base
+        .map_or((0, 0), |input| (input.view.segment_count as usize, input.view.key_count as usize));
+    let segments: Vec<abi::Segment> = batch.segments()[inherited..].iter().map(describe).collect();
+    let keys: Vec<Str> = batch.keys().names().skip(keys).map(Str::new).collect();
+    let tokens: Vec<u64> = batch.acks().ids().map(|id| id.sequence).collect();
+    let positions: Vec<abi::Position> = positions
+        .iter()
+        .map(|update| abi::Position {
+            stream: Str::new(&update.stream),
+            position: update.position.as_deref().map_or(Str::NONE, Str::new),
+        })
+        .collect();
+    let output = abi::Output {
+        size: size_of::<abi::Output>() as u32,
+        port: u32::from(port.0),
+        base: base.map_or(std::ptr::null(), |input| input.batch),
+        events: batch.records().as_ptr().cast(),
+        fields: batch.fields().as_ptr().cast(),
+        segments: segments.as_ptr(),
+        keys: keys.as_ptr(),
+        tokens: tokens.as_ptr(),
+        positions: positions.as_ptr(),
+        event_count: batch.len() as u32,
+        field_count: batch.fields().len() as u32,
+        segment_count: segments.len() as u32,
+        key_count: keys.len() as u32,
+        token_count: tokens.len() as u32,
+        position_count: positions.len() as u32,
+    };
+    // SAFETY: all arrays live until the call returns; the host copies what it keeps.
+    let taken = unsafe { (host.table().emit)(host.context(), &raw const output) };
+    if taken < 0 {
+        return Err(Failure::new(taken, "the host refused what was emitted"));
+    }
+    // The host has its share now; this one is settled.
+    batch.take_acks().resolve(AckStatus::Delivered);
+    Ok(())
+}
+
+/// Whether a batch has the segments and keys of `input` before its own.
+fn is_made_from(batch: &Batch, input: &Input) -> bool {
+    // SAFETY: the input is at hand during the call that brought it.
+    let (segments, keys) = unsafe {
+        (
+            abi::slice(input.view.segments, input.view.segment_count as usize),
+            abi::slice(input.view.keys, input.view.key_count as usize),
+        )
+    };
+    let own = batch.segments();
+    let same_bytes = |(own, theirs): (&Segment, &abi::Segment)| {
+        own.bytes.len() as u64 == theirs.len
+            && (theirs.len == 0 || own.bytes.as_ptr() == theirs.ptr)
+            && describe(own).flags == theirs.flags
+    };
+    own.len() >= segments.len()
+        && own.iter().zip(segments).all(same_bytes)
+        && batch.keys().len() >= keys.len()
+        // SAFETY: as above.
+        && batch.keys().names().zip(keys).all(|(own, theirs)| own == unsafe { super::call::text(*theirs) })
+}
+
+fn describe(segment: &Segment) -> abi::Segment {
+    let origin = segment.origin.unwrap_or(Origin { stream: 0, offset: 0 });
+    abi::Segment {
+        ptr: segment.bytes.as_ptr(),
+        len: segment.bytes.len() as u64,
+        stream: origin.stream,
+        offset: origin.offset,
+        flags: if segment.origin.is_some() { abi::SEGMENT_HAS_ORIGIN } else { 0 },
+        reserved: 0,
+    }
+}

@@ -1,0 +1,206 @@
+//! A source behind the C interface: its future runs on a thread of the library, and the host pulls what it
+//! sends. The channel between them holds nothing: a batch is sent when the host has asked for it.
+
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lograil_abi as abi;
+use lograil_abi::{Error, StartInfo, Status, kind, start_flags, status};
+use lograil_event::Batch;
+use tokio::sync::oneshot;
+
+use super::batch::emit;
+use super::call::{Failure, HostHandle, guard, instance, panic_message, text};
+use super::export::HostClock;
+use super::metrics::LocalMetrics;
+use crate::fs::SystemFiles;
+use crate::shutdown::ShutdownTrigger;
+use crate::source::{BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput};
+use crate::spec::{Kind, Port};
+
+enum Sent {
+    Batch { port: Port, batch: Batch, positions: Vec<PositionUpdate>, taken: oneshot::Sender<()> },
+    Ended(Result<(), Failure>),
+}
+
+struct Instance {
+    host: HostHandle,
+    name: &'static str,
+    replays: bool,
+    /// Until `start` gives it its thread.
+    source: Option<Box<dyn Source>>,
+    metrics: LocalMetrics,
+    shutdown: Option<ShutdownTrigger>,
+    sent: Option<Receiver<Sent>>,
+    /// Tells the source that its last batch has been taken: when the host asks for the next one.
+    taken: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+pub(super) fn fill(table: &mut abi::Component) {
+    table.kind = kind::SOURCE;
+    table.flags = 0;
+    table.destroy = Some(destroy);
+    table.start = Some(start);
+    table.pull = Some(pull);
+    table.interrupt = Some(interrupt);
+    table.replays = Some(replays);
+}
+
+pub(super) fn new(host: HostHandle, name: &'static str, source: Box<dyn Source>) -> *mut c_void {
+    let replays = source.replays();
+    let made = Instance {
+        host,
+        name,
+        replays,
+        source: Some(source),
+        metrics: LocalMetrics::default(),
+        shutdown: None,
+        sent: None,
+        taken: None,
+        thread: None,
+    };
+    Box::into_raw(Box::new(made)).cast()
+}
+
+/// The source's end of the channel.
+struct ToPull(SyncSender<Sent>);
+
+impl BatchSender for ToPull {
+    fn send<'a>(
+        &'a mut self,
+        port: Port,
+        batch: Batch,
+        positions: Vec<PositionUpdate>,
+    ) -> BoxFuture<'a, Result<(), Closed>> {
+        let (taken, wait) = oneshot::channel();
+        let sent = self.0.send(Sent::Batch { port, batch, positions, taken });
+        Box::pin(async move {
+            sent.map_err(|_| Closed)?;
+            wait.await.map_err(|_| Closed)
+        })
+    }
+}
+
+async fn serve(source: Box<dyn Source>, context: SourceContext, end: SyncSender<Sent>) {
+    let run = std::panic::AssertUnwindSafe(async move { source.run(context).await });
+    let ended = match run.catch_unwind().await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Failure::new(status::FAILED, error.to_string())),
+        Err(_) => Err(Failure::new(status::PANIC, format!("panicked: {}", panic_message()))),
+    };
+    // Nobody listens any more where the instance is being destroyed.
+    let _heard = end.send(Sent::Ended(ended));
+}
+
+unsafe extern "C" fn destroy(given: *mut c_void) {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: made by `new`, and the host does not use it again.
+        let mut instance = unsafe { Box::from_raw(given.cast::<Instance>()) };
+        (instance.shutdown, instance.sent, instance.taken) = (None, None, None);
+        if let Some(thread) = instance.thread.take() {
+            // It caught its panics itself.
+            let _ended = thread.join();
+        }
+        instance.metrics.report(instance.host);
+        Ok(status::OK)
+    });
+}
+
+unsafe extern "C" fn start(
+    given: *mut c_void,
+    info: *const StartInfo,
+    error: *mut Error,
+) -> Status {
+    guard(error, || {
+        // SAFETY: made by `new`; one call at a time; the info lives during the call.
+        let (instance, info) = unsafe { (instance::<Instance>(given), &*info) };
+        // SAFETY: as above.
+        let (id, positions) = unsafe { (text(info.id), text(info.positions_json)) };
+        let positions: BTreeMap<String, String> =
+            serde_json::from_str(positions).unwrap_or_default();
+        let Some(source) = instance.source.take() else { return Ok(status::NOT_NOW) };
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let (sender, receiver) = sync_channel(1);
+        let context = SourceContext {
+            id: Arc::from(id),
+            output: SourceOutput::new(Box::new(ToPull(sender.clone()))),
+            shutdown,
+            clock: HostClock::shared(instance.host),
+            files: Arc::new(SystemFiles),
+            positions,
+            once: info.flags & start_flags::ONCE != 0,
+            metrics: instance.metrics.component(id, Kind::Source, instance.name),
+        };
+        let (name, (ready, is_ready)) = (instance.name.chars().take(15).collect(), channel());
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            // Whoever started this thread waits for the word.
+            let _heard = ready.send(runtime.as_ref().map(drop).map_err(ToString::to_string));
+            if let Ok(runtime) = runtime {
+                runtime.block_on(serve(source, context, sender));
+            }
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(work);
+        instance.thread =
+            Some(thread.map_err(|error| {
+                Failure::new(status::FAILED, format!("start a thread: {error}"))
+            })?);
+        if let Ok(Err(error)) = is_ready.recv() {
+            return Err(Failure::new(status::FAILED, format!("start a runtime: {error}")));
+        }
+        (instance.shutdown, instance.sent) = (Some(trigger), Some(receiver));
+        Ok(status::OK)
+    })
+}
+
+unsafe extern "C" fn pull(given: *mut c_void, timeout_ns: u64, error: *mut Error) -> Status {
+    guard(error, || {
+        // SAFETY: made by `new`; one call at a time.
+        let instance = unsafe { instance::<Instance>(given) };
+        if let Some(taken) = instance.taken.take() {
+            // A source that has dropped the wait does not care.
+            let _heard = taken.send(());
+        }
+        let Some(sent) = &instance.sent else { return Ok(status::END) };
+        match sent.recv_timeout(Duration::from_nanos(timeout_ns)) {
+            Ok(Sent::Batch { port, batch, positions, taken }) => {
+                emit(instance.host, port, batch, None, &positions)?;
+                instance.taken = Some(taken);
+                Ok(status::OK)
+            }
+            Ok(Sent::Ended(ended)) => {
+                instance.sent = None;
+                instance.metrics.report(instance.host);
+                ended.map(|()| status::END)
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                instance.metrics.report(instance.host);
+                Ok(status::AGAIN)
+            }
+            Err(RecvTimeoutError::Disconnected) => Ok(status::END),
+        }
+    })
+}
+
+unsafe extern "C" fn interrupt(given: *mut c_void) {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: made by `new`; nothing but the trigger is touched, and `start` set it before.
+        let instance = unsafe { instance::<Instance>(given) };
+        if let Some(shutdown) = &instance.shutdown {
+            shutdown.request();
+        }
+        Ok(status::OK)
+    });
+}
+
+unsafe extern "C" fn replays(given: *mut c_void) -> u32 {
+    // SAFETY: made by `new`; one call at a time.
+    u32::from(unsafe { instance::<Instance>(given) }.replays)
+}

@@ -1,0 +1,123 @@
+//! A transform behind the C interface.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use lograil_abi as abi;
+use lograil_abi::{Error, StartInfo, Status, Str, kind, status};
+
+use super::batch::{Input, Reader, emit};
+use super::call::{Failure, HostHandle, guard, instance, text};
+use super::export::HostClock;
+use super::metrics::LocalMetrics;
+use crate::spec::Kind;
+use crate::transform::{Outputs, Transform, TransformContext};
+
+struct Instance {
+    host: HostHandle,
+    name: &'static str,
+    transform: Box<dyn Transform>,
+    outputs: Outputs,
+    reader: Reader,
+    metrics: LocalMetrics,
+}
+
+pub(super) fn fill(table: &mut abi::Component) {
+    table.kind = kind::TRANSFORM;
+    table.destroy = Some(destroy);
+    table.start = Some(start);
+    table.process = Some(process);
+    table.tick = Some(tick);
+    table.flush = Some(flush);
+}
+
+pub(super) fn new(
+    host: HostHandle,
+    name: &'static str,
+    transform: Box<dyn Transform>,
+) -> *mut c_void {
+    let outputs = Outputs::new(Arc::from(name), name);
+    let (reader, metrics) = (Reader::default(), LocalMetrics::default());
+    Box::into_raw(Box::new(Instance { host, name, transform, outputs, reader, metrics })).cast()
+}
+
+impl Instance {
+    /// Hands on what the transform made.
+    fn deliver(&mut self, input: Option<&Input>) -> Result<Status, Failure> {
+        let (host, table) = (self.host, *self.host.table());
+        for (reason, events) in self.outputs.take_discarded() {
+            // SAFETY: the thread serves the instance; the text is static.
+            unsafe { (table.discard)(host.context(), Str::new(reason), events) };
+        }
+        let created = self.outputs.take_created();
+        if created > 0 {
+            // SAFETY: as above.
+            unsafe { (table.create)(host.context(), created) };
+        }
+        for (port, batch) in self.outputs.take_emitted() {
+            emit(host, port, batch, input, &[])?;
+        }
+        Ok(status::OK)
+    }
+}
+
+unsafe extern "C" fn destroy(given: *mut c_void) {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: made by `new`, and the host does not use it again.
+        let instance = unsafe { Box::from_raw(given.cast::<Instance>()) };
+        instance.metrics.report(instance.host);
+        Ok(status::OK)
+    });
+}
+
+unsafe extern "C" fn start(
+    given: *mut c_void,
+    info: *const StartInfo,
+    error: *mut Error,
+) -> Status {
+    guard(error, || {
+        // SAFETY: made by `new`; one call at a time; the info lives during the call.
+        let (instance, id) = unsafe { (instance::<Instance>(given), text((*info).id)) };
+        let id: Arc<str> = id.into();
+        instance.outputs = Outputs::new(Arc::clone(&id), instance.name);
+        let metrics = instance.metrics.component(&id, Kind::Transform, instance.name);
+        let clock = HostClock::shared(instance.host);
+        instance.transform.start(TransformContext { id, clock, metrics });
+        Ok(status::OK)
+    })
+}
+
+unsafe extern "C" fn process(
+    given: *mut c_void,
+    batch: *const abi::Batch,
+    error: *mut Error,
+) -> Status {
+    guard(error, || {
+        // SAFETY: made by `new`; one call at a time.
+        let instance = unsafe { instance::<Instance>(given) };
+        // SAFETY: the host brings a batch of its own.
+        let (batch, input) = unsafe { instance.reader.read(instance.host, batch)? };
+        instance.transform.process(batch, &mut instance.outputs);
+        instance.deliver(Some(&input))
+    })
+}
+
+unsafe extern "C" fn tick(given: *mut c_void, now_ns: i64, error: *mut Error) -> Status {
+    guard(error, || {
+        // SAFETY: made by `new`; one call at a time.
+        let instance = unsafe { instance::<Instance>(given) };
+        instance.transform.tick(now_ns, &mut instance.outputs);
+        instance.metrics.report(instance.host);
+        instance.deliver(None)
+    })
+}
+
+unsafe extern "C" fn flush(given: *mut c_void, error: *mut Error) -> Status {
+    guard(error, || {
+        // SAFETY: made by `new`; one call at a time.
+        let instance = unsafe { instance::<Instance>(given) };
+        instance.transform.flush(&mut instance.outputs);
+        instance.metrics.report(instance.host);
+        instance.deliver(None)
+    })
+}
