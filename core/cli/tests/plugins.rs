@@ -124,3 +124,135 @@ fn a_transform_in_c_is_used_like_a_built_in() {
     ran.assert_success();
     assert_eq!(ran.stdout(), "{\"message\":\"card ####\"}\n{\"message\":\"none\"}\n");
 }
+
+fn faulty_transform(fault: &str) -> String {
+    format!(
+        "[plugins]\ndir = \"plugins\"\n[sources.in]\ntype = \"stdin\"\n\
+        [transforms.bad]\ntype = \"faulty.transform\"\ninputs = [\"in\"]\nfault = \"{fault}\"\n\
+        [sinks.out]\ntype = \"stdout\"\ninputs = [\"bad\", \"bad.dead_letter\"]\nencoding.codec = \"json\"\n"
+    )
+}
+
+#[test]
+fn a_transform_that_breaks_the_rules_costs_its_batch_and_nothing_else() {
+    let place = Place::new();
+    make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
+    let faults = [
+        ("error", "I do not feel well"),
+        ("panic", "panicked: oh no"),
+        ("offset", "points outside its segment"),
+        ("segment", "points outside its segment"),
+        ("tag", "unknown tag 99"),
+        ("key", "has key 12345"),
+        ("range", "fields outside the field array"),
+        ("port", "output 70000"),
+        ("token", "which it does not hold"),
+        ("utf8", "not valid UTF-8"),
+        ("key_utf8", "a key that is not UTF-8"),
+    ];
+    for (fault, told) in faults {
+        place.write("t.toml", faulty_transform(fault));
+        let ran = place.run_with(&["run", "--once", "t.toml"], b"one line\n");
+        ran.assert_success();
+        let letter: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
+        let reason = letter["dead_letter"]["reason"].as_str().unwrap();
+        assert_eq!(letter["message"], "one line", "{fault}");
+        assert!(
+            reason.starts_with("plugin faulty: ") && reason.contains(told),
+            "{fault}: {reason}"
+        );
+    }
+    place.write("t.toml", faulty_transform("none"));
+    let ran = place.run_with(&["run", "--once", "t.toml"], b"one line\n");
+    assert_eq!(ran.assert_success().stdout(), "{\"message\":\"one line\"}\n");
+    place.write("t.toml", faulty_transform("config"));
+    let checked = place.run(&["check", "t.toml"]);
+    assert_eq!(checked.code(), 1);
+    assert!(checked.stderr().contains("this fault is not wanted"), "{}", checked.stderr());
+}
+
+#[test]
+fn a_sink_that_breaks_the_rules_is_dealt_with_as_documented() {
+    let place = Place::new();
+    make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
+    let run = |fault: &str| {
+        let topology = format!(
+            "[plugins]\ndir = \"plugins\"\n[sources.in]\ntype = \"stdin\"\n\
+            [sinks.bad]\ntype = \"faulty.sink\"\ninputs = [\"in\"]\nfault = \"{fault}\"\n\
+            [sinks.out]\ntype = \"stdout\"\ninputs = [\"bad.dead_letter\"]\nencoding.codec = \"json\"\n"
+        );
+        place.write("t.toml", topology);
+        place.run_with(&["run", "--once", "t.toml"], b"one line\n")
+    };
+    for (fault, told) in [("reject", "not to my taste"), ("sink_panic", "panicked: oh no")] {
+        let ran = run(fault);
+        ran.assert_success();
+        let letter: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
+        let reason = letter["dead_letter"]["reason"].as_str().unwrap();
+        assert!(reason.contains(told), "{fault}: {reason}");
+    }
+    let twice = run("twice");
+    assert!(twice.assert_success().stderr().contains("not under way"), "{}", twice.stderr());
+    let fatal = run("fatal");
+    assert_eq!(fatal.code(), 1);
+    assert!(fatal.stderr().contains("the disk is gone"), "{}", fatal.stderr());
+}
+
+#[test]
+fn a_file_that_cannot_be_trusted_is_refused_with_its_reason() {
+    let place = Place::new();
+    let library = make_plugin(&place, "examples/c-transform", "mask.so");
+    let bytes = fs::read(&library).unwrap();
+    let check = |plugins: &str| {
+        let topology = format!(
+            "[plugins]\n{plugins}\n[sources.in]\ntype = \"stdin\"\n\
+            [transforms.mask]\ntype = \"mask.digits\"\ninputs = [\"in\"]\n\
+            [sinks.out]\ntype = \"stdout\"\ninputs = [\"mask\"]\nencoding.codec = \"raw\"\n"
+        );
+        place.write("t.toml", topology);
+        place.run(&["check", "t.toml"])
+    };
+    let refused = |plugins: &str, told: &str| {
+        let checked = check(plugins);
+        assert_eq!(checked.code(), 1, "{plugins}");
+        let said = checked.stderr();
+        assert!(said.contains(told) && said.contains("t.toml:"), "{plugins}: {said}");
+        assert!(!said.contains("unknown transform type"), "{said}");
+    };
+    let changed = |name: &str, at: usize, byte: u8| {
+        let mut other = bytes.clone();
+        other[at] = byte;
+        place.write(&format!("other/{name}"), other);
+    };
+    check("dir = \"plugins\"").assert_success();
+    check("path = [\"plugins/mask.so\"]").assert_success();
+    let pin = lograil_loader::sha256_hex(&bytes);
+    check(&format!("dir = \"plugins\"\nsha256 = {{ \"mask.so\" = \"{pin}\" }}")).assert_success();
+    refused(
+        &format!(
+            "path = [\"plugins/mask.so\"]\nsha256 = {{ \"mask.so\" = \"{}\" }}",
+            "0".repeat(64)
+        ),
+        "but the topology pins 0000",
+    );
+    refused("path = [\"absent.so\"]", "cannot read");
+    refused("path = [\"t.toml\"]", "it is no ELF file");
+    place.write("empty.so", [&bytes[..64], &[0; 64]].concat());
+    refused("path = [\"empty.so\"]", "no section `.lograil`");
+    changed("arch.so", 18, 183);
+    refused("path = [\"other/arch.so\"]", "was built for aarch64");
+    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\0\0").unwrap();
+    changed("major.so", head + 4, 2);
+    refused("path = [\"other/major.so\"]", "plugin interface 2.0; this program offers 1.0");
+    changed("minor.so", head + 6, 9);
+    refused("path = [\"other/minor.so\"]", "plugin interface 1.9");
+    refused(
+        "dir = \"other\"\npath = [\"../plugins/mask.so\"]",
+        "outside the configured plugin directory",
+    );
+    fs::set_permissions(&library, fs::Permissions::from_mode(0o666)).unwrap();
+    refused("dir = \"plugins\"", "can be written by everyone");
+    fs::set_permissions(&library, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(place.path("plugins"), fs::Permissions::from_mode(0o777)).unwrap();
+    refused("dir = \"plugins\"", "can be written by everyone");
+}

@@ -185,6 +185,14 @@ impl Work {
 
     /// The acknowledgements of the batches that an emitted one comes from.
     pub fn acks_of(&self, tokens: &[u64], all_of_current: bool) -> Result<Acks, String> {
+        let is_held = |token: &&u64| {
+            let is_current = self.current.as_ref().is_some_and(|one| one.token == **token);
+            is_current || self.held.contains_key(*token)
+        };
+        // Before the first share is taken: one that is dropped would count as a loss.
+        if let Some(token) = tokens.iter().find(|token| !is_held(token)) {
+            return Err(format!("named the token {token}, which it does not hold"));
+        }
         let mut acks = Acks::default();
         if all_of_current && let Some(current) = &self.current {
             acks.merge(current.acks.clone());
@@ -193,7 +201,7 @@ impl Work {
             match (&self.current, self.held.get(token)) {
                 (Some(current), _) if current.token == *token => acks.merge(current.acks.clone()),
                 (_, Some(held)) => acks.merge(held.clone()),
-                _ => return Err(format!("named the token {token}, which it does not hold")),
+                _ => {}
             }
         }
         Ok(acks)

@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plugins/sources", &["event", "codec", "expr", "plugin"]),
     ("plugins/transforms", &["event", "codec", "expr", "plugin"]),
     ("plugins/sinks", &["event", "codec", "expr", "plugin"]),
+    ("examples/rust-transform", &["plugin"]),
 ];
 
 /// Crates that may use every other.

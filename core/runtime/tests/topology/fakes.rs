@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lograil_config::{BufferOptions, Global, InputRef, Plan, PlannedComponent};
+use lograil_config::{BufferOptions, Global, InputRef, Plan, PlannedComponent, PluginOptions};
 use lograil_event::Batch;
 use lograil_plugin::{
     BoxFuture, Build, ByteSize, Clock, ComponentSpec, Delivery, Options, Outputs, Period, Port,
@@ -318,6 +318,7 @@ pub fn plan(components: Vec<(&str, Fake, &[&str])>) -> Plan {
             admin: None,
             shutdown_timeout: Period(Duration::from_secs(60)),
             buffer: BufferOptions { max_bytes: ByteSize(64 * 1024) },
+            plugins: PluginOptions::default(),
         },
         base_dir: PathBuf::new(),
         components: planned.collect(),

@@ -1,0 +1,138 @@
+/* A plugin that breaks the rules, each time in the way that its option `fault` says. */
+#include <lograil_plugin.h>
+#include <stdlib.h>
+
+LR_MANIFEST("{\"name\":\"faulty\",\"version\":\"1.0.0\",\"components\":["
+            "{\"name\":\"faulty.transform\",\"kind\":\"transform\",\"summary\":\"Breaks the rules.\"},"
+            "{\"name\":\"faulty.sink\",\"kind\":\"sink\",\"summary\":\"Breaks the rules.\"}]}");
+
+typedef struct faulty {
+    const lr_host *host;
+    lr_context *context;
+    char fault[64];
+} faulty;
+
+static int is(const faulty *self, const char *fault) { return strcmp(self->fault, fault) == 0; }
+
+/* The options are {"fault":"NAME"}. */
+static lr_status create(const lr_component *component, const lr_host *host, lr_context *context, lr_str options,
+                        void **instance, lr_error *error) {
+    faulty *made = (faulty *)calloc(1, sizeof *made);
+    size_t start = sizeof "{\"fault\":\"" - 1, at = 0;
+    (void)component;
+    if (!made) return lr_fail(error, LR_FAILED, "out of memory");
+    while (start + at < options.len && options.ptr[start + at] != '"' && at + 1 < sizeof made->fault) {
+        made->fault[at] = (char)options.ptr[start + at];
+        at++;
+    }
+    if (is(made, "config")) {
+        free(made);
+        return lr_fail(error, LR_CONFIG, "this fault is not wanted");
+    }
+    made->host = host;
+    made->context = context;
+    *instance = made;
+    return LR_OK;
+}
+
+static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
+    const faulty *self = (const faulty *)instance;
+    lr_view view = {.size = sizeof view};
+    lr_output out = {.size = sizeof out, .base = in};
+    lr_field field;
+    lr_event event;
+    lr_str key;
+    if (self->host->view(in, &view) != LR_OK) return lr_fail(error, LR_FAILED, "cannot see the batch");
+    if (is(self, "error")) return lr_fail(error, LR_FAILED, "I do not feel well");
+    if (is(self, "panic")) return lr_fail(error, LR_PANIC, "panicked: oh no");
+    out.events = view.events;
+    out.event_count = view.event_count;
+    out.fields = view.fields;
+    out.field_count = view.field_count;
+    if (view.event_count == 0) return self->host->emit(self->context, &out) == LR_OK ? LR_OK : LR_FAILED;
+    event = view.events[0];
+    field = view.fields[event.first];
+    out.events = &event;
+    out.event_count = 1;
+    event.first = 0;
+    event.count = event.capacity = 1;
+    event.raw_fields = 0;
+    event.flags = 0;
+    out.fields = &field;
+    out.field_count = 1;
+    if (is(self, "offset")) field.payload = 0xFFFFFFFF00000000u;
+    if (is(self, "segment")) field.segment = 200;
+    if (is(self, "tag")) field.tag = 99;
+    if (is(self, "key")) field.key = 12345;
+    if (is(self, "range")) event.first = 7;
+    if (is(self, "port")) out.port = 70000;
+    if (is(self, "token")) {
+        out.tokens = &view.token;
+        out.token_count = 1;
+        view.token += 1000;
+    }
+    if (is(self, "utf8")) {
+        static const uint8_t text[] = {0xFF, 0xFE};
+        static lr_segment segment;
+        segment.ptr = text;
+        segment.len = 2;
+        out.segments = &segment;
+        out.segment_count = 1;
+        field.segment = (uint8_t)view.segment_count;
+        field.payload = (uint64_t)2 << 32;
+    }
+    if (is(self, "key_utf8")) {
+        static const uint8_t name[] = {0xC0};
+        key.ptr = name;
+        key.len = 1;
+        out.keys = &key;
+        out.key_count = 1;
+    }
+    /* It does not even look at what emit says. */
+    self->host->emit(self->context, &out);
+    return LR_OK;
+}
+
+static lr_status done(const faulty *self, uint64_t token, lr_status status, const char *detail) {
+    lr_completion completion = {.size = sizeof completion, .status = status, .detail = lr_text(detail)};
+    return self->host->complete(self->context, token, &completion);
+}
+
+static lr_status open_sink(void *instance, const lr_start_info *info, uint64_t token, lr_error *error) {
+    (void)info, (void)error;
+    return done((const faulty *)instance, token, LR_OK, "");
+}
+
+static lr_status write_sink(void *instance, const lr_batch *in, uint64_t token, lr_error *error) {
+    const faulty *self = (const faulty *)instance;
+    (void)in, (void)error;
+    if (is(self, "reject")) return done(self, token, LR_REJECT, "not to my taste"), LR_OK;
+    if (is(self, "sink_panic")) return done(self, token, LR_PANIC, "panicked: oh no"), LR_OK;
+    if (is(self, "fatal")) return done(self, token, LR_FAILED, "the disk is gone"), LR_OK;
+    done(self, token, LR_OK, "");
+    if (is(self, "twice")) {
+        if (done(self, token, LR_FAILED, "") != LR_INVALID) abort();
+        if (done(self, 999, LR_OK, "") != LR_INVALID) abort();
+    }
+    return LR_OK;
+}
+
+LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *error) {
+    static lr_component transform, sink;
+    static const lr_component *const components[] = {&transform, &sink};
+    static lr_plugin plugin = {sizeof plugin, LR_ABI_MAJOR, LR_ABI_MINOR, components, 2, 0};
+    (void)host, (void)error;
+    transform.size = sizeof transform;
+    transform.kind = LR_KIND_TRANSFORM;
+    transform.name = lr_text("faulty.transform");
+    transform.schema = lr_text("{\"type\":\"object\",\"properties\":{\"fault\":{\"type\":\"string\"}}}");
+    transform.create = create;
+    transform.destroy = free;
+    sink = transform;
+    transform.process = process;
+    sink.kind = LR_KIND_SINK;
+    sink.name = lr_text("faulty.sink");
+    sink.open = open_sink;
+    sink.write = write_sink;
+    return &plugin;
+}
