@@ -139,7 +139,7 @@ fn append(column: u32, part: Part, delimiter: &[u8], text: &[u8], row: &mut Row)
 }
 
 /// Where the next delimiter is: short ones, in short texts, are not worth a search of their own kind.
-#[inline]
+#[inline(always)]
 fn find(text: &[u8], from: usize, delimiter: &[u8]) -> Option<usize> {
     let Some(first) = delimiter.first() else { return Some(text.len()) };
     let mut from = from;
@@ -155,11 +155,15 @@ fn find(text: &[u8], from: usize, delimiter: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether a delimiter is at a position; delimiters are too short for a comparison to be called.
-#[inline]
+/// Whether a delimiter is at a position; most are too short for a comparison to be called.
+#[inline(always)]
 fn is_at(text: &[u8], at: usize, delimiter: &[u8]) -> bool {
-    let Some(there) = text.get(at..at + delimiter.len()) else { return false };
-    there.iter().zip(delimiter).all(|(a, b)| a == b)
+    match delimiter {
+        [] => true,
+        [a] => text.get(at) == Some(a),
+        [a, b] => text.get(at) == Some(a) && text.get(at + 1) == Some(b),
+        _ => text.get(at..).is_some_and(|rest| rest.starts_with(delimiter)),
+    }
 }
 
 impl RowParser for Dissect {
@@ -171,14 +175,11 @@ impl RowParser for Dissect {
         if !text.starts_with(&self.prefix) {
             return Err(Expected::new("the text before the first key", 0));
         }
-        let mut at = self.prefix.len();
-        let (steps, prefix) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.prefix));
-        let mut before = prefix.as_slice();
-        let mut failure = None;
-        for step in &steps {
+        let mut before = self.prefix.as_slice();
+        let mut at = before.len();
+        for step in &self.steps {
             let Some(end) = find(text, at, &step.delimiter) else {
-                failure = Some(Expected::new("the delimiter behind the key", at));
-                break;
+                return Err(Expected::new("the delimiter behind the key", at));
             };
             let part = Part::source(at, end);
             match step.target {
@@ -188,13 +189,11 @@ impl RowParser for Dissect {
             }
             before = &step.delimiter;
             at = end + before.len();
-            while step.is_padded && !before.is_empty() && is_at(text, at, before) {
-                at += before.len();
+            if step.is_padded && !before.is_empty() {
+                while is_at(text, at, before) {
+                    at += before.len();
+                }
             }
-        }
-        (self.steps, self.prefix) = (steps, prefix);
-        if let Some(failure) = failure {
-            return Err(failure);
         }
         if at < text.len() {
             return Err(Expected::new("the end", at));
