@@ -203,7 +203,7 @@ fn generate(place: &Place, count: &str, settings: &[(&str, &str)]) -> Finished {
     variables.extend(settings.iter().map(|(name, value)| (*name, PathBuf::from(value))));
     let count = format!("sources.app.count={count}");
     let sets = ["--set", &count, "--set", "sources.heartbeat.count=2"];
-    run(&place, "log-generator.toml", &variables, &sets, b"")
+    run(place, "log-generator.toml", &variables, &sets, b"")
 }
 
 #[test]
