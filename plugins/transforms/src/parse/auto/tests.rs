@@ -1,3 +1,5 @@
+//! What `auto` makes of lines of every format, and how it settles on one.
+
 use lograil_testkit::{TransformHarness, conformance};
 use proptest::prelude::*;
 use serde_json::{Value, json};
