@@ -7,7 +7,8 @@ use crate::scan::find_special;
 const DEPTH_MAX: u32 = 126;
 
 /// Whether `text` is one JSON value and nothing else. It must be UTF-8, which is not looked at here.
-pub(crate) fn is_value(text: &[u8]) -> bool {
+#[must_use]
+pub fn is_value(text: &[u8]) -> bool {
     value(text, 0, 0) == Some(text.len())
 }
 

@@ -25,6 +25,7 @@ pub use batch::{Batch, Origin, SEGMENTS_MAX, SEGMENTS_PER_SOURCE_BATCH_MAX, Segm
 pub use edit::{Arena, BatchMut};
 pub use event::EventRef;
 pub use field::{Field, FieldFlags, Span, Tag};
+pub use json_check::is_value as is_json;
 pub use key::{Key, KeyTable};
 pub use record::{EventFlags, EventRecord, TIMESTAMP_UNKNOWN};
 pub use validate::{ForeignBatch, InvalidBatch};

@@ -1,9 +1,9 @@
 //! `+ - * / %` with VRL's rules: integers wrap, `/` is always a float, strings concatenate and repeat.
 
-use std::borrow::Cow;
+use bumpalo::collections::Vec as BumpVec;
 
-use crate::STRING_BYTES_MAX;
 use crate::ast::ArithmeticOp;
+use crate::context::Context;
 use crate::error::EvalError;
 use crate::kind::Kind;
 use crate::value::Value;
@@ -14,15 +14,18 @@ impl ArithmeticOp {
         self,
         left: Value<'a>,
         right: Value<'a>,
+        context: &Context<'a>,
     ) -> Result<Value<'a>, EvalError> {
         match (self, left, right) {
             (Self::Div, left, right) => self.divide(&left, &right),
             (_, Value::Integer(left), Value::Integer(right)) => self.integers(left, right),
-            (Self::Add, Value::String(left), Value::String(right)) => concat(left, &right),
+            (Self::Add, Value::String(left), Value::String(right)) => concat(left, right, context),
             (Self::Add, text @ Value::String(_), Value::Null)
             | (Self::Add, Value::Null, text @ Value::String(_)) => Ok(text),
             (Self::Mul, Value::String(text), Value::Integer(times))
-            | (Self::Mul, Value::Integer(times), Value::String(text)) => repeat(&text, times),
+            | (Self::Mul, Value::Integer(times), Value::String(text)) => {
+                repeat(text, times, context)
+            }
             (_, left, right) => match (float(&left), float(&right)) {
                 (Some(left), Some(right)) => self.floats(left, right),
                 _ => Err(self.error(&left, &right)),
@@ -89,10 +92,10 @@ impl ArithmeticOp {
         if text { Kind::STRING } else { Kind::NEVER }
     }
 
-    /// Whether the operator has a value for all values of these types.
+    /// Whether the operator has a value for all values of these types, but for texts beyond all bounds.
     pub(crate) fn infallible(self, left: Kind, right: Kind) -> bool {
         let typed = left.iter().all(|l| right.iter().all(|r| self.returns(l, r) != Kind::NEVER));
-        typed && !matches!(self, Self::Div | Self::Rem) && !left.contains(Kind::STRING)
+        typed && !matches!(self, Self::Div | Self::Rem)
     }
 }
 
@@ -104,19 +107,17 @@ fn float(value: &Value<'_>) -> Option<f64> {
     }
 }
 
-fn concat<'a>(left: Cow<'a, [u8]>, right: &[u8]) -> Result<Value<'a>, EvalError> {
-    if left.len() + right.len() > STRING_BYTES_MAX {
-        return Err(EvalError::TooLong);
-    }
-    let mut text = left.into_owned();
-    text.extend_from_slice(right);
-    Ok(Value::String(Cow::Owned(text)))
+fn concat<'a>(left: &[u8], right: &[u8], context: &Context<'a>) -> Result<Value<'a>, EvalError> {
+    context.check_text(left.len() + right.len())?;
+    let mut text = BumpVec::with_capacity_in(left.len() + right.len(), context.bump);
+    text.extend_from_slice_copy(left);
+    text.extend_from_slice_copy(right);
+    context.written_text(text)
 }
 
-fn repeat(text: &[u8], times: i64) -> Result<Value<'static>, EvalError> {
+fn repeat<'a>(text: &[u8], times: i64, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
     let times = usize::try_from(times.max(0)).map_err(|_| EvalError::TooLong)?;
-    match text.len().checked_mul(times) {
-        Some(len) if len <= STRING_BYTES_MAX => Ok(Value::String(Cow::Owned(text.repeat(times)))),
-        _ => Err(EvalError::TooLong),
-    }
+    let len = text.len().checked_mul(times).ok_or(EvalError::TooLong)?;
+    context.check_text(len)?;
+    context.text(&text.repeat(times))
 }

@@ -35,6 +35,12 @@ pub(crate) enum ExprKind {
     Array(Vec<Expr>),
     Object(Vec<(String, Expr)>),
     Block(Vec<Expr>),
+    /// Texts and variables one after the other: `"a {{ b }}"`.
+    Template(Vec<Expr>),
+    Merge(Box<Expr>, Box<Expr>),
+    Assign(Box<Assign>),
+    Abort(Option<Box<Expr>>),
+    Return(Option<Box<Expr>>),
     /// What could not be parsed and has been reported.
     Error,
 }
@@ -87,6 +93,26 @@ pub(crate) struct Call {
     pub name: String,
     pub name_span: Span,
     pub arguments: Vec<Argument>,
+    /// `f!(..)`: a failure ends the program.
+    pub bang: bool,
+    pub closure: Option<Box<Closure>>,
+}
+
+/// `-> |a, b| { body }`
+#[derive(Debug, Clone)]
+pub(crate) struct Closure {
+    pub span: Span,
+    pub parameters: Vec<(String, Span)>,
+    pub body: Expr,
+}
+
+/// `target = value`, `target |= value`, `ok, error = value`
+#[derive(Debug, Clone)]
+pub(crate) struct Assign {
+    pub target: Expr,
+    pub error: Option<Expr>,
+    pub merge: bool,
+    pub value: Expr,
 }
 
 #[derive(Debug, Clone)]
@@ -164,13 +190,22 @@ impl ExprKind {
         let deepest = |parts: &[Expr]| parts.iter().map(|part| part.depth).max().unwrap_or(0);
         match self {
             Self::Query(inner, _) | Self::Not(inner) => inner.depth,
-            Self::Binary(_, left, right) => left.depth.max(right.depth),
-            Self::Chain(_, parts) | Self::Array(parts) | Self::Block(parts) => deepest(parts),
+            Self::Binary(_, left, right) | Self::Merge(left, right) => left.depth.max(right.depth),
+            Self::Chain(_, parts)
+            | Self::Array(parts)
+            | Self::Block(parts)
+            | Self::Template(parts) => deepest(parts),
+            Self::Assign(parts) => parts.value.depth,
+            Self::Abort(inner) | Self::Return(inner) => {
+                inner.as_ref().map_or(0, |inner| inner.depth)
+            }
             Self::Object(members) => {
                 members.iter().map(|(_, value)| value.depth).max().unwrap_or(0)
             }
             Self::Call(call) => {
-                call.arguments.iter().map(|argument| argument.value.depth).max().unwrap_or(0)
+                let arguments = call.arguments.iter().map(|argument| argument.value.depth);
+                let closure = call.closure.as_ref().map_or(0, |closure| closure.body.depth);
+                arguments.max().unwrap_or(0).max(closure)
             }
             Self::If(parts) => {
                 let otherwise = parts.otherwise.as_ref().map_or(0, |block| block.depth);

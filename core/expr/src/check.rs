@@ -1,11 +1,13 @@
 //! Tests of one value against something known at load time, without building the other side's value.
 
+use bumpalo::Bump;
 use lograil_event::ValueRef;
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
 use crate::ast::CompareOp;
 use crate::compare::integer_to_float;
+use crate::constant::Constant;
 use crate::error::EvalError;
 use crate::functions::{Function, wrong_type};
 use crate::json;
@@ -16,7 +18,7 @@ use crate::value::Value;
 pub(crate) enum Check {
     Integer(CompareOp, i64),
     Text(CompareOp, Box<[u8]>),
-    Constant(CompareOp, Value<'static>),
+    Constant(CompareOp, Constant),
     Exists,
     Prefix(&'static Function, Box<[u8]>),
     Suffix(&'static Function, Box<[u8]>),
@@ -26,10 +28,10 @@ pub(crate) enum Check {
 
 impl Check {
     /// The check of `path op constant`.
-    pub(crate) fn compare(op: CompareOp, constant: &Value<'static>) -> Self {
+    pub(crate) fn compare(op: CompareOp, constant: &Constant) -> Self {
         match constant {
-            Value::Integer(value) => Self::Integer(op, *value),
-            Value::String(text) => Self::Text(op, text.clone().into_owned().into()),
+            Constant::Integer(value) => Self::Integer(op, *value),
+            Constant::String(text) => Self::Text(op, text.clone()),
             other => Self::Constant(op, other.clone()),
         }
     }
@@ -59,7 +61,12 @@ impl Check {
 
     /// Tests a value; `exists` says whether the path leads to it, which a null does not tell.
     #[inline]
-    pub(crate) fn test(&self, value: &Value<'_>, exists: bool) -> Result<bool, EvalError> {
+    pub(crate) fn test(
+        &self,
+        value: &Value<'_>,
+        exists: bool,
+        bump: &Bump,
+    ) -> Result<bool, EvalError> {
         match self {
             Self::Integer(op, constant) => match value {
                 Value::Integer(value) => Ok(op.holds(value.cmp(constant))),
@@ -70,7 +77,7 @@ impl Check {
                 Value::String(value) => Ok(op.text(value, constant)),
                 other => mismatch(*op, other, Kind::STRING),
             },
-            Self::Constant(op, constant) => op.apply(value, constant),
+            Self::Constant(op, constant) => op.apply(value, &constant.value(), bump),
             Self::Exists => Ok(exists),
             Self::Prefix(function, prefix) => Ok(text(function, value)?.starts_with(prefix)),
             Self::Suffix(function, suffix) => Ok(text(function, value)?.ends_with(suffix)),

@@ -1,7 +1,8 @@
 //! Equality and order of values.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
+
+use bumpalo::Bump;
 
 use crate::ast::CompareOp;
 use crate::error::EvalError;
@@ -14,31 +15,32 @@ const EQUALITY_DEPTH_MAX: usize = 64;
 /// Whether two values are equal: numbers by value, strings by their bytes, arrays in order, objects without
 /// order. Different types are never equal.
 #[must_use]
-pub(crate) fn equals(left: &Value<'_>, right: &Value<'_>) -> bool {
-    equals_within(left, right, EQUALITY_DEPTH_MAX)
+pub(crate) fn equals(left: &Value<'_>, right: &Value<'_>, bump: &Bump) -> bool {
+    equals_within(left, right, bump, EQUALITY_DEPTH_MAX)
 }
 
-fn equals_within(left: &Value<'_>, right: &Value<'_>, depth: usize) -> bool {
+fn equals_within(left: &Value<'_>, right: &Value<'_>, bump: &Bump, depth: usize) -> bool {
     match (left, right) {
         (Value::Null, Value::Null) => true,
         (Value::Boolean(left), Value::Boolean(right)) => left == right,
         (Value::Timestamp(left), Value::Timestamp(right)) => left == right,
         (Value::String(left), Value::String(right)) => left == right,
-        (Value::Regex(left), Value::Regex(right)) => {
-            left.regex().as_str() == right.regex().as_str()
-        }
+        (Value::Regex(left), Value::Regex(right)) => left.as_str() == right.as_str(),
         (Value::Array(_) | Value::Object(_), _) if depth == 0 => {
             left.to_string() == right.to_string()
         }
         (Value::Array(left), Value::Array(right)) => {
-            left.iter().count() == right.iter().count()
-                && left.iter().zip(right.iter()).all(|(l, r)| equals_within(&l, &r, depth - 1))
+            left.len() == right.len()
+                && left
+                    .iter(bump)
+                    .zip(right.iter(bump))
+                    .all(|(l, r)| equals_within(&l, &r, bump, depth - 1))
         }
         (Value::Object(left), Value::Object(right)) => {
-            let (left, right) = (sorted(left), sorted(right));
+            let (left, right) = (sorted(*left, bump), sorted(*right, bump));
             left.len() == right.len()
                 && left.iter().zip(&right).all(|((left_key, l), (right_key, r))| {
-                    left_key == right_key && equals_within(l, r, depth - 1)
+                    left_key == right_key && equals_within(l, r, bump, depth - 1)
                 })
         }
         _ => order(left, right) == Some(Ordering::Equal),
@@ -46,10 +48,10 @@ fn equals_within(left: &Value<'_>, right: &Value<'_>, depth: usize) -> bool {
 }
 
 /// The members by key, the last one where a key came twice.
-fn sorted<'v>(object: &'v Object<'_>) -> Vec<Member<'v>> {
-    let mut members: Vec<(Cow<'v, [u8]>, Value<'v>)> = object.iter().collect();
+fn sorted<'a>(object: Object<'a>, bump: &'a Bump) -> Vec<Member<'a>> {
+    let mut members: Vec<Member<'a>> = object.iter(bump).collect();
     members.reverse();
-    members.sort_by(|(left, _), (right, _)| left.cmp(right));
+    members.sort_by_key(|(key, _)| *key);
     members.dedup_by(|(later, _), (earlier, _)| later == earlier);
     members
 }
@@ -99,10 +101,15 @@ impl CompareOp {
 
     /// Compares two values.
     #[inline]
-    pub(crate) fn apply(self, left: &Value<'_>, right: &Value<'_>) -> Result<bool, EvalError> {
+    pub(crate) fn apply(
+        self,
+        left: &Value<'_>,
+        right: &Value<'_>,
+        bump: &Bump,
+    ) -> Result<bool, EvalError> {
         match self {
-            Self::Eq => Ok(equals(left, right)),
-            Self::Ne => Ok(!equals(left, right)),
+            Self::Eq => Ok(equals(left, right, bump)),
+            Self::Ne => Ok(!equals(left, right, bump)),
             _ => match order(left, right) {
                 Some(order) => Ok(self.holds(order)),
                 None => Err(EvalError::Compare {

@@ -81,7 +81,30 @@ pub enum EvalError {
         /// Why.
         reason: &'static str,
     },
-    /// A computed string beyond [`crate::STRING_BYTES_MAX`].
+    /// Something that is no object was to take the place of the whole event.
+    #[error("an event is an object, not {0}")]
+    NotObject(Kind),
+    /// A template or `abort` met a value that is no text.
+    #[error("expected string, found {0}")]
+    NotText(Kind),
+    /// The sides of `|` are not both objects.
+    #[error("cannot merge {left} and {right}")]
+    Merge {
+        /// The left side's type.
+        left: Kind,
+        /// The right side's type.
+        right: Kind,
+    },
+    /// The program made an error of its own; its text goes with the outcome.
+    #[error("`{0}` failed")]
+    Raised(&'static str),
+    /// `abort` or `return` ended the program.
+    #[error("the program ended")]
+    Ended,
+    /// More values, levels or steps than a program may use for one event.
+    #[error("the program takes too much for one event")]
+    TooMuch,
+    /// A computed string beyond [`crate::STRING_BYTES_MAX`], or all of them beyond [`crate::MEMORY_BYTES_MAX`].
     #[error("the resulting string is too long")]
     TooLong,
 }

@@ -2,6 +2,7 @@
 
 use lograil_event::json_text::PathStep;
 
+use crate::DEPTH_MAX;
 use crate::error::{ExprError, Span};
 use crate::literal::{unescape, unescape_raw};
 
@@ -12,6 +13,8 @@ pub(crate) enum Token {
     Integer(u64),
     Float(f64),
     String(String),
+    /// A string with `{{ variable }}` in it: texts, and names with their places.
+    Template(Vec<Part>),
     Regex(String),
     Timestamp(String),
     Identifier(String),
@@ -23,6 +26,13 @@ pub(crate) enum Token {
     /// What has been reported already.
     Bad,
     End,
+}
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Part {
+    Text(String),
+    Variable(String, Span),
 }
 
 /// Longest first where one begins with another.
@@ -156,10 +166,19 @@ impl Lexer<'_> {
 
     fn string(&mut self) -> Token {
         let start = self.pos;
-        match self.quoted('"').and_then(|text| unescape(&text, start + 1)) {
-            Ok(text) => Token::String(text),
-            Err(error) => self.error(error),
-        }
+        let text = match self.quoted('"') {
+            Ok(text) => text,
+            Err(error) => return self.error(error),
+        };
+        let parsed = if text.contains("{{") {
+            template(&text, start + 1).map(|mut parts| match parts.as_mut_slice() {
+                [Part::Text(only)] => Token::String(std::mem::take(only)),
+                _ => Token::Template(parts),
+            })
+        } else {
+            unescape(&text, start + 1).map(Token::String)
+        };
+        parsed.unwrap_or_else(|error| self.error(error))
     }
 
     fn number(&mut self) -> Token {
@@ -204,8 +223,13 @@ impl Lexer<'_> {
 
     fn path(&mut self) -> Token {
         let mut segments = Vec::new();
+        let start = self.pos;
         while let Some(result) = self.segment(segments.is_empty()) {
             match result {
+                Ok(_) if segments.len() == DEPTH_MAX => {
+                    let message = format!("a path has at most {DEPTH_MAX} segments");
+                    return self.error(ExprError::new(start..self.pos, message));
+                }
                 Ok(segment) => segments.push(segment),
                 Err(error) => return self.error(error),
             }
@@ -256,4 +280,36 @@ impl Lexer<'_> {
 fn no_name(span: Span) -> ExprError {
     ExprError::new(span, "a field name must follow the dot")
         .help("names with other characters are quoted: `.\"user-agent\"`")
+}
+
+/// The pieces of a string literal, escapes untouched, that starts at byte `offset` of the source.
+fn template(text: &str, offset: usize) -> Result<Vec<Part>, ExprError> {
+    let mut parts = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    let bytes = text.as_bytes();
+    while at < bytes.len() {
+        if bytes[at] == b'\\' {
+            at += 2;
+        } else if text.get(at..).is_some_and(|rest| rest.starts_with("{{")) {
+            let Some(len) = text[at..].find("}}") else { break };
+            if from < at {
+                parts.push(Part::Text(unescape(&text[from..at], offset + from)?));
+            }
+            let name = text[at + 2..at + len].trim();
+            let span = offset + at..offset + at + len + 2;
+            if name.is_empty() || !name.chars().all(is_word) {
+                let error = ExprError::new(span, "a template takes the name of a variable");
+                return Err(error.help("write `{{ name }}`; for braces as text write `\\{\\{`"));
+            }
+            parts.push(Part::Variable(name.to_owned(), span));
+            at += len + 2;
+            from = at;
+        } else {
+            at += 1;
+        }
+    }
+    if from < text.len() {
+        parts.push(Part::Text(unescape(&text[from..], offset + from)?));
+    }
+    Ok(parts)
 }

@@ -31,25 +31,30 @@ mod ast;
 mod check;
 mod compare;
 mod compile;
+mod constant;
+mod context;
 mod error;
 mod functions;
 mod json;
 mod kind;
 mod lexer;
 mod literal;
+mod nested;
 mod node;
 mod parser;
 mod pattern;
 mod program;
+mod script;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use error::{EvalError, ExprError, Span};
-pub use functions::{Accepts, Example, Function, Parameter, functions};
+pub use functions::{Accepts, ClosureShape, ClosureTakes, Example, Function, Parameter, functions};
 pub use kind::Kind;
 pub use program::{BoundCondition, BoundProgram, Condition, Program};
-pub use value::{Array, Member, Object, Pattern, Value};
+pub use script::{Script, Unchanged, Workspace};
+pub use value::{Array, Member, Object, Value};
 
 /// Bytes of a source.
 pub const SOURCE_BYTES_MAX: usize = 64 << 10;
@@ -62,3 +67,19 @@ pub const NODES_MAX: usize = 10_000;
 
 /// Bytes of a string that an expression computes.
 pub const STRING_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of memory that a program takes for one event, beyond the event itself.
+pub const MEMORY_BYTES_MAX: usize = 64 << 20;
+
+/// Values inside a value that a program keeps, and levels of them.
+pub const VALUES_MAX: usize = 100_000;
+pub(crate) const VALUE_DEPTH_MAX: usize = 128;
+
+/// The highest index that an assignment may make an array grow to.
+pub const INDEX_MAX: u64 = 10_000;
+
+/// Calls of closures for one event.
+pub const CLOSURE_CALLS_MAX: u32 = 1_000_000;
+
+/// Bytes of text that a program writes into one batch; an event that needs more fails.
+pub const TEXT_BYTES_MAX: usize = 256 << 20;

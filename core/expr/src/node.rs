@@ -1,46 +1,31 @@
 //! The compiled tree, and its evaluation over one event.
 
-use std::borrow::Cow;
-
-use lograil_event::{EventRef, Field, Key};
-
+use bumpalo::collections::Vec as BumpVec;
 use lograil_event::json_text::PathStep;
 
 use crate::ast::{ArithmeticOp, CompareOp};
 use crate::check::Check;
+use crate::constant::Constant;
+use crate::context::{Context, Path, Stop, Target};
 use crate::error::EvalError;
-use crate::functions::Function;
-use crate::json;
-use crate::value::{Array, Object, Value};
-
-/// The key of a root that the batch does not have.
-pub(crate) const KEY_MISSING: u32 = u32::MAX;
-
-/// What an expression is evaluated over.
-pub(crate) struct Context<'a> {
-    pub event: EventRef<'a>,
-    /// Key ids of the program's roots in the event's batch.
-    pub keys: &'a [u32],
-}
-
-/// A path of the event: a root key, by its number in the program, and steps into its value.
-#[derive(Debug)]
-pub(crate) struct Path {
-    pub root: usize,
-    pub rest: Box<[PathStep]>,
-}
+use crate::functions::{Arguments, Function};
+use crate::kind::Kind;
+use crate::nested::{members_of, step_into};
+use crate::value::{Object, Value};
 
 #[derive(Debug)]
 pub(crate) enum Node {
-    Constant(Value<'static>),
+    Constant(Constant),
     Event,
     Path(Path),
+    Variable(usize),
     Query(Box<Node>, Box<[PathStep]>),
     /// A path against something known at load time: the shape most conditions have.
     Check(Path, Check),
     Not(Box<Node>),
     Compare(CompareOp, Box<[Node; 2]>),
     Arithmetic(ArithmeticOp, Box<[Node; 2]>),
+    Merge(Box<[Node; 2]>),
     And(Box<[Node]>),
     Or(Box<[Node]>),
     Coalesce(Box<[Node]>),
@@ -48,72 +33,53 @@ pub(crate) enum Node {
     If(Box<[Node; 3]>),
     Array(Box<[Node]>),
     Object(Box<[(String, Node)]>),
+    /// Texts one after the other.
+    Template(Box<[Node]>),
     Block(Box<[Node]>),
     Call(&'static Function, Box<[Option<Node>]>),
+    Closure(&'static Function, Box<[Option<Node>]>, Box<Closure>),
+    /// A call whose failure ends the program.
+    Bang(Box<Node>),
+    Assign(Target, Box<Node>),
+    AssignResult(Box<AssignResult>),
+    Delete(Target),
+    Exists(Target),
+    Abort(Option<Box<Node>>),
+    Return(Box<Node>),
 }
 
-impl<'a> Context<'a> {
-    #[inline]
-    fn field(&self, root: usize) -> Option<&'a Field> {
-        let key = self.keys.get(root).copied()?;
-        if key == KEY_MISSING { None } else { self.event.field(Key(key)) }
-    }
+/// `ok, err = value`
+#[derive(Debug)]
+pub(crate) struct AssignResult {
+    pub ok: Target,
+    pub error: Target,
+    /// What `ok` becomes where the value fails.
+    pub default: Constant,
+    pub value: Node,
+}
 
-    /// The value of a path, if the event has it.
-    #[inline]
-    pub(crate) fn get(&self, path: &Path) -> Option<Value<'a>> {
-        let value = Value::from(self.event.batch().value(self.field(path.root)?));
-        if path.rest.is_empty() { Some(value) } else { step_into(value, &path.rest) }
-    }
+/// `-> |a, b| { body }`
+#[derive(Debug)]
+pub(crate) struct Closure {
+    /// The variables that take the parameters; none for `_`.
+    pub parameters: Box<[Option<usize>]>,
+    pub body: Node,
 }
 
 impl Context<'_> {
     #[inline]
     fn check(&self, path: &Path, check: &Check) -> Result<bool, EvalError> {
         if path.rest.is_empty()
-            && let Some(field) = self.field(path.root)
-            && let Some(holds) = check.test_plain(self.event.batch().value(field))
+            && self.is_untouched(path.root)
+            && let Some(key) = self.key(path.root)
+            && let Some(value) = self.event.get(key)
+            && let Some(holds) = check.test_plain(value)
         {
             return Ok(holds);
         }
         let value = self.get(path);
         let exists = value.is_some();
-        check.test(&value.unwrap_or(Value::Null), exists)
-    }
-}
-
-/// What a path of `segments` leads to from a value.
-pub(crate) fn step_into<'a>(value: Value<'a>, segments: &[PathStep]) -> Option<Value<'a>> {
-    let Some((segment, rest)) = segments.split_first() else { return Some(value) };
-    let next = match (value, segment) {
-        (Value::Array(Array::Json(text)) | Value::Object(Object::Json(text)), _) => {
-            return json::walk(text, segments);
-        }
-        (Value::Object(Object::Event(event)), PathStep::Name(name)) => {
-            Value::from(event.get_named(name)?)
-        }
-        (Value::Object(Object::Borrowed(members)), PathStep::Name(name)) => {
-            members.iter().rfind(|(key, _)| **key == *name.as_bytes())?.1.borrow()
-        }
-        (Value::Object(Object::Owned(members)), PathStep::Name(name)) => {
-            members.into_iter().rfind(|(key, _)| **key == *name.as_bytes())?.1
-        }
-        (Value::Array(Array::Borrowed(items)), PathStep::Index(index)) => {
-            items.get(position(*index, items.len())?)?.borrow()
-        }
-        (Value::Array(Array::Owned(items)), PathStep::Index(index)) => {
-            let at = position(*index, items.len())?;
-            items.into_iter().nth(at)?
-        }
-        _ => return None,
-    };
-    step_into(next, rest)
-}
-
-fn position(index: i64, len: usize) -> Option<usize> {
-    match usize::try_from(index) {
-        Ok(index) => Some(index),
-        Err(_) => len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?),
+        check.test(&value.unwrap_or(Value::Null), exists, self.bump)
     }
 }
 
@@ -121,15 +87,19 @@ impl Node {
     /// The value for an event. A missing path is null.
     pub(crate) fn eval<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
         Ok(match self {
-            Self::Constant(value) => value.borrow(),
-            Self::Event => Value::Object(Object::Event(context.event)),
+            Self::Constant(value) => value.value(),
+            Self::Event => Value::Object(context.whole()),
             Self::Path(path) => context.get(path).unwrap_or(Value::Null),
+            Self::Variable(slot) => {
+                context.variables.get(*slot).map_or(Value::Null, std::cell::Cell::get)
+            }
             Self::Query(target, segments) => {
-                step_into(target.eval(context)?, segments).unwrap_or(Value::Null)
+                step_into(target.eval(context)?, segments, context.bump).unwrap_or(Value::Null)
             }
             Self::Arithmetic(op, sides) => {
-                op.apply(sides[0].eval(context)?, sides[1].eval(context)?)?
+                op.apply(sides[0].eval(context)?, sides[1].eval(context)?, context)?
             }
+            Self::Merge(sides) => merge(sides[0].eval(context)?, sides[1].eval(context)?, context)?,
             Self::Or(parts) => {
                 let mut value = Value::Null;
                 for part in parts {
@@ -140,22 +110,13 @@ impl Node {
                 }
                 value
             }
-            Self::Coalesce(parts) => return coalesce(parts, |part| part.eval(context)),
+            Self::Coalesce(parts) => return coalesce(context, parts, |part| part.eval(context)),
             Self::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let branch = if condition.strictly_true(context)? { then } else { otherwise };
                 branch.eval(context)?
             }
-            Self::Array(items) => {
-                let items = items.iter().map(|item| item.eval(context)).collect::<Result<_, _>>();
-                Value::Array(Array::Owned(items?))
-            }
-            Self::Object(members) => {
-                let members = members
-                    .iter()
-                    .map(|(key, value)| Ok((Cow::Borrowed(key.as_bytes()), value.eval(context)?)));
-                Value::Object(Object::Owned(members.collect::<Result<_, _>>()?))
-            }
+            Self::Array(_) | Self::Object(_) | Self::Template(_) => return self.build(context),
             Self::Block(statements) => {
                 let mut value = Value::Null;
                 for statement in statements {
@@ -163,20 +124,114 @@ impl Node {
                 }
                 value
             }
-            Self::Call(function, nodes) => function.call(nodes, context)?,
+            Self::Call(function, nodes) => {
+                function.call(&Arguments { function, nodes, closure: None, context })?
+            }
+            Self::Closure(function, nodes, closure) => {
+                function.call(&Arguments { function, nodes, closure: Some(closure), context })?
+            }
+            Self::Bang(_)
+            | Self::Assign(..)
+            | Self::AssignResult(_)
+            | Self::Delete(_)
+            | Self::Abort(_)
+            | Self::Return(_) => return self.effect(context),
+            Self::Exists(target) => Value::Boolean(context.read(target).is_some()),
             Self::Check(..) | Self::Not(_) | Self::Compare(..) | Self::And(_) => {
                 self.truth(context)?.map_or(Value::Null, Value::Boolean)
             }
         })
     }
 
+    /// Arrays, objects and texts made of parts.
+    fn build<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
+        match self {
+            Self::Array(items) => {
+                let mut out = BumpVec::with_capacity_in(items.len(), context.bump);
+                for item in items {
+                    out.push(item.eval(context)?);
+                }
+                Ok(context.array_of(out))
+            }
+            Self::Object(members) => {
+                let mut out = BumpVec::with_capacity_in(members.len(), context.bump);
+                for (key, value) in members {
+                    out.push((key.as_bytes(), value.eval(context)?));
+                }
+                Ok(Value::Object(Object::Members(out.into_bump_slice())))
+            }
+            Self::Template(parts) => {
+                let mut out = BumpVec::new_in(context.bump);
+                for part in parts {
+                    match part.eval(context)? {
+                        Value::String(text) => out.extend_from_slice_copy(text),
+                        other => return Err(EvalError::NotText(other.kind())),
+                    }
+                    context.check_text(out.len())?;
+                }
+                context.written_text(out)
+            }
+            _ => Ok(Value::Null),
+        }
+    }
+
+    /// What changes the event, a variable or the course of the program.
+    fn effect<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
+        match self {
+            Self::Bang(inner) => {
+                let result = inner.eval(context);
+                if result.is_err() && matches!(context.stop.get(), Stop::None) {
+                    context.stop.set(Stop::Fatal);
+                }
+                result
+            }
+            Self::Assign(target, value) => {
+                let value = value.eval(context)?;
+                context.assign(target, value)?;
+                Ok(value)
+            }
+            Self::AssignResult(parts) => match parts.value.eval(context) {
+                Ok(value) => {
+                    context.assign(&parts.ok, value)?;
+                    context.assign(&parts.error, Value::Null)?;
+                    Ok(value)
+                }
+                Err(error) if matches!(context.stop.get(), Stop::None) => {
+                    context.assign(&parts.ok, parts.default.value())?;
+                    let message = context.message(error);
+                    context.assign(&parts.error, message)?;
+                    Ok(message)
+                }
+                Err(error) => Err(error),
+            },
+            Self::Delete(target) => Ok(context.delete(target).unwrap_or(Value::Null)),
+            Self::Abort(message) => {
+                let message = match message {
+                    Some(node) => match node.eval(context)? {
+                        Value::String(text) => Some(text),
+                        other => return Err(EvalError::NotText(other.kind())),
+                    },
+                    None => None,
+                };
+                context.stop.set(Stop::Abort(message));
+                Err(EvalError::Ended)
+            }
+            Self::Return(value) => {
+                value.eval(context)?;
+                context.stop.set(Stop::Return);
+                Err(EvalError::Ended)
+            }
+            _ => Ok(Value::Null),
+        }
+    }
+
     /// The value where a boolean is wanted; `None` is null.
     #[inline]
-    pub(crate) fn truth(&self, context: &Context<'_>) -> Result<Option<bool>, EvalError> {
+    pub(crate) fn truth<'a>(&'a self, context: &Context<'a>) -> Result<Option<bool>, EvalError> {
         Ok(Some(match self {
             Self::Check(path, check) => context.check(path, check)?,
             Self::Compare(op, sides) => {
-                op.apply(&sides[0].eval(context)?, &sides[1].eval(context)?)?
+                op.apply(&sides[0].eval(context)?, &sides[1].eval(context)?, context.bump)?
             }
             Self::Not(inner) => !inner.strictly_true(context)?,
             Self::And(parts) => {
@@ -197,7 +252,7 @@ impl Node {
                 }
                 return Ok(last);
             }
-            Self::Coalesce(parts) => return coalesce(parts, |part| part.truth(context)),
+            Self::Coalesce(parts) => return coalesce(context, parts, |part| part.truth(context)),
             other => match other.eval(context)? {
                 Value::Boolean(value) => value,
                 Value::Null => return Ok(None),
@@ -207,22 +262,43 @@ impl Node {
     }
 
     /// Like [`Node::truth`], for `!` and `if`, which take no null.
-    fn strictly_true(&self, context: &Context<'_>) -> Result<bool, EvalError> {
-        self.truth(context)?.ok_or(EvalError::NotBoolean(crate::Kind::NULL))
+    fn strictly_true<'a>(&'a self, context: &Context<'a>) -> Result<bool, EvalError> {
+        self.truth(context)?.ok_or(EvalError::NotBoolean(Kind::NULL))
     }
 }
 
 /// The first part that does not fail, or the failure of the last.
 fn coalesce<'n, T>(
+    context: &Context<'_>,
     parts: &'n [Node],
     mut eval: impl FnMut(&'n Node) -> Result<T, EvalError>,
 ) -> Result<T, EvalError> {
-    let mut result = Err(EvalError::NotBoolean(crate::Kind::NULL));
+    let mut result = Err(EvalError::NotBoolean(Kind::NULL));
     for part in parts {
         result = eval(part);
-        if result.is_ok() {
+        if result.is_ok() || !matches!(context.stop.get(), Stop::None) {
             break;
         }
     }
     result
+}
+
+/// The members of both objects; of a key that both have, that of the right one.
+pub(crate) fn merge<'a>(
+    left: Value<'a>,
+    right: Value<'a>,
+    context: &Context<'a>,
+) -> Result<Value<'a>, EvalError> {
+    let (Value::Object(left), Value::Object(right)) = (left, right) else {
+        return Err(EvalError::Merge { left: left.kind(), right: right.kind() });
+    };
+    let mut members = members_of(left, context.bump);
+    let known = members.len();
+    for (key, value) in members_of(right, context.bump) {
+        match members[..known].iter().position(|(name, _)| *name == key) {
+            Some(at) => members[at].1 = value,
+            None => members.push((key, value)),
+        }
+    }
+    Ok(Value::Object(Object::Members(members.into_bump_slice())))
 }

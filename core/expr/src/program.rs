@@ -1,46 +1,52 @@
 //! What users of the crate hold: a compiled program, a condition, and a condition bound to a batch.
 
+use bumpalo::Bump;
 use lograil_event::{Batch, EventRef};
 
-use crate::compile::Compiler;
-use crate::error::{EvalError, ExprError};
+use crate::compile::{Compiler, Mode};
+use crate::context::{Context, KEY_MISSING};
+use crate::error::{EvalError, ExprError, Span};
 use crate::kind::Kind;
-use crate::node::{Context, KEY_MISSING, Node};
+use crate::node::Node;
 use crate::parser::parse;
 use crate::value::Value;
 
-/// A compiled expression.
+/// A compiled expression that leaves the event as it is.
 #[derive(Debug)]
 pub struct Program {
-    node: Node,
+    pub(crate) node: Node,
     kind: Kind,
     fallible: bool,
-    roots: Vec<String>,
+    pub(crate) roots: Vec<String>,
+    pub(crate) variables: usize,
     warnings: Vec<ExprError>,
 }
 
 impl Program {
     /// Compiles a source; reports all mistakes that can be found, in the order of their places.
     pub fn compile(source: &str) -> Result<Self, Vec<ExprError>> {
-        let (program, mut warnings, errors) = Self::build(source);
-        warnings.sort_by_key(|warning| warning.span.start);
-        sorted(errors)?;
-        Ok(Self { warnings, ..program })
+        Self::compile_as(source, Mode::Look)
     }
 
-    fn build(source: &str) -> (Self, Vec<ExprError>, Vec<ExprError>) {
+    pub(crate) fn compile_as(source: &str, mode: Mode) -> Result<Self, Vec<ExprError>> {
         let (tree, mut errors) = parse(source);
-        let mut compiler = Compiler::default();
+        let mut compiler = Compiler::new(mode);
         let typed = compiler.expr(&tree);
         errors.append(&mut compiler.errors);
-        let program = Self {
+        if mode == Mode::Change && errors.is_empty() {
+            errors.extend(compiler.risks.into_iter().map(|(span, why)| unhandled(span, &why)));
+        }
+        let mut warnings = compiler.warnings;
+        warnings.sort_by_key(|warning| warning.span.start);
+        sorted(errors)?;
+        Ok(Self {
             node: typed.node,
             kind: typed.kind,
             fallible: typed.fallible,
             roots: compiler.roots,
-            warnings: Vec::new(),
-        };
-        (program, compiler.warnings, errors)
+            variables: compiler.slots,
+            warnings,
+        })
     }
 
     /// The types the value can have.
@@ -70,13 +76,20 @@ impl Program {
     /// Resolves field names to the keys of a batch, once for all its events.
     #[must_use]
     pub fn bind(&self, batch: &Batch) -> BoundProgram<'_> {
-        BoundProgram { program: self, keys: self.keys(batch) }
+        BoundProgram { program: self, keys: self.keys(batch), bump: Bump::new() }
     }
 
-    fn keys(&self, batch: &Batch) -> Box<[u32]> {
+    pub(crate) fn keys(&self, batch: &Batch) -> Box<[u32]> {
         let key = |name: &String| batch.find_key(name).map_or(KEY_MISSING, |key| key.0);
         self.roots.iter().map(key).collect()
     }
+}
+
+fn unhandled(span: Span, why: &str) -> ExprError {
+    ExprError::new(span, format!("an error is not handled: {why}")).help(
+        "give a value to fall back on (`... ?? 0`), take the error (`value, err = ...`), \
+         or let it end the program (`f!(...)`, `string!(.a)`)",
+    )
 }
 
 fn sorted(mut errors: Vec<ExprError>) -> Result<(), Vec<ExprError>> {
@@ -89,12 +102,17 @@ fn sorted(mut errors: Vec<ExprError>) -> Result<(), Vec<ExprError>> {
 pub struct BoundProgram<'p> {
     program: &'p Program,
     keys: Box<[u32]>,
+    bump: Bump,
 }
 
 impl BoundProgram<'_> {
     /// The value for an event of the batch. It borrows from the event and the program.
     pub fn eval<'a>(&'a mut self, event: EventRef<'a>) -> Result<Value<'a>, EvalError> {
-        self.program.node.eval(&Context { event, keys: &self.keys })
+        self.bump.reset();
+        let program = self.program;
+        let variables = program.variables;
+        let context = Context::new(event, &self.keys, &program.roots, &self.bump, variables);
+        program.node.eval(&context)
     }
 }
 
@@ -138,23 +156,22 @@ impl Condition {
     /// later are not seen: bind again.
     #[must_use]
     pub fn bind(&self, batch: &Batch) -> BoundCondition<'_> {
-        BoundCondition { node: &self.program.node, keys: self.program.keys(batch) }
+        BoundCondition(self.program.bind(batch))
     }
 }
 
 /// A condition bound to the keys of one batch.
 #[derive(Debug)]
-pub struct BoundCondition<'c> {
-    node: &'c Node,
-    keys: Box<[u32]>,
-}
+pub struct BoundCondition<'c>(BoundProgram<'c>);
 
 impl BoundCondition<'_> {
     /// Whether the condition holds for an event of the batch. Null counts as false. An error counts as false
     /// too, by contract with the user: count it and go on.
     #[inline]
     pub fn test(&mut self, event: EventRef<'_>) -> Result<bool, EvalError> {
-        let context = Context { event, keys: &self.keys };
-        Ok(self.node.truth(&context)? == Some(true))
+        let BoundProgram { program, keys, bump } = &mut self.0;
+        bump.reset();
+        let context = Context::new(event, keys, &program.roots, bump, program.variables);
+        Ok(program.node.truth(&context)? == Some(true))
     }
 }

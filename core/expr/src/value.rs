@@ -1,20 +1,20 @@
-//! Values at run time: borrowed from the batch or the program wherever they can be.
+//! Values at run time: they borrow from the batch, the program, or the memory of the event at hand.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
+use bumpalo::Bump;
 use lograil_event::scan::escape_json;
-use lograil_event::{EventRef, ValueRef};
+use lograil_event::{EventRef, Key, ValueRef};
 use regex::bytes::Regex;
 
 use crate::compare;
+use crate::constant::{Constant, ConstantMember};
 use crate::json;
 use crate::kind::Kind;
 use crate::literal::format_timestamp;
 
-/// A value of the language.
-#[derive(Clone)]
+/// A value of the language. Copying one copies no text.
+#[derive(Clone, Copy)]
 pub enum Value<'a> {
     /// `null`, also what a missing path is.
     Null,
@@ -27,60 +27,40 @@ pub enum Value<'a> {
     /// Nanoseconds since the Unix epoch.
     Timestamp(i64),
     /// Text, or bytes that are not UTF-8.
-    String(Cow<'a, [u8]>),
+    String(&'a [u8]),
     /// A regular expression.
-    Regex(Pattern<'a>),
+    Regex(&'a Regex),
     /// An array.
     Array(Array<'a>),
     /// An object.
     Object(Object<'a>),
 }
 
-/// A compiled regex, shared with the program.
-#[derive(Debug, Clone)]
-pub enum Pattern<'a> {
-    /// Held by the program.
-    Borrowed(&'a Regex),
-    /// Held by the value.
-    Owned(Arc<Regex>),
-}
-
 /// An array: JSON text that nobody has read yet, or values.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub enum Array<'a> {
     /// Validated JSON text.
     Json(&'a [u8]),
-    /// Values held by the program.
-    Borrowed(&'a [Value<'a>]),
     /// Computed values.
-    Owned(Vec<Value<'a>>),
+    Items(&'a [Value<'a>]),
+    /// Values of the program.
+    Constants(&'a [Constant]),
 }
 
 /// A key and its value.
-pub type Member<'a> = (Cow<'a, [u8]>, Value<'a>);
+pub type Member<'a> = (&'a [u8], Value<'a>);
 
 /// An object: an event, JSON text that nobody has read yet, or values.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub enum Object<'a> {
-    /// The whole event.
+    /// The whole event, as it came.
     Event(EventRef<'a>),
     /// Validated JSON text.
     Json(&'a [u8]),
-    /// Members held by the program.
-    Borrowed(&'a [Member<'a>]),
-    /// Computed members.
-    Owned(Vec<Member<'a>>),
-}
-
-impl Pattern<'_> {
-    /// The regex.
-    #[must_use]
-    pub fn regex(&self) -> &Regex {
-        match self {
-            Self::Borrowed(regex) => regex,
-            Self::Owned(regex) => regex,
-        }
-    }
+    /// Computed members; no key comes twice.
+    Members(&'a [Member<'a>]),
+    /// Members of the program.
+    Constants(&'a [ConstantMember]),
 }
 
 impl<'a> From<ValueRef<'a>> for Value<'a> {
@@ -96,7 +76,7 @@ impl<'a> From<ValueRef<'a>> for Value<'a> {
             ValueRef::F64(value) => Self::float(value),
             ValueRef::Timestamp(ns) => Self::Timestamp(ns),
             ValueRef::Number(text) => json::number(text),
-            ValueRef::Str { text, .. } | ValueRef::Bytes(text) => Self::String(Cow::Borrowed(text)),
+            ValueRef::Str { text, .. } | ValueRef::Bytes(text) => Self::String(text),
             ValueRef::Object(text) => Self::Object(Object::Json(text)),
             ValueRef::Array(text) => Self::Array(Array::Json(text)),
         }
@@ -114,7 +94,7 @@ impl<'a> Value<'a> {
     /// A text.
     #[must_use]
     pub fn str(text: &'a str) -> Self {
-        Self::String(Cow::Borrowed(text.as_bytes()))
+        Self::String(text.as_bytes())
     }
 
     /// The value's type.
@@ -133,90 +113,66 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same value, borrowing from this one.
-    #[must_use]
-    #[inline]
-    pub fn borrow(&self) -> Value<'_> {
-        match self {
-            Self::Null => Value::Null,
-            Self::Boolean(value) => Value::Boolean(*value),
-            Self::Integer(value) => Value::Integer(*value),
-            Self::Float(value) => Value::Float(*value),
-            Self::Timestamp(ns) => Value::Timestamp(*ns),
-            Self::String(text) => Value::String(Cow::Borrowed(text)),
-            Self::Regex(pattern) => Value::Regex(Pattern::Borrowed(pattern.regex())),
-            Self::Array(Array::Json(text)) => Value::Array(Array::Json(text)),
-            Self::Array(Array::Borrowed(items)) => Value::Array(Array::Borrowed(items)),
-            Self::Array(Array::Owned(items)) => Value::Array(Array::Borrowed(items)),
-            Self::Object(Object::Event(event)) => Value::Object(Object::Event(*event)),
-            Self::Object(Object::Json(text)) => Value::Object(Object::Json(text)),
-            Self::Object(Object::Borrowed(members)) => Value::Object(Object::Borrowed(members)),
-            Self::Object(Object::Owned(members)) => Value::Object(Object::Borrowed(members)),
-        }
-    }
-
-    /// The value with everything it borrows copied.
-    #[must_use]
-    pub fn into_owned(self) -> Value<'static> {
-        match self {
-            Self::Null => Value::Null,
-            Self::Boolean(value) => Value::Boolean(value),
-            Self::Integer(value) => Value::Integer(value),
-            Self::Float(value) => Value::Float(value),
-            Self::Timestamp(ns) => Value::Timestamp(ns),
-            Self::String(text) => Value::String(Cow::Owned(text.into_owned())),
-            Self::Regex(pattern) => Value::Regex(Pattern::Owned(match pattern {
-                Pattern::Borrowed(regex) => Arc::new(regex.clone()),
-                Pattern::Owned(regex) => regex,
-            })),
-            Self::Array(array) => {
-                Value::Array(Array::Owned(array.iter().map(Value::into_owned).collect()))
-            }
-            Self::Object(object) => Value::Object(Object::Owned(
-                object
-                    .iter()
-                    .map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned()))
-                    .collect(),
-            )),
-        }
-    }
-
     /// Appends the value as JSON. Timestamps become RFC 3339 text, bytes that are not UTF-8 U+FFFD.
     pub fn write_json(&self, out: &mut Vec<u8>) {
+        let _ = self.write_json_within(out, usize::MAX, usize::MAX);
+    }
+
+    /// Like [`Value::write_json`], with at most so many levels of nesting and so many bytes in `out`.
+    pub(crate) fn write_json_within(
+        &self,
+        out: &mut Vec<u8>,
+        depth: usize,
+        bytes: usize,
+    ) -> Result<(), TooLarge> {
         match self {
             Self::Null => out.extend_from_slice(b"null"),
-            Self::Boolean(value) => out.extend_from_slice(value.to_string().as_bytes()),
-            Self::Integer(value) => out.extend_from_slice(value.to_string().as_bytes()),
-            Self::Float(value) if value.is_finite() => {
-                out.extend_from_slice(format!("{value:?}").as_bytes());
-            }
+            Self::Boolean(true) => out.extend_from_slice(b"true"),
+            Self::Boolean(false) => out.extend_from_slice(b"false"),
+            Self::Integer(value) => append(out, format_args!("{value}")),
+            Self::Float(value) if value.is_finite() => append(out, format_args!("{value:?}")),
             Self::Float(_) => out.extend_from_slice(b"null"),
             Self::Timestamp(ns) => write_text(format_timestamp(*ns).as_bytes(), out),
             Self::String(text) => write_text(text, out),
-            Self::Regex(pattern) => write_text(pattern.regex().as_str().as_bytes(), out),
+            Self::Regex(regex) => write_text(regex.as_str().as_bytes(), out),
             Self::Array(Array::Json(text)) | Self::Object(Object::Json(text)) => {
+                if depth < json::DEPTH_MAX && json::depth(text) > depth {
+                    return Err(TooLarge);
+                }
                 out.extend_from_slice(text);
             }
             Self::Array(array) => {
-                out.push(b'[');
-                for (index, item) in array.iter().enumerate() {
-                    out.extend_from_slice(if index > 0 { b"," } else { b"" });
-                    item.write_json(out);
-                }
-                out.push(b']');
+                let depth = depth.checked_sub(1).ok_or(TooLarge)?;
+                let mut separator = b'[';
+                array.each(|item| {
+                    out.push(std::mem::replace(&mut separator, b','));
+                    item.write_json_within(out, depth, bytes)
+                })?;
+                out.extend_from_slice(if separator == b'[' { b"[]" } else { b"]" });
             }
             Self::Object(object) => {
-                out.push(b'{');
-                for (index, (key, item)) in object.iter().enumerate() {
-                    out.extend_from_slice(if index > 0 { b"," } else { b"" });
-                    write_text(&key, out);
+                let depth = depth.checked_sub(1).ok_or(TooLarge)?;
+                let mut separator = b'{';
+                object.each(|key, item| {
+                    out.push(std::mem::replace(&mut separator, b','));
+                    write_text(key, out);
                     out.push(b':');
-                    item.write_json(out);
-                }
-                out.push(b'}');
+                    item.write_json_within(out, depth, bytes)
+                })?;
+                out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
             }
         }
+        if out.len() > bytes { Err(TooLarge) } else { Ok(()) }
     }
+}
+
+/// A value with more levels of nesting or more bytes than a bound allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // Writing to memory does not fail.
+    let _ = std::io::Write::write_fmt(out, text);
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
@@ -243,39 +199,122 @@ impl fmt::Debug for Value<'_> {
 /// Equality as `==` has it: numbers by value, objects without order.
 impl PartialEq for Value<'_> {
     fn eq(&self, other: &Self) -> bool {
-        compare::equals(self, other)
+        compare::equals(self, other, &Bump::new())
     }
 }
 
-impl Array<'_> {
-    /// The values in their order.
-    pub fn iter(&self) -> impl Iterator<Item = Value<'_>> {
-        let (text, items): (&[u8], &[Value<'_>]) = match self {
-            Self::Json(text) => (text, &[]),
-            Self::Borrowed(items) => (b"", items),
-            Self::Owned(items) => (b"", items),
-        };
-        json::elements(text).chain(items.iter().map(Value::borrow))
+impl<'a> Array<'a> {
+    /// The values in their order; texts with escapes are resolved into `bump`.
+    pub fn iter(self, bump: &'a Bump) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        let (mut text, mut items, mut constants): (&[u8], &[Value<'_>], &[Constant]) =
+            (b"", &[], &[]);
+        match self {
+            Self::Json(json) => text = json,
+            Self::Items(values) => items = values,
+            Self::Constants(values) => constants = values,
+        }
+        let items = items.iter().copied().chain(constants.iter().map(Constant::value));
+        json::elements(text, bump).chain(items)
+    }
+
+    /// How many values there are.
+    #[must_use]
+    pub fn len(self) -> usize {
+        match self {
+            Self::Json(text) => lograil_event::json_text::elements(text).count(),
+            Self::Items(items) => items.len(),
+            Self::Constants(items) => items.len(),
+        }
+    }
+
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Calls `take` with every value of one that is not JSON text.
+    fn each(self, mut take: impl FnMut(Value<'a>) -> Result<(), TooLarge>) -> Result<(), TooLarge> {
+        match self {
+            Self::Json(_) => Ok(()),
+            Self::Items(items) => items.iter().try_for_each(|item| take(*item)),
+            Self::Constants(items) => items.iter().try_for_each(|item| take(item.value())),
+        }
     }
 }
 
-impl Object<'_> {
-    /// The members in the order they were written; a key that was written twice comes twice.
-    pub fn iter(&self) -> impl Iterator<Item = Member<'_>> {
-        let mut event = None;
-        let (text, members): (&[u8], &[Member<'_>]) = match self {
-            Self::Event(from) => {
-                event = Some(from);
-                (b"", &[])
-            }
-            Self::Json(text) => (text, &[]),
-            Self::Borrowed(members) => (b"", members),
-            Self::Owned(members) => (b"", members),
-        };
-        let fields = event.into_iter().flat_map(|event| event.iter());
+impl<'a> Object<'a> {
+    /// The members in the order they were written; a key that was written twice comes twice. Texts with
+    /// escapes are resolved into `bump`.
+    pub fn iter(self, bump: &'a Bump) -> impl Iterator<Item = Member<'a>> + use<'a> {
+        let (mut event, mut text, mut members, mut constants) = (None, &b""[..], &[][..], &[][..]);
+        match self {
+            Self::Event(from) => event = Some(from),
+            Self::Json(json) => text = json,
+            Self::Members(values) => members = values,
+            Self::Constants(values) => constants = values,
+        }
+        let fields = event.into_iter().flat_map(|event| {
+            event.fields().iter().map(move |field| {
+                let batch = event.batch();
+                (batch.keys().name(Key(field.key)).as_bytes(), Value::from(batch.value(field)))
+            })
+        });
         fields
-            .map(|(name, value)| (Cow::Borrowed(name.as_bytes()), Value::from(value)))
-            .chain(json::members(text))
-            .chain(members.iter().map(|(key, value)| (Cow::Borrowed(&**key), value.borrow())))
+            .chain(json::members(text, bump))
+            .chain(members.iter().copied())
+            .chain(constants.iter().map(|(key, value)| (&**key, value.value())))
+    }
+
+    /// The value of a key; of a key that comes twice the last one.
+    #[must_use]
+    pub fn get(self, key: &[u8], bump: &'a Bump) -> Option<Value<'a>> {
+        match self {
+            Self::Event(event) => std::str::from_utf8(key)
+                .ok()
+                .and_then(|name| event.get_named(name))
+                .map(Value::from),
+            Self::Json(text) => json::member(text, key, bump),
+            Self::Members(members) => {
+                members.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
+            }
+            Self::Constants(members) => {
+                members.iter().rfind(|(name, _)| **name == *key).map(|(_, value)| value.value())
+            }
+        }
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub fn len(self) -> usize {
+        match self {
+            Self::Event(event) => event.fields().len(),
+            Self::Json(text) => lograil_event::json_text::members(text).count(),
+            Self::Members(members) => members.len(),
+            Self::Constants(members) => members.len(),
+        }
+    }
+
+    /// Whether there is no member.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Calls `take` with every member of one that is not JSON text.
+    fn each(
+        self,
+        mut take: impl FnMut(&[u8], Value<'a>) -> Result<(), TooLarge>,
+    ) -> Result<(), TooLarge> {
+        match self {
+            Self::Event(event) => {
+                event.iter().try_for_each(|(name, value)| take(name.as_bytes(), Value::from(value)))
+            }
+            Self::Json(_) => Ok(()),
+            Self::Members(members) => members.iter().try_for_each(|(key, value)| take(key, *value)),
+            Self::Constants(members) => {
+                members.iter().try_for_each(|(key, value)| take(key, value.value()))
+            }
+        }
     }
 }

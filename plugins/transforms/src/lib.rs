@@ -9,6 +9,7 @@ mod field_path;
 pub mod filter;
 mod lru;
 pub mod parse;
+pub mod remap;
 pub mod reduce;
 pub mod route;
 pub mod sample;
@@ -20,7 +21,7 @@ use lograil_plugin::ComponentSpec;
 pub const SPECS: &[ComponentSpec] = &[
     dedupe::SPEC,
     filter::SPEC,
-    parse::SPEC,
+    parse::SPEC, remap::SPEC, 
     reduce::SPEC,
     route::SPEC,
     sample::SPEC,

@@ -1,7 +1,9 @@
 //! Calls: which function, which argument is for which parameter, and whether the types fit.
 
-use super::{Compiler, Typed};
-use crate::ast::{Argument, Call, Expr};
+use super::{Compiler, Mode, Typed};
+use crate::ast::{Argument, Call, Expr, ExprKind};
+use crate::check::Check;
+use crate::context::Target;
 use crate::error::{ExprError, Span, closest};
 use crate::functions::{self, Accepts, Function};
 use crate::kind::Kind;
@@ -21,7 +23,12 @@ impl Compiler {
                 None => error,
             });
         };
+        if function.parameters.first().is_some_and(|first| first.accepts == Accepts::Path) {
+            return self.path_call(function, call, span);
+        }
         let errors = self.errors.len();
+        let risks = self.risks.len();
+        let mut over = Kind::ANY;
         let mut nodes: Vec<Option<Node>> = function.parameters.iter().map(|_| None).collect();
         let (mut fallible, mut constant) = (function.fallible, true);
         for (position, argument) in call.arguments.iter().enumerate() {
@@ -34,6 +41,9 @@ impl Compiler {
             let typed = self.argument(function, index, &argument.value);
             fallible |= typed.fallible;
             constant &= typed.is_constant();
+            if index == 0 {
+                over = typed.kind;
+            }
             nodes[index] = Some(typed.node);
         }
         for (parameter, node) in function.parameters.iter().zip(&nodes) {
@@ -46,8 +56,90 @@ impl Compiler {
         if self.errors.len() > errors {
             return Typed { kind: function.returns, ..Typed::unknown() };
         }
-        let node = specialise(function, nodes);
-        self.fold(Typed::new(node, function.returns, fallible), constant, span)
+        if function.fallible {
+            self.risk(&call.name_span, format!("`{}` can fail", function.name));
+        }
+        let kind = if function.same_kind { function.returns.and(over) } else { function.returns };
+        let bang = call.bang && self.mode == Mode::Change;
+        let (node, closure_fallible) = match self.with_closure(function, call, nodes, over) {
+            Some(made) => made,
+            None => return Typed { kind, ..Typed::unknown() },
+        };
+        fallible |= closure_fallible;
+        let constant = constant && function.closure.is_none() && !function.effect;
+        if !bang {
+            return self.fold(Typed::new(node, kind, fallible), constant, span);
+        }
+        self.risks.truncate(risks);
+        if !fallible {
+            let warning =
+                ExprError::new(call.name_span.clone(), "this cannot fail, the `!` is idle");
+            self.warnings.push(warning);
+            return self.fold(Typed::new(node, kind, false), constant, span);
+        }
+        Typed::new(Node::Bang(Box::new(node)), kind, false)
+    }
+
+    fn with_closure(
+        &mut self,
+        function: &'static Function,
+        call: &Call,
+        nodes: Vec<Option<Node>>,
+        over: Kind,
+    ) -> Option<(Node, bool)> {
+        match (&function.closure, &call.closure) {
+            (None, None) => Some((specialise(function, nodes), false)),
+            (Some(shape), Some(closure)) => {
+                let (closure, fallible) = self.closure(shape, closure, over)?;
+                Some((Node::Closure(function, nodes.into(), Box::new(closure)), fallible))
+            }
+            (Some(shape), None) => {
+                let message = format!("`{}` needs a closure", function.name);
+                self.error(ExprError::new(call.name_span.clone(), message).help(shape.example));
+                None
+            }
+            (None, Some(closure)) => {
+                let message = format!("`{}` takes no closure", function.name);
+                self.error(ExprError::new(closure.span.clone(), message));
+                None
+            }
+        }
+    }
+
+    /// A call of a function that takes a path, not a value: `exists`, `del`.
+    fn path_call(&mut self, function: &'static Function, call: &Call, span: &Span) -> Typed {
+        let [argument] = call.arguments.as_slice() else {
+            let message = format!("`{}` takes one path", function.name);
+            let error = ExprError::new(span.clone(), message);
+            return self.error(error.help(format!("write `{}`", function.signature())));
+        };
+        if self.parameter(function, call, 0, argument).is_none() {
+            return Typed::unknown();
+        }
+        let expr = &argument.value;
+        let is_path = match &expr.kind {
+            ExprKind::Path(_) | ExprKind::Variable(_) => true,
+            ExprKind::Query(inner, _) => matches!(inner.kind, ExprKind::Variable(_)),
+            _ => false,
+        };
+        if !is_path {
+            if !matches!(expr.kind, ExprKind::Error) {
+                let message = format!("`{}` takes a path", function.name);
+                let error = ExprError::new(expr.span.clone(), message);
+                return self.error(error.help("write a path such as `.user.id`"));
+            }
+            return Typed::unknown();
+        }
+        if function.effect {
+            return self.delete(expr, span);
+        }
+        match self.target(expr, false) {
+            Some((Target::Path(path), _)) => {
+                Typed::new(Node::Check(path, Check::Exists), Kind::BOOLEAN, false)
+            }
+            Some((target, _)) => Typed::new(Node::Exists(target), Kind::BOOLEAN, false),
+            None => Typed::unknown(),
+        }
     }
 
     /// Which parameter an argument is for.
@@ -89,18 +181,19 @@ impl Compiler {
         let parameter = &function.parameters[index];
         let typed = self.expr(expr);
         let accepted = match parameter.accepts {
-            Accepts::Path => {
-                let path = matches!(typed.node, Node::Path(_) | Node::Event);
-                if !path {
-                    let message = format!("`{}` takes a path", function.name);
-                    let error = ExprError::new(expr.span.clone(), message);
-                    return self.error(error.help("write a path such as `.user.id`"));
-                }
-                return typed;
-            }
+            Accepts::Path => return typed,
             Accepts::Value(kind) => kind,
         };
         if typed.kind.intersects(accepted) {
+            // A function that can fail anyway is one risk, not two.
+            if !accepted.contains(typed.kind) && !function.fallible {
+                let (name, kind) = (parameter.name, typed.kind);
+                let why = format!(
+                    "`{}` expects {accepted} as `{name}`, this may be {kind}",
+                    function.name
+                );
+                self.risk(&expr.span, why);
+            }
             let fallible = typed.fallible || !accepted.contains(typed.kind);
             return Typed { fallible, ..typed };
         }

@@ -9,20 +9,19 @@ use crate::value::Value;
 const VALUE: &[Parameter] = &[required("value", Kind::ANY.or(Kind::REGEX))];
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function {
-        name: "exists",
-        parameters: &[Parameter { name: "field", accepts: Accepts::Path, required: true }],
-        returns: Kind::BOOLEAN,
-        fallible: false,
-        doc: "Whether the event has the path. A path that leads to null exists.",
-        examples: &[
+    Function::new(
+        "exists",
+        &[Parameter { name: "field", accepts: Accepts::Path, required: true }],
+        Kind::BOOLEAN,
+        "Whether the event has the path. A path that leads to null exists.",
+        &[
             gives("exists(.user.id)", r#"{"user":{"id":7}}"#, "true"),
             gives("exists(.a)", r#"{"a":null}"#, "true"),
             gives("exists(.user.name)", r#"{"user":{"id":7}}"#, "false"),
         ],
-        body: Body::Call(|arguments| Ok(Value::Boolean(arguments.exists(0)))),
-        check: Some(|_, _| Some(Check::Exists)),
-    },
+        |arguments| Err(arguments.error("takes a path")),
+    )
+    .check(|_, _| Some(Check::Exists)),
     is(
         "is_null",
         |value| matches!(value, Value::Null),
@@ -39,19 +38,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
             gives("is_nullish(.a)", r#"{"a":"\n "}"#, "true"),
         ],
     ),
-    Function {
-        name: "is_empty",
-        parameters: &[required("value", Kind::STRING.or(Kind::ARRAY).or(Kind::OBJECT))],
-        returns: Kind::BOOLEAN,
-        fallible: false,
-        doc: "Whether a string, array or object has nothing in it.",
-        examples: &[
+    Function::new(
+        "is_empty",
+        &[required("value", Kind::STRING.or(Kind::ARRAY).or(Kind::OBJECT))],
+        Kind::BOOLEAN,
+        "Whether a string, array or object has nothing in it.",
+        &[
             gives("is_empty(.a)", r#"{"a":[ ]}"#, "true"),
             gives("is_empty(.a)", r#"{"a":"x"}"#, "false"),
         ],
-        body: Body::Call(is_empty),
-        check: None,
-    },
+        is_empty,
+    ),
     is(
         "is_string",
         |value| matches!(value, Value::String(_)),
@@ -117,19 +114,11 @@ const fn is(
     doc: &'static str,
     examples: &'static [Example],
 ) -> Function {
-    Function {
-        name,
-        parameters: VALUE,
-        returns: Kind::BOOLEAN,
-        fallible: false,
-        doc,
-        examples,
-        body: Body::Question(ask),
-        check: None,
-    }
+    let base = Function::new(name, VALUE, Kind::BOOLEAN, doc, examples, |_| Ok(Value::Null));
+    Function { body: Body::Question(ask), ..base }
 }
 
-fn is_nullish(value: &Value<'_>) -> bool {
+pub(super) fn is_nullish(value: &Value<'_>) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => {
@@ -142,8 +131,8 @@ fn is_nullish(value: &Value<'_>) -> bool {
 fn is_empty<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     Ok(Value::Boolean(match arguments.value(0)? {
         Value::String(text) => text.is_empty(),
-        Value::Array(array) => array.iter().next().is_none(),
-        Value::Object(object) => object.iter().next().is_none(),
+        Value::Array(array) => array.is_empty(),
+        Value::Object(object) => object.is_empty(),
         other => return Err(wrong_type(arguments.function, 0, other.kind())),
     }))
 }

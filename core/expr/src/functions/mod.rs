@@ -5,20 +5,43 @@
 
 mod array;
 mod coerce;
+mod encode;
+mod hash;
 mod inspect;
+mod network;
+mod number;
+mod object;
+mod parse;
+mod program;
 mod string;
+mod text;
+mod time;
 
-use std::borrow::Cow;
+use regex::bytes::Regex;
 
 use crate::check::Check;
+use crate::context::Context;
 use crate::error::EvalError;
 use crate::kind::Kind;
-use crate::node::{Context, Node};
-use crate::value::{Pattern, Value};
+use crate::node::{Closure, Node};
+use crate::value::{Array, Object, Value};
 
 /// Every function, by family.
-const FAMILIES: [&[Function]; 4] =
-    [inspect::FUNCTIONS, string::FUNCTIONS, coerce::FUNCTIONS, array::FUNCTIONS];
+const FAMILIES: [&[Function]; 13] = [
+    program::FUNCTIONS,
+    inspect::FUNCTIONS,
+    coerce::FUNCTIONS,
+    string::FUNCTIONS,
+    text::FUNCTIONS,
+    parse::FUNCTIONS,
+    encode::FUNCTIONS,
+    number::FUNCTIONS,
+    time::FUNCTIONS,
+    array::FUNCTIONS,
+    object::FUNCTIONS,
+    hash::FUNCTIONS,
+    network::FUNCTIONS,
+];
 
 /// A function of the language.
 #[derive(Debug)]
@@ -31,6 +54,12 @@ pub struct Function {
     pub returns: Kind,
     /// Whether it can fail on arguments of the right types.
     pub fallible: bool,
+    /// Whether it returns the type that its first argument has.
+    pub same_kind: bool,
+    /// Whether it does more than give a value, or gives another one each time.
+    pub effect: bool,
+    /// The closure it takes.
+    pub closure: Option<ClosureShape>,
     /// What it does, in a sentence or two.
     pub doc: &'static str,
     /// Examples, run by the tests.
@@ -51,6 +80,28 @@ pub(crate) enum Body {
 
 pub(crate) type Run = for<'a> fn(&Arguments<'a, '_>) -> Result<Value<'a>, EvalError>;
 pub(crate) type Specialise = fn(&'static Function, &[Option<Node>]) -> Option<Check>;
+
+/// The closure that a function takes.
+#[derive(Debug)]
+pub struct ClosureShape {
+    /// What it is called with.
+    pub takes: &'static [ClosureTakes],
+    /// What it must give.
+    pub returns: Kind,
+    /// A call as it is written.
+    pub example: &'static str,
+}
+
+/// What a parameter of a closure stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosureTakes {
+    /// The key of a member, or the index of an element.
+    Key,
+    /// The key of a member.
+    Name,
+    /// The value of a member or an element.
+    Value,
+}
 
 /// A parameter of a function.
 #[derive(Debug)]
@@ -105,14 +156,59 @@ impl Function {
     #[inline]
     pub(crate) fn call<'a>(
         &'static self,
-        nodes: &'a [Option<Node>],
-        context: &Context<'a>,
+        arguments: &Arguments<'a, '_>,
     ) -> Result<Value<'a>, EvalError> {
-        let arguments = Arguments { function: self, nodes, context };
         match self.body {
             Body::Question(ask) => Ok(Value::Boolean(ask(&arguments.value(0)?))),
-            Body::Call(run) => run(&arguments),
+            Body::Call(run) => run(arguments),
         }
+    }
+
+    /// A function that cannot fail on arguments of its types.
+    const fn new(
+        name: &'static str,
+        parameters: &'static [Parameter],
+        returns: Kind,
+        doc: &'static str,
+        examples: &'static [Example],
+        run: Run,
+    ) -> Self {
+        Self {
+            name,
+            parameters,
+            returns,
+            fallible: false,
+            same_kind: false,
+            effect: false,
+            closure: None,
+            doc,
+            examples,
+            body: Body::Call(run),
+            check: None,
+        }
+    }
+
+    /// The function, which can fail on arguments of its types.
+    const fn fallible(self) -> Self {
+        Self { fallible: true, ..self }
+    }
+
+    /// The function, which returns the type of its first argument.
+    const fn same_kind(self) -> Self {
+        Self { same_kind: true, ..self }
+    }
+
+    /// The function, which does more than give a value.
+    const fn effect(self) -> Self {
+        Self { effect: true, ..self }
+    }
+
+    const fn check(self, check: Specialise) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    const fn closure(self, closure: ClosureShape) -> Self {
+        Self { closure: Some(closure), ..self }
     }
 }
 
@@ -149,11 +245,18 @@ pub(crate) const fn fails(
 pub(crate) struct Arguments<'a, 'c> {
     pub function: &'static Function,
     pub nodes: &'a [Option<Node>],
+    pub closure: Option<&'a Closure>,
     pub context: &'c Context<'a>,
 }
 
 impl<'a> Arguments<'a, '_> {
+    /// Whether the argument was given.
+    pub(crate) fn given(&self, index: usize) -> bool {
+        matches!(self.nodes.get(index), Some(Some(_)))
+    }
+
     /// The argument, or null where it was not given.
+    #[inline]
     pub(crate) fn value(&self, index: usize) -> Result<Value<'a>, EvalError> {
         match self.nodes.get(index) {
             Some(Some(node)) => node.eval(self.context),
@@ -161,42 +264,94 @@ impl<'a> Arguments<'a, '_> {
         }
     }
 
-    pub(crate) fn string(&self, index: usize) -> Result<Cow<'a, [u8]>, EvalError> {
+    #[inline]
+    pub(crate) fn string(&self, index: usize) -> Result<&'a [u8], EvalError> {
         match self.value(index)? {
             Value::String(text) => Ok(text),
-            other => Err(wrong_type(self.function, index, other.kind())),
+            other => Err(self.wrong_type(index, other)),
         }
     }
 
-    pub(crate) fn regex(&self, index: usize) -> Result<Pattern<'a>, EvalError> {
+    /// Text that must be UTF-8.
+    pub(crate) fn utf8(&self, index: usize) -> Result<&'a str, EvalError> {
+        std::str::from_utf8(self.string(index)?).map_err(|_| self.error("the text is not UTF-8"))
+    }
+
+    pub(crate) fn regex(&self, index: usize) -> Result<&'a Regex, EvalError> {
         match self.value(index)? {
             Value::Regex(pattern) => Ok(pattern),
-            other => Err(wrong_type(self.function, index, other.kind())),
+            other => Err(self.wrong_type(index, other)),
         }
+    }
+
+    pub(crate) fn array(&self, index: usize) -> Result<Array<'a>, EvalError> {
+        match self.value(index)? {
+            Value::Array(array) => Ok(array),
+            other => Err(self.wrong_type(index, other)),
+        }
+    }
+
+    pub(crate) fn object(&self, index: usize) -> Result<Object<'a>, EvalError> {
+        match self.value(index)? {
+            Value::Object(object) => Ok(object),
+            other => Err(self.wrong_type(index, other)),
+        }
+    }
+
+    pub(crate) fn integer(&self, index: usize) -> Result<i64, EvalError> {
+        match self.value(index)? {
+            Value::Integer(value) => Ok(value),
+            other => Err(self.wrong_type(index, other)),
+        }
+    }
+
+    /// An integer that has a default.
+    pub(crate) fn integer_or(&self, index: usize, default: i64) -> Result<i64, EvalError> {
+        if self.given(index) { self.integer(index) } else { Ok(default) }
+    }
+
+    pub(crate) fn timestamp(&self, index: usize) -> Result<i64, EvalError> {
+        match self.value(index)? {
+            Value::Timestamp(ns) => Ok(ns),
+            other => Err(self.wrong_type(index, other)),
+        }
+    }
+
+    /// A text that has a default.
+    pub(crate) fn string_or(&self, index: usize, default: &'a str) -> Result<&'a [u8], EvalError> {
+        if self.given(index) { self.string(index) } else { Ok(default.as_bytes()) }
     }
 
     /// A boolean that has a default.
     pub(crate) fn flag(&self, index: usize, default: bool) -> Result<bool, EvalError> {
-        if !matches!(self.nodes.get(index), Some(Some(_))) {
+        if !self.given(index) {
             return Ok(default);
         }
         match self.value(index)? {
             Value::Boolean(value) => Ok(value),
-            other => Err(wrong_type(self.function, index, other.kind())),
+            other => Err(self.wrong_type(index, other)),
         }
     }
 
-    /// Whether the path that is the argument leads anywhere, to null too.
-    pub(crate) fn exists(&self, index: usize) -> bool {
-        match self.nodes.get(index) {
-            Some(Some(Node::Path(path))) => self.context.get(path).is_some(),
-            Some(Some(Node::Event)) => true,
-            _ => false,
+    /// Calls the closure.
+    pub(crate) fn run(&self, values: &[Value<'a>]) -> Result<Value<'a>, EvalError> {
+        self.context.step()?;
+        let Some(closure) = self.closure else { return Ok(Value::Null) };
+        for (slot, value) in closure.parameters.iter().zip(values) {
+            if let Some(variable) = slot.and_then(|slot| self.context.variables.get(slot)) {
+                variable.set(*value);
+            }
         }
+        closure.body.eval(self.context)
     }
 
     pub(crate) fn error(&self, reason: &'static str) -> EvalError {
         EvalError::Call { function: self.function.name, reason }
+    }
+
+    #[cold]
+    pub(crate) fn wrong_type(&self, index: usize, found: Value<'_>) -> EvalError {
+        wrong_type(self.function, index, found.kind())
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod term;
 
-use crate::ast::{ArithmeticOp, BinaryOp, ChainOp, CompareOp, Expr, ExprKind};
+use crate::ast::{ArithmeticOp, Assign, BinaryOp, ChainOp, CompareOp, Expr, ExprKind};
 use crate::error::{ExprError, Span};
 use crate::lexer::{Token, lex};
 use crate::{DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX};
@@ -11,8 +11,15 @@ use crate::{DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX};
 const ERRORS_MAX: usize = 20;
 
 /// Levels of the binary operators, loosest first.
-const LEVELS: [&[&str]; 6] =
-    [&["??"], &["&&", "||"], &["==", "!="], &["<", "<=", ">", ">="], &["+", "-"], &["*", "/", "%"]];
+const LEVELS: [&[&str]; 7] = [
+    &["??"],
+    &["&&", "||"],
+    &["|"],
+    &["==", "!="],
+    &["<", "<=", ">", ">="],
+    &["+", "-"],
+    &["*", "/", "%"],
+];
 
 struct Parser {
     tokens: Vec<(Token, Span)>,
@@ -135,7 +142,7 @@ impl Parser {
                 break;
             }
             let before = self.pos;
-            statements.push(self.expression(0));
+            statements.push(self.statement());
             self.end_of_statement(close);
             if self.pos == before {
                 self.take();
@@ -146,6 +153,50 @@ impl Parser {
             self.expect_close(close, start);
         }
         self.node(start..self.last_end().max(start), ExprKind::Block(statements))
+    }
+
+    /// An expression or an assignment: `target = value`, `target |= value`, `ok, error = value`.
+    pub(super) fn statement(&mut self) -> Expr {
+        let target = self.expression(0);
+        let mut error = None;
+        if self.at(",") && is_target(&target) && self.allows_pair() {
+            self.pos += 1;
+            error = Some(self.expression(0));
+        }
+        let merge = self.at("|=");
+        if !self.at("=") && !merge {
+            return target;
+        }
+        let place = self.take().1;
+        for target in [Some(&target), error.as_ref()].into_iter().flatten() {
+            if !is_target(target) && !matches!(target.kind, ExprKind::Error) {
+                let mistake = ExprError::new(target.span.clone(), "this cannot be assigned to");
+                self.error(mistake.help(
+                    "assign to a path (`.a.b`) or a variable (`name`); `=` assigns, a comparison is `==`",
+                ));
+            }
+        }
+        if merge && error.is_some() {
+            let mistake = ExprError::new(place, "`|=` has one target");
+            self.error(mistake.help("write `ok, error = .a | .b`"));
+        }
+        self.skip_line_breaks();
+        if self.nesting >= DEPTH_MAX {
+            let span = self.span();
+            return self.give_up(span);
+        }
+        self.nesting += 1;
+        let value = self.statement();
+        self.nesting -= 1;
+        let span = target.span.start..value.span.end.max(target.span.end);
+        self.node(span, ExprKind::Assign(Box::new(Assign { target, error, merge, value })))
+    }
+
+    /// Whether the comma at hand is that of `ok, error =`: a target and `=` follow.
+    fn allows_pair(&self) -> bool {
+        let end = |token: &Token| matches!(token, Token::Newline | Token::End);
+        let line = self.tokens[self.pos..].iter().take_while(|(token, _)| !end(token));
+        line.take(8).any(|(token, _)| *token == Token::Symbol("="))
     }
 
     fn end_of_statement(&mut self, close: &str) {
@@ -176,7 +227,7 @@ impl Parser {
             Token::Symbol(symbol) => format!("`{symbol}`"),
             Token::Identifier(name) => format!("`{name}`"),
             Token::Integer(_) | Token::Float(_) => "a number".to_owned(),
-            Token::String(_) => "a string".to_owned(),
+            Token::String(_) | Token::Template(_) => "a string".to_owned(),
             Token::Regex(_) => "a regex".to_owned(),
             Token::Timestamp(_) => "a timestamp".to_owned(),
             Token::Path(_) => "a path".to_owned(),
@@ -186,7 +237,6 @@ impl Parser {
         let error = ExprError::new(span, format!("expected {wanted}, found {found}"));
         let help = match self.peek() {
             Token::Symbol("=") => "`=` assigns; a comparison is `==`",
-            Token::Symbol("|") => "did you mean `||`?",
             Token::Identifier(name) => match name.as_str() {
                 "and" | "AND" => "write `&&`",
                 "or" | "OR" => "write `||`",
@@ -225,67 +275,75 @@ impl Parser {
         }
     }
 
-    fn operator(&mut self, level: usize) -> Option<&'static str> {
-        let known = |token: &Token, symbols: &[&str]| match token {
-            Token::Symbol(symbol) if symbols.contains(symbol) => Some(*symbol),
-            _ => None,
-        };
+    /// Takes the next binary operator if it binds at least as tightly as `loosest`; gives it and its level.
+    fn operator(&mut self, loosest: usize) -> Option<(&'static str, usize)> {
         let from = self.pos;
         let mut at = self.pos;
         while self.tokens[at].0 == Token::Newline {
             at += 1;
         }
+        let Token::Symbol(found) = self.tokens[at].0 else { return None };
+        let level = LEVELS.iter().position(|symbols| symbols.contains(&found))?;
         // A line may begin with an operator, unless it could be the beginning of an expression.
-        let found = known(&self.tokens[at].0, LEVELS[level])?;
-        if at != from && !self.skip_newlines && matches!(found, "-" | "%") {
+        let begins = at != from && !self.skip_newlines && matches!(found, "-" | "%");
+        if level < loosest || begins {
             return None;
         }
         self.pos = at + 1;
         self.skip_line_breaks();
-        Some(found)
+        Some((found, level))
     }
 
-    fn expression(&mut self, level: usize) -> Expr {
-        if level == LEVELS.len() {
-            return self.unary();
-        }
-        let mut left = self.expression(level + 1);
+    /// Operands and operators down to a level; a run of one of `&&`, `||`, `??` becomes one chain.
+    fn expression(&mut self, loosest: usize) -> Expr {
+        let mut left = self.unary();
         let mut chain: Option<(ChainOp, Vec<Expr>)> = None;
-        while let Some(symbol) = self.operator(level) {
+        while let Some((symbol, level)) = self.operator(loosest) {
             let op_span = self.tokens[self.pos - 1].1.clone();
-            let right = self.expression(level + 1);
-            let span = left.span.start..right.span.end.max(left.span.start);
             let op = match symbol {
-                "&&" => ChainOp::And,
-                "||" => ChainOp::Or,
-                "??" => ChainOp::Coalesce,
-                _ => {
-                    let kind = ExprKind::Binary(binary_op(symbol), Box::new(left), Box::new(right));
-                    left = self.node(span, kind);
-                    continue;
-                }
+                "&&" => Some(ChainOp::And),
+                "||" => Some(ChainOp::Or),
+                "??" => Some(ChainOp::Coalesce),
+                _ => None,
             };
-            chain = Some(match chain.take() {
-                None => (op, vec![left, right]),
-                Some((same, mut parts)) if same == op => {
-                    parts.push(right);
-                    (op, parts)
+            if let Some((other, parts)) = chain.take_if(|(other, _)| Some(*other) != op) {
+                if (other, op) == (ChainOp::Or, Some(ChainOp::And)) {
+                    self.error(mixed_logic(op_span));
                 }
-                Some((other, parts)) => {
-                    if other == ChainOp::Or {
-                        self.error(mixed_logic(op_span.clone()));
-                    }
-                    let inner = self
-                        .node(parts[0].span.start..op_span.start, ExprKind::Chain(other, parts));
-                    (op, vec![inner, right])
+                left = self.chain(other, parts);
+            }
+            let right = self.expression(level + 1);
+            match (op, &mut chain) {
+                (Some(_), Some((_, parts))) => parts.push(right),
+                (Some(op), None) => {
+                    let blank = Expr::new(right.span.clone(), ExprKind::Error);
+                    chain = Some((op, vec![std::mem::replace(&mut left, blank), right]));
                 }
-            });
-            left = Expr::new(span, ExprKind::Error);
+                (None, _) => left = self.binary(symbol, left, right),
+            }
         }
         match chain {
-            Some((op, parts)) => self.node(left.span, ExprKind::Chain(op, parts)),
+            Some((op, parts)) => self.chain(op, parts),
             None => left,
         }
+    }
+
+    fn chain(&mut self, op: ChainOp, parts: Vec<Expr>) -> Expr {
+        let start = parts.first().map_or(0, |part| part.span.start);
+        let end = parts.last().map_or(start, |part| part.span.end.max(start));
+        self.node(start..end, ExprKind::Chain(op, parts))
+    }
+
+    fn binary(&mut self, symbol: &str, left: Expr, right: Expr) -> Expr {
+        let span = left.span.start..right.span.end.max(left.span.start);
+        let (left, right) = (Box::new(left), Box::new(right));
+        self.node(
+            span,
+            match symbol {
+                "|" => ExprKind::Merge(left, right),
+                _ => ExprKind::Binary(binary_op(symbol), left, right),
+            },
+        )
     }
 
     fn unary(&mut self) -> Expr {
@@ -305,6 +363,14 @@ impl Parser {
         };
         self.nesting -= 1;
         expr
+    }
+}
+
+fn is_target(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Path(_) | ExprKind::Variable(_) => true,
+        ExprKind::Query(inner, _) => matches!(inner.kind, ExprKind::Variable(_)),
+        _ => false,
     }
 }
 

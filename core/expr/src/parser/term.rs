@@ -6,9 +6,9 @@ use lograil_event::json_text::PathStep;
 
 use super::Parser;
 use crate::DEPTH_MAX;
-use crate::ast::{Argument, Call, Expr, ExprKind, If, Literal};
+use crate::ast::{Argument, Call, Closure, Expr, ExprKind, If, Literal};
 use crate::error::{ExprError, Span};
-use crate::lexer::Token;
+use crate::lexer::{Part, Token};
 use crate::literal::parse_timestamp;
 use crate::pattern::compile_regex;
 
@@ -17,7 +17,8 @@ impl Parser {
     pub(super) fn postfix(&mut self, target: Expr) -> Expr {
         let mut segments = Vec::new();
         let closed = self.pos.checked_sub(1).map(|at| &self.tokens[at].0);
-        if !matches!(closed, Some(Token::Symbol(")" | "]" | "}"))) {
+        let named = matches!(target.kind, ExprKind::Variable(_));
+        if !named && !matches!(closed, Some(Token::Symbol(")" | "]" | "}"))) {
             return target;
         }
         while self.tokens[self.pos].1.start == self.last_end() && self.pos > 0 {
@@ -40,6 +41,10 @@ impl Parser {
                 }
                 _ => break,
             }
+            if segments.len() > DEPTH_MAX {
+                let span = self.span();
+                return self.give_up(span);
+            }
         }
         if segments.is_empty() {
             return target;
@@ -60,6 +65,16 @@ impl Parser {
                 ExprKind::Error
             }
             Token::Identifier(name) => return self.word(&name, span),
+            Token::Template(parts) => {
+                self.pos += 1;
+                let parts = parts.into_iter().map(|part| match part {
+                    Part::Text(text) => {
+                        self.node(span.clone(), ExprKind::Literal(Literal::String(text)))
+                    }
+                    Part::Variable(name, span) => self.node(span, ExprKind::Variable(name)),
+                });
+                ExprKind::Template(parts.collect())
+            }
             Token::Symbol("(") => return self.group(),
             Token::Symbol("[") => return self.array(),
             Token::Symbol("{") => return self.braces(),
@@ -148,6 +163,20 @@ impl Parser {
     fn word(&mut self, name: &str, span: Span) -> Expr {
         match name {
             "if" => return self.conditional(),
+            "abort" | "return" => {
+                self.pos += 1;
+                let bare = matches!(
+                    self.tokens[self.pos].0,
+                    Token::Newline | Token::End | Token::Symbol(";" | "}" | ")" | "," | "??")
+                );
+                let value = if bare { None } else { Some(Box::new(self.expression(0))) };
+                let span = span.start..self.last_end();
+                let kind = match name {
+                    "abort" => ExprKind::Abort(value),
+                    _ => ExprKind::Return(value),
+                };
+                return self.node(span, kind);
+            }
             "true" | "false" => {
                 self.pos += 1;
                 return self.node(span, ExprKind::Literal(Literal::Boolean(name == "true")));
@@ -162,12 +191,12 @@ impl Parser {
         let paren = self.tokens.get(self.pos + bang);
         if matches!(paren, Some((Token::Symbol("("), open)) if open.start <= span.end + bang) {
             self.pos += bang;
-            return self.call(name, span);
+            return self.call(name, span, bang == 1);
         }
         self.node(span, ExprKind::Variable(name.to_owned()))
     }
 
-    fn call(&mut self, name: &str, name_span: Span) -> Expr {
+    fn call(&mut self, name: &str, name_span: Span, bang: bool) -> Expr {
         let open = self.span().start;
         let mut arguments = Vec::new();
         self.list(")", |parser| {
@@ -184,7 +213,41 @@ impl Parser {
         });
         let span = name_span.start..self.last_end().max(open);
         let name = name.to_owned();
-        self.node(span, ExprKind::Call(Call { name, name_span, arguments }))
+        let closure = if self.at("->") { Some(Box::new(self.closure())) } else { None };
+        let span = span.start..self.last_end().max(span.end);
+        self.node(span, ExprKind::Call(Call { name, name_span, arguments, bang, closure }))
+    }
+
+    /// `-> |a, b| { body }`
+    fn closure(&mut self) -> Closure {
+        let start = self.take().1.start;
+        let mut parameters = Vec::new();
+        if !self.accept("||") {
+            if !self.accept("|") {
+                let error = self.unexpected("`|`");
+                self.error(error.help("write `for_each(.a) -> |key, value| { ... }`"));
+            }
+            while let Token::Identifier(name) = self.peek().clone() {
+                parameters.push((name, self.span()));
+                self.pos += 1;
+                if !self.accept(",") {
+                    break;
+                }
+            }
+            self.accept("|");
+        }
+        let outer = std::mem::replace(&mut self.skip_newlines, false);
+        let body = if self.nesting >= DEPTH_MAX {
+            let span = self.span();
+            self.give_up(span)
+        } else {
+            self.nesting += 1;
+            let body = self.block();
+            self.nesting -= 1;
+            body
+        };
+        self.skip_newlines = outer;
+        Closure { span: start..self.last_end(), parameters, body }
     }
 
     /// Items parted by commas between the bracket at hand and `close`; a comma may end the list.
@@ -205,7 +268,7 @@ impl Parser {
     fn group(&mut self) -> Expr {
         let outer = std::mem::replace(&mut self.skip_newlines, true);
         let open = self.take().1.start;
-        let mut inner = self.expression(0);
+        let mut inner = self.statement();
         self.expect_close(")", open);
         self.skip_newlines = outer;
         inner.span = open..self.last_end();

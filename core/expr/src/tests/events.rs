@@ -3,7 +3,7 @@
 use lograil_event::{Batch, Field, FieldFlags, Tag};
 use serde_json::Value as Json;
 
-use crate::{Program, Value};
+use crate::{ExprError, Object, Program, Script, Unchanged, Value, Workspace};
 
 /// A batch of one event per JSON object. `{"$timestamp": ns}` and `{"$bytes": [..]}` make what JSON lacks.
 pub(super) fn batch(events: &[&str]) -> Batch {
@@ -43,18 +43,59 @@ pub(super) fn batch(events: &[&str]) -> Batch {
     batch
 }
 
+fn refused(errors: &[ExprError]) -> String {
+    let messages: Vec<_> = errors.iter().map(|error| error.message.clone()).collect();
+    format!("refused: {}", messages.join("; "))
+}
+
 /// The value of an expression over an event as JSON, or its error: `"error: ..."`, `"refused: ..."`.
 pub(super) fn run(source: &str, event: &str) -> String {
     match Program::compile(source) {
-        Err(errors) => {
-            let messages: Vec<_> = errors.iter().map(|error| error.message.clone()).collect();
-            format!("refused: {}", messages.join("; "))
-        }
+        Err(errors) => refused(&errors),
         Ok(program) => {
             let batch = batch(&[event]);
             let mut bound = program.bind(&batch);
             let value = bound.eval(batch.event(0));
             value.as_ref().map_or_else(|error| format!("error: {error}"), Value::to_string)
+        }
+    }
+}
+
+/// The same of a program that may change the event.
+pub(super) fn run_script(source: &str, event: &str) -> String {
+    match Script::compile(source) {
+        Err(errors) => refused(&errors),
+        Ok(script) => {
+            let value = script.value(&batch(&[event]), NOW_NS);
+            value.unwrap_or_else(|error| format!("error: {error}"))
+        }
+    }
+}
+
+/// The moment that `now()` gives in tests.
+pub(super) const NOW_NS: i64 = 1_769_817_600_000_000_000;
+
+/// The event that a program makes of one, or why it left it as it was.
+pub(super) fn remap(source: &str, event: &str) -> String {
+    let script = match Script::compile(source) {
+        Err(errors) => return refused(&errors),
+        Ok(script) => script,
+    };
+    let mut batch = batch(&[event]);
+    let mut outcome = None;
+    let mut workspace = Workspace::default();
+    script.run(&mut batch, NOW_NS, &mut workspace, |_, why| outcome = Some(why));
+    let made = Value::Object(Object::Event(batch.event(0))).to_string();
+    match outcome {
+        None => made,
+        Some(why) => {
+            let before = self::batch(&[event]);
+            let before = Value::Object(Object::Event(before.event(0))).to_string();
+            assert_eq!(made, before, "an event whose program fails is left as it was");
+            match why {
+                Unchanged::Aborted(message) => format!("aborted: {}", message.unwrap_or_default()),
+                Unchanged::Failed(_, text) => format!("error: {text}"),
+            }
         }
     }
 }

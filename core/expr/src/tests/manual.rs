@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::events::run;
-use crate::{Accepts, DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, functions};
+use crate::{Accepts, DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, Script, functions};
+use crate::{CLOSURE_CALLS_MAX, INDEX_MAX, MEMORY_BYTES_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 
 const MANUAL: &str = include_str!("../../LANGUAGE.md");
 
@@ -23,6 +24,13 @@ fn examples_of_the_manual_hold() {
         count += 1;
     }
     assert!(count > 30, "{count}");
+}
+
+#[test]
+fn programs_of_the_manual_compile() {
+    for program in blocks("ruby") {
+        assert!(Script::compile(program).is_ok(), "{:?}", Script::compile(program).err());
+    }
 }
 
 /// The chapter of functions as the manual must have it.
@@ -63,7 +71,9 @@ fn functions_of_the_manual_are_those_of_the_crate() {
 
 #[test]
 fn bounds_of_the_manual_are_those_of_the_crate() {
-    for bound in [DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX] {
+    let bounds = [DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, MEMORY_BYTES_MAX];
+    let more = [VALUES_MAX, TEXT_BYTES_MAX, INDEX_MAX as usize, CLOSURE_CALLS_MAX as usize];
+    for bound in bounds.into_iter().chain(more) {
         assert!(MANUAL.contains(&format!("| {bound} |")), "{bound}");
     }
 }

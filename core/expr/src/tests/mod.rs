@@ -7,4 +7,5 @@ mod examples;
 mod manual;
 mod operators;
 mod properties;
+mod scripts;
 mod values;

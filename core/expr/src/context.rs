@@ -1,0 +1,330 @@
+//! One event under evaluation: what it has, what a program has set so far, and the memory for both.
+//!
+//! Writes go into an overlay, so that the program sees them and an event whose program fails is as it was.
+
+use std::cell::Cell;
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+use lograil_event::json_text::PathStep;
+use lograil_event::{EventRef, Key};
+
+use crate::error::EvalError;
+use crate::nested::{insert, members_of, remove, step_into};
+use crate::value::{Array, Member, Object, Value};
+use crate::{CLOSURE_CALLS_MAX, MEMORY_BYTES_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX, VALUES_MAX};
+
+/// The key of a root that the batch does not have.
+pub(crate) const KEY_MISSING: u32 = u32::MAX;
+
+/// What a program has made of a field.
+#[derive(Clone, Copy)]
+pub(crate) enum Slot<'a> {
+    Untouched,
+    Value(Value<'a>),
+    Removed,
+}
+
+/// Why a program ended before its last statement, beyond an error that something may catch.
+#[derive(Clone, Copy)]
+pub(crate) enum Stop<'a> {
+    None,
+    /// A call with `!` failed.
+    Fatal,
+    Abort(Option<&'a [u8]>),
+    Return,
+}
+
+/// What an expression is evaluated over.
+pub(crate) struct Context<'a> {
+    pub event: EventRef<'a>,
+    /// Key ids of the program's roots in the event's batch.
+    pub keys: &'a [u32],
+    /// Names of the program's roots.
+    pub names: &'a [String],
+    pub bump: &'a Bump,
+    pub now_ns: i64,
+    pub variables: &'a [Cell<Value<'a>>],
+    /// What became of the roots; empty where nothing can be written.
+    pub overlay: &'a [Cell<Slot<'a>>],
+    /// What `.` was replaced by.
+    pub replaced: Cell<Option<Object<'a>>>,
+    /// Whether anything was written.
+    pub written: Cell<bool>,
+    pub stop: Cell<Stop<'a>>,
+    /// The text of the last error that the program made itself.
+    pub raised: Cell<Option<&'a [u8]>>,
+    closure_calls: Cell<u32>,
+}
+
+/// A path of the event: a root key, by its number in the program, and steps into its value.
+#[derive(Debug, Clone)]
+pub(crate) struct Path {
+    pub root: usize,
+    pub rest: Box<[PathStep]>,
+}
+
+/// What can be assigned to.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    /// `_`
+    Nothing,
+    Variable(usize, Box<[PathStep]>),
+    Event,
+    Path(Path),
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        event: EventRef<'a>,
+        keys: &'a [u32],
+        names: &'a [String],
+        bump: &'a Bump,
+        variables: usize,
+    ) -> Self {
+        let variables = bump.alloc_slice_fill_with(variables, |_| Cell::new(Value::Null));
+        Self {
+            event,
+            keys,
+            names,
+            bump,
+            now_ns: 0,
+            variables,
+            overlay: &[],
+            replaced: Cell::new(None),
+            written: Cell::new(false),
+            stop: Cell::new(Stop::None),
+            raised: Cell::new(None),
+            closure_calls: Cell::new(0),
+        }
+    }
+
+    /// Lets the program write.
+    pub(crate) fn writable(mut self, now_ns: i64) -> Self {
+        self.now_ns = now_ns;
+        self.overlay =
+            self.bump.alloc_slice_fill_with(self.names.len(), |_| Cell::new(Slot::Untouched));
+        self
+    }
+
+    #[inline]
+    pub(crate) fn is_untouched(&self, root: usize) -> bool {
+        !self.written.get()
+            || matches!(self.overlay.get(root).map(Cell::get), Some(Slot::Untouched))
+    }
+
+    #[inline]
+    pub(crate) fn key(&self, root: usize) -> Option<Key> {
+        self.keys.get(root).copied().filter(|key| *key != KEY_MISSING).map(Key)
+    }
+
+    /// The value of a field, if the event has it.
+    #[inline]
+    fn root(&self, root: usize) -> Option<Value<'a>> {
+        match self.overlay.get(root).map(Cell::get) {
+            Some(Slot::Value(value)) => Some(value),
+            Some(Slot::Removed) => None,
+            Some(Slot::Untouched) | None => self.event.get(self.key(root)?).map(Value::from),
+        }
+    }
+
+    /// The value of a path, if the event has it.
+    #[inline]
+    pub(crate) fn get(&self, path: &Path) -> Option<Value<'a>> {
+        let value = self.root(path.root)?;
+        if path.rest.is_empty() { Some(value) } else { step_into(value, &path.rest, self.bump) }
+    }
+
+    /// The whole event.
+    pub(crate) fn whole(&self) -> Object<'a> {
+        if !self.written.get() {
+            return Object::Event(self.event);
+        }
+        let base = self.replaced.get().unwrap_or(Object::Event(self.event));
+        let mut members: BumpVec<'a, Member<'a>> = BumpVec::new_in(self.bump);
+        let mut seen: BumpVec<'a, bool> = BumpVec::new_in(self.bump);
+        seen.resize(self.names.len(), false);
+        for (key, value) in members_of(base, self.bump) {
+            let root = self.names.iter().position(|name| name.as_bytes() == key);
+            let slot = root.map_or(Slot::Untouched, |root| {
+                seen[root] = true;
+                self.overlay[root].get()
+            });
+            match slot {
+                Slot::Untouched => members.push((key, value)),
+                Slot::Value(value) => members.push((key, value)),
+                Slot::Removed => {}
+            }
+        }
+        for (root, name) in self.names.iter().enumerate().filter(|(root, _)| !seen[*root]) {
+            if let Slot::Value(value) = self.overlay[root].get() {
+                members.push((name.as_bytes(), value));
+            }
+        }
+        Object::Members(members.into_bump_slice())
+    }
+
+    /// The value of a target, if it has one.
+    pub(crate) fn read(&self, target: &Target) -> Option<Value<'a>> {
+        match target {
+            Target::Nothing => None,
+            Target::Variable(slot, rest) => {
+                step_into(self.variables.get(*slot)?.get(), rest, self.bump)
+            }
+            Target::Event => Some(Value::Object(self.whole())),
+            Target::Path(path) => self.get(path),
+        }
+    }
+
+    pub(crate) fn assign(&self, target: &'a Target, value: Value<'a>) -> Result<(), EvalError> {
+        self.check_size(&value)?;
+        match target {
+            Target::Nothing => {}
+            Target::Variable(slot, rest) => {
+                let Some(variable) = self.variables.get(*slot) else { return Ok(()) };
+                let value = if rest.is_empty() {
+                    value
+                } else {
+                    insert(Some(variable.get()), rest, value, self.bump)?
+                };
+                variable.set(value);
+            }
+            Target::Event => match value {
+                Value::Object(object) => self.replace(object),
+                other => return Err(EvalError::NotObject(other.kind())),
+            },
+            Target::Path(path) => {
+                let value = if path.rest.is_empty() {
+                    value
+                } else {
+                    insert(self.root(path.root), &path.rest, value, self.bump)?
+                };
+                self.put(path.root, Slot::Value(value));
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn put(&self, root: usize, slot: Slot<'a>) {
+        if let Some(cell) = self.overlay.get(root) {
+            cell.set(slot);
+            self.written.set(true);
+        }
+    }
+
+    fn replace(&self, object: Object<'a>) {
+        for (cell, name) in self.overlay.iter().zip(self.names) {
+            cell.set(match object.get(name.as_bytes(), self.bump) {
+                Some(value) => Slot::Value(value),
+                None => Slot::Removed,
+            });
+        }
+        self.replaced.set(Some(object));
+        self.written.set(true);
+    }
+
+    /// Takes a target away and gives what it was.
+    pub(crate) fn delete(&self, target: &'a Target) -> Option<Value<'a>> {
+        let old = self.read(target)?;
+        match target {
+            Target::Nothing => {}
+            Target::Variable(slot, rest) => {
+                if let Some(variable) = self.variables.get(*slot) {
+                    variable.set(remove(variable.get(), rest, self.bump));
+                }
+            }
+            Target::Event => self.replace(Object::Members(&[])),
+            Target::Path(path) if path.rest.is_empty() => self.put(path.root, Slot::Removed),
+            Target::Path(path) => {
+                let value = self.root(path.root)?;
+                self.put(path.root, Slot::Value(remove(value, &path.rest, self.bump)));
+            }
+        }
+        Some(old)
+    }
+
+    /// Text that was computed, if it is not too long.
+    #[inline]
+    pub(crate) fn text(&self, text: &[u8]) -> Result<Value<'a>, EvalError> {
+        self.check_text(text.len())?;
+        Ok(Value::String(self.bump.alloc_slice_copy(text)))
+    }
+
+    /// Text that was written into the event's memory.
+    #[inline]
+    pub(crate) fn written_text(&self, text: BumpVec<'a, u8>) -> Result<Value<'a>, EvalError> {
+        self.check_text(text.len())?;
+        Ok(Value::String(text.into_bump_slice()))
+    }
+
+    #[inline]
+    pub(crate) fn check_text(&self, len: usize) -> Result<(), EvalError> {
+        let fits = len <= STRING_BYTES_MAX && self.bump.allocated_bytes() <= MEMORY_BYTES_MAX;
+        if fits { Ok(()) } else { Err(EvalError::TooLong) }
+    }
+
+    /// What an error is called in the value that takes it.
+    pub(crate) fn message(&self, error: EvalError) -> Value<'a> {
+        match (error, self.raised.get()) {
+            (EvalError::Raised(_), Some(text)) => Value::String(text),
+            _ => Value::str(self.bump.alloc_str(&error.to_string())),
+        }
+    }
+
+    pub(crate) fn array_of(&self, items: BumpVec<'a, Value<'a>>) -> Value<'a> {
+        Value::Array(Array::Items(items.into_bump_slice()))
+    }
+
+    pub(crate) fn array(&self, items: impl IntoIterator<Item = Value<'a>>) -> Value<'a> {
+        let mut out = BumpVec::new_in(self.bump);
+        out.extend(items);
+        Value::Array(Array::Items(out.into_bump_slice()))
+    }
+
+    /// An object of members whose keys differ.
+    pub(crate) fn object(&self, members: impl IntoIterator<Item = Member<'a>>) -> Value<'a> {
+        let mut out = BumpVec::new_in(self.bump);
+        out.extend(members);
+        Value::Object(Object::Members(out.into_bump_slice()))
+    }
+
+    /// Counts a call of a closure.
+    pub(crate) fn step(&self) -> Result<(), EvalError> {
+        let calls = self.closure_calls.get() + 1;
+        self.closure_calls.set(calls);
+        if calls > CLOSURE_CALLS_MAX || self.bump.allocated_bytes() > MEMORY_BYTES_MAX {
+            return Err(EvalError::TooMuch);
+        }
+        Ok(())
+    }
+
+    /// Values that are kept may be put into others again and again: bound what becomes of that.
+    #[inline]
+    fn check_size(&self, value: &Value<'a>) -> Result<(), EvalError> {
+        match value {
+            Value::Array(Array::Items(_)) | Value::Object(Object::Members(_)) => {
+                count(value, VALUE_DEPTH_MAX, &mut 0)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn count(value: &Value<'_>, depth: usize, values: &mut usize) -> Result<(), EvalError> {
+    *values += 1;
+    if *values > VALUES_MAX {
+        return Err(EvalError::TooMuch);
+    }
+    match value {
+        Value::Array(Array::Items(items)) => {
+            let depth = depth.checked_sub(1).ok_or(EvalError::TooMuch)?;
+            items.iter().try_for_each(|item| count(item, depth, values))
+        }
+        Value::Object(Object::Members(members)) => {
+            let depth = depth.checked_sub(1).ok_or(EvalError::TooMuch)?;
+            members.iter().try_for_each(|(_, item)| count(item, depth, values))
+        }
+        _ => Ok(()),
+    }
+}

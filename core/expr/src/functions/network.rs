@@ -1,0 +1,149 @@
+//! Functions over addresses, identifiers and the surroundings of the program.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Arguments, Function, fails, gives, required};
+use crate::error::EvalError;
+use crate::kind::Kind;
+use crate::value::Value;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new(
+        "is_ipv4",
+        &[required("value", Kind::STRING)],
+        Kind::BOOLEAN,
+        "Whether the text is an IPv4 address.",
+        &[gives("is_ipv4(\"10.0.0.1\")", "{}", "true"), gives("is_ipv4(\"::1\")", "{}", "false")],
+        |arguments| Ok(Value::Boolean(matches!(address(arguments.string(0)?), Some(IpAddr::V4(_))))),
+    ),
+    Function::new(
+        "is_ipv6",
+        &[required("value", Kind::STRING)],
+        Kind::BOOLEAN,
+        "Whether the text is an IPv6 address.",
+        &[gives("is_ipv6(\"::1\")", "{}", "true")],
+        |arguments| Ok(Value::Boolean(matches!(address(arguments.string(0)?), Some(IpAddr::V6(_))))),
+    ),
+    Function::new(
+        "ip_cidr_contains",
+        &[required("cidr", Kind::STRING.or(Kind::ARRAY)), required("value", Kind::STRING)],
+        Kind::BOOLEAN,
+        "Whether an address lies in a network, or in one of several.",
+        &[
+            gives("ip_cidr_contains!(\"10.0.0.0/8\", .ip)", r#"{"ip":"10.1.2.3"}"#, "true"),
+            gives("ip_cidr_contains!([\"10.0.0.0/8\", \"fd00::/8\"], .ip)", r#"{"ip":"fe80::1"}"#, "false"),
+            fails(
+                "ip_cidr_contains!(\"10.0.0.0/8\", .ip)",
+                r#"{"ip":"x"}"#,
+                "`ip_cidr_contains`: the text is not an address",
+            ),
+        ],
+        contains,
+    )
+    .fallible(),
+    Function::new(
+        "ip_aton",
+        &[required("value", Kind::STRING)],
+        Kind::INTEGER,
+        "The IPv4 address as a number.",
+        &[gives("ip_aton!(\"1.2.3.4\")", "{}", "16909060")],
+        |arguments| match address(arguments.string(0)?) {
+            Some(IpAddr::V4(address)) => Ok(Value::Integer(i64::from(u32::from(address)))),
+            _ => Err(arguments.error("the text is not an IPv4 address")),
+        },
+    )
+    .fallible(),
+    Function::new(
+        "ip_ntoa",
+        &[required("value", Kind::INTEGER)],
+        Kind::STRING,
+        "The IPv4 address that a number is.",
+        &[gives("ip_ntoa!(16909060)", "{}", r#""1.2.3.4""#)],
+        |arguments| {
+            let number = u32::try_from(arguments.integer(0)?);
+            let number = number.map_err(|_| arguments.error("the number is not an IPv4 address"))?;
+            arguments.context.text(Ipv4Addr::from(number).to_string().as_bytes())
+        },
+    )
+    .fallible(),
+    Function::new(
+        "uuid_v4",
+        &[],
+        Kind::STRING,
+        "An identifier by chance (RFC 9562).",
+        &[gives("match(uuid_v4(), r'^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$')", "{}", "true")],
+        |arguments| {
+            let bits = u128::from(super::number::random()) << 64 | u128::from(super::number::random());
+            let bits = bits & !(0xF << 76) | 4 << 76;
+            let bits = bits & !(3 << 62) | 2 << 62;
+            let hex = format!("{bits:032x}");
+            let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+            arguments.context.text(parts.join("-").as_bytes())
+        },
+    )
+    .effect(),
+    Function::new(
+        "get_env_var",
+        &[required("name", Kind::STRING)],
+        Kind::STRING,
+        "The environment variable of a name.",
+        &[fails("get_env_var!(.a)", r#"{"a":"NO_SUCH"}"#, "`get_env_var`: the variable is not set")],
+        |arguments| {
+            // The standard library panics on these names.
+            let name = arguments.utf8(0)?;
+            let valid = !name.is_empty() && !name.contains(['=', '\0']);
+            let value = if valid { std::env::var(name).ok() } else { None };
+            match value {
+                Some(value) => arguments.context.text(value.as_bytes()),
+                None => Err(arguments.error("the variable is not set")),
+            }
+        },
+    )
+    .fallible(),
+];
+
+fn address(text: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn contains<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let wrong = || arguments.error("the text is not an address");
+    let address = address(arguments.string(1)?).ok_or_else(wrong)?;
+    let within = |cidr: &[u8]| {
+        network_contains(cidr, address).ok_or_else(|| arguments.error("the text is not a network"))
+    };
+    match arguments.value(0)? {
+        Value::String(cidr) => within(cidr).map(Value::Boolean),
+        Value::Array(networks) => {
+            for cidr in networks.iter(arguments.context.bump) {
+                let Value::String(cidr) = cidr else {
+                    return Err(arguments.error("the networks must be strings"));
+                };
+                if within(cidr)? {
+                    return Ok(Value::Boolean(true));
+                }
+            }
+            Ok(Value::Boolean(false))
+        }
+        other => Err(arguments.wrong_type(0, other)),
+    }
+}
+
+fn network_contains(cidr: &[u8], address: IpAddr) -> Option<bool> {
+    let text = std::str::from_utf8(cidr).ok()?;
+    let (network, bits) = text.split_once('/')?;
+    let bits: u32 = bits.parse().ok()?;
+    match (network.parse().ok()?, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) if bits <= 32 => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            Some(u32::from(network) & mask == u32::from(address) & mask)
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) if bits <= 128 => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            Some(u128::from(network) & mask == u128::from(address) & mask)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) if bits <= 32 => Some(false),
+        (IpAddr::V6(_), IpAddr::V4(_)) if bits <= 128 => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,273 @@
+//! Functions about the program and its event: what removes, iterates, or says something.
+
+use super::{
+    Accepts, Arguments, ClosureShape, ClosureTakes, Function, Parameter, fails, gives, optional,
+    required,
+};
+use crate::error::EvalError;
+use crate::kind::Kind;
+use crate::value::Value;
+
+const COLLECTION: Kind = Kind::ARRAY.or(Kind::OBJECT);
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new(
+        "del",
+        &[Parameter { name: "target", accepts: Accepts::Path, required: true }],
+        Kind::ANY,
+        "Removes a path of the event or of a variable, and gives the value it had.",
+        &[
+            gives(".b = del(.a)\n.", r#"{"a":1}"#, r#"{"b":1}"#),
+            gives("del(.a.b)\n.", r#"{"a":{"b":1,"c":2}}"#, r#"{"a":{"c":2}}"#),
+            gives("del(.missing)", "{}", "null"),
+        ],
+        |arguments| Err(arguments.error("takes a path")),
+    )
+    .effect(),
+    Function::new(
+        "for_each",
+        &[required("value", COLLECTION)],
+        Kind::NULL,
+        "Runs the closure for each member of an object or element of an array, for what it does.",
+        &[gives(
+            "sum = 0\nfor_each(array!(.a)) -> |_index, value| { sum = sum + int!(value) }\nsum",
+            r#"{"a":[1,2,3]}"#,
+            "6",
+        )],
+        for_each,
+    )
+    .effect()
+    .closure(ClosureShape {
+        takes: &[ClosureTakes::Key, ClosureTakes::Value],
+        returns: Kind::ANY.or(Kind::REGEX),
+        example: "for_each(.a) -> |key, value| { ... }",
+    }),
+    Function::new(
+        "map_keys",
+        &[required("value", Kind::OBJECT), optional("recursive", Kind::BOOLEAN)],
+        Kind::OBJECT,
+        "The object with the keys that the closure gives for them. Where two become one, the later counts.",
+        &[gives(
+            "map_keys(object!(.a)) -> |key| { upcase(key) }",
+            r#"{"a":{"x":1,"y":2}}"#,
+            r#"{"X":1,"Y":2}"#,
+        )],
+        map_keys,
+    )
+    .closure(ClosureShape {
+        takes: &[ClosureTakes::Name],
+        returns: Kind::STRING,
+        example: "map_keys(.a) -> |key| { upcase(key) }",
+    }),
+    Function::new(
+        "map_values",
+        &[required("value", COLLECTION), optional("recursive", Kind::BOOLEAN)],
+        COLLECTION,
+        "The object or array with the values that the closure gives for its values.",
+        &[
+            gives(
+                "map_values(object!(.a)) -> |value| { to_string!(value) }",
+                r#"{"a":{"x":1}}"#,
+                r#"{"x":"1"}"#,
+            ),
+            gives("map_values([1, 2]) -> |value| { int!(value) * 2 }", "{}", "[2,4]"),
+        ],
+        map_values,
+    )
+    .same_kind()
+    .closure(ClosureShape {
+        takes: &[ClosureTakes::Value],
+        returns: Kind::ANY.or(Kind::REGEX),
+        example: "map_values(.a) -> |value| { ... }",
+    }),
+    Function::new(
+        "filter",
+        &[required("value", COLLECTION)],
+        COLLECTION,
+        "The members or elements for which the closure gives true.",
+        &[
+            gives("filter(array!(.a)) -> |_index, value| { value != null }", r#"{"a":[1,null]}"#, "[1]"),
+            gives(
+                "filter(object!(.a)) -> |key, _value| { starts_with(key, \"x\") }",
+                r#"{"a":{"x1":1,"y1":2}}"#,
+                r#"{"x1":1}"#,
+            ),
+        ],
+        filter,
+    )
+    .same_kind()
+    .closure(ClosureShape {
+        takes: &[ClosureTakes::Key, ClosureTakes::Value],
+        returns: Kind::BOOLEAN,
+        example: "filter(.a) -> |key, value| { value != null }",
+    }),
+    Function::new(
+        "assert",
+        &[required("condition", Kind::BOOLEAN), optional("message", Kind::STRING)],
+        Kind::BOOLEAN,
+        "True, or an error with the message if the condition is false.",
+        &[
+            gives("assert(.a == 1)", r#"{"a":1}"#, "true"),
+            fails("assert!(.a == 1, \"a must be 1\")", r#"{"a":2}"#, "a must be 1"),
+        ],
+        assert,
+    )
+    .fallible()
+    .effect(),
+    Function::new(
+        "assert_eq",
+        &[
+            required("left", Kind::ANY),
+            required("right", Kind::ANY),
+            optional("message", Kind::STRING),
+        ],
+        Kind::BOOLEAN,
+        "True, or an error with the message if the values differ.",
+        &[
+            gives("assert_eq(1 + 1, 2)", "{}", "true"),
+            fails("assert_eq!(.a, 2)", r#"{"a":1}"#, "assertion failed: 1 == 2"),
+        ],
+        assert_eq,
+    )
+    .fallible()
+    .effect(),
+];
+
+fn for_each<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let bump = arguments.context.bump;
+    match arguments.value(0)? {
+        Value::Array(array) => {
+            for (index, item) in array.iter(bump).enumerate() {
+                arguments.run(&[Value::Integer(index as i64), item])?;
+            }
+        }
+        Value::Object(object) => {
+            for (key, item) in object.iter(bump) {
+                arguments.run(&[Value::String(key), item])?;
+            }
+        }
+        other => return Err(arguments.wrong_type(0, other)),
+    }
+    Ok(Value::Null)
+}
+
+fn map_keys<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let value = Value::Object(arguments.object(0)?);
+    let recursive = arguments.flag(1, false)?;
+    keys_of(arguments, value, if recursive { crate::VALUE_DEPTH_MAX } else { 1 })
+}
+
+/// The value with other keys, down to a number of levels.
+fn keys_of<'a>(
+    arguments: &Arguments<'a, '_>,
+    value: Value<'a>,
+    levels: usize,
+) -> Result<Value<'a>, EvalError> {
+    let Some(below) = levels.checked_sub(1) else { return Ok(value) };
+    let context = arguments.context;
+    match value {
+        Value::Object(object) => {
+            let mut members = Vec::new();
+            for (key, item) in object.iter(context.bump) {
+                let Value::String(key) = arguments.run(&[Value::String(key)])? else {
+                    return Err(arguments.error("the closure must give a string"));
+                };
+                members.push((key, keys_of(arguments, item, below)?));
+            }
+            Ok(super::object::unique_members(members, context))
+        }
+        Value::Array(array) if below > 0 => {
+            let items = array.iter(context.bump).map(|item| keys_of(arguments, item, below));
+            let items = items.collect::<Result<Vec<_>, _>>()?;
+            Ok(context.array(items))
+        }
+        other => Ok(other),
+    }
+}
+
+fn map_values<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let recursive = arguments.flag(1, false)?;
+    match arguments.value(0)? {
+        value @ (Value::Array(_) | Value::Object(_)) => {
+            values_of(arguments, value, if recursive { crate::VALUE_DEPTH_MAX } else { 1 })
+        }
+        other => Err(arguments.wrong_type(0, other)),
+    }
+}
+
+fn values_of<'a>(
+    arguments: &Arguments<'a, '_>,
+    value: Value<'a>,
+    levels: usize,
+) -> Result<Value<'a>, EvalError> {
+    let context = arguments.context;
+    let inner = |item: Value<'a>| match item {
+        Value::Array(_) | Value::Object(_) if levels > 1 => values_of(arguments, item, levels - 1),
+        _ => arguments.run(&[item]),
+    };
+    match value {
+        Value::Object(object) => {
+            let members = object.iter(context.bump).map(|(key, item)| Ok((key, inner(item)?)));
+            let members = members.collect::<Result<Vec<_>, _>>()?;
+            Ok(super::object::unique_members(members, context))
+        }
+        Value::Array(array) => {
+            let items = array.iter(context.bump).map(inner).collect::<Result<Vec<_>, _>>()?;
+            Ok(context.array(items))
+        }
+        other => Ok(other),
+    }
+}
+
+fn filter<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let context = arguments.context;
+    let keeps = |key: Value<'a>, value: Value<'a>| match arguments.run(&[key, value])? {
+        Value::Boolean(keep) => Ok(keep),
+        other => Err(EvalError::NotBoolean(other.kind())),
+    };
+    match arguments.value(0)? {
+        Value::Array(array) => {
+            let mut kept = Vec::new();
+            for (index, item) in array.iter(context.bump).enumerate() {
+                if keeps(Value::Integer(index as i64), item)? {
+                    kept.push(item);
+                }
+            }
+            Ok(context.array(kept))
+        }
+        Value::Object(object) => {
+            let mut kept = Vec::new();
+            for (key, item) in object.iter(context.bump) {
+                if keeps(Value::String(key), item)? {
+                    kept.push((key, item));
+                }
+            }
+            Ok(super::object::unique_members(kept, context))
+        }
+        other => Err(arguments.wrong_type(0, other)),
+    }
+}
+
+fn assert<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    if arguments.flag(0, false)? {
+        return Ok(Value::Boolean(true));
+    }
+    let message = arguments.string_or(1, "assertion failed")?;
+    arguments.context.raised.set(Some(message));
+    Err(EvalError::Raised(arguments.function.name))
+}
+
+fn assert_eq<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let (left, right) = (arguments.value(0)?, arguments.value(1)?);
+    let bump = arguments.context.bump;
+    if crate::compare::equals(&left, &right, bump) {
+        return Ok(Value::Boolean(true));
+    }
+    let message = if arguments.given(2) {
+        arguments.string(2)?
+    } else {
+        bump.alloc_str(&format!("assertion failed: {left} == {right}")).as_bytes()
+    };
+    arguments.context.raised.set(Some(message));
+    Err(EvalError::Raised(arguments.function.name))
+}

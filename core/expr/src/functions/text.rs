@@ -1,0 +1,258 @@
+//! Functions that cut, search and replace in text.
+
+use bumpalo::collections::Vec as BumpVec;
+use memchr::memmem;
+
+use super::{Arguments, Function, fails, gives, optional, required};
+use crate::error::EvalError;
+use crate::kind::Kind;
+use crate::value::{Array, Value};
+
+const PATTERN: Kind = Kind::STRING.or(Kind::REGEX);
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new(
+        "replace",
+        &[
+            required("value", Kind::STRING),
+            required("pattern", PATTERN),
+            required("with", Kind::STRING),
+            optional("count", Kind::INTEGER),
+        ],
+        Kind::STRING,
+        "The text with each match of a text or regular expression replaced, or the first so many. Of an expression, \
+         `$1` and `$name` are its groups.",
+        &[
+            gives("replace(\"a-b-c\", \"-\", \"+\")", "{}", r#""a+b+c""#),
+            gives("replace(\"a-b-c\", \"-\", \"+\", count: 1)", "{}", r#""a+b-c""#),
+            gives("replace(\"id 42\", r'(\\d+)', \"<$1>\")", "{}", r#""id <42>""#),
+        ],
+        replace,
+    ),
+    Function::new(
+        "split",
+        &[
+            required("value", Kind::STRING),
+            required("pattern", PATTERN),
+            optional("limit", Kind::INTEGER),
+        ],
+        Kind::ARRAY,
+        "The parts of a text between the matches of a text or regular expression, at most so many.",
+        &[
+            gives("split(\"a,b,c\", \",\")", "{}", r#"["a","b","c"]"#),
+            gives("split(\"a,b,c\", \",\", limit: 2)", "{}", r#"["a","b,c"]"#),
+            gives("split(\"a1b22c\", r'\\d+')", "{}", r#"["a","b","c"]"#),
+        ],
+        split,
+    ),
+    Function::new(
+        "slice",
+        &[
+            required("value", Kind::STRING.or(Kind::ARRAY)),
+            required("start", Kind::INTEGER),
+            optional("end", Kind::INTEGER),
+        ],
+        Kind::STRING.or(Kind::ARRAY),
+        "The characters of a text, or items of an array, from one place up to another. Negative places count from \
+         the end.",
+        &[
+            gives("slice!(\"Supermän\", 5)", "{}", r#""män""#),
+            gives("slice!([1, 2, 3, 4], 1, -1)", "{}", "[2,3]"),
+            fails("slice!(.a, 2)", r#"{"a":"x"}"#, "`slice`: the place is outside of the value"),
+        ],
+        slice,
+    )
+    .fallible()
+    .same_kind(),
+    Function::new(
+        "truncate",
+        &[
+            required("value", Kind::STRING),
+            required("limit", Kind::INTEGER),
+            optional("suffix", Kind::STRING),
+        ],
+        Kind::STRING,
+        "The first so many characters of a text, and a suffix if there were more.",
+        &[
+            gives("truncate(\"a long text\", 6)", "{}", r#""a long""#),
+            gives("truncate(\"a long text\", 6, suffix: \"...\")", "{}", r#""a long...""#),
+        ],
+        truncate,
+    ),
+    Function::new(
+        "find",
+        &[
+            required("value", Kind::STRING),
+            required("pattern", PATTERN),
+            optional("from", Kind::INTEGER),
+        ],
+        Kind::INTEGER.or(Kind::NULL),
+        "The place of the first match in bytes, from a place on; null if there is none.",
+        &[
+            gives("find(\"foobar\", \"bar\")", "{}", "3"),
+            gives("find(\"foobar\", r'b.r')", "{}", "3"),
+            gives("find(\"foobar\", \"x\")", "{}", "null"),
+        ],
+        |arguments| {
+            let text = arguments.string(0)?;
+            let from = usize::try_from(arguments.integer_or(2, 0)?).unwrap_or(0).min(text.len());
+            let found = match arguments.value(1)? {
+                Value::String(part) => memmem::find(&text[from..], part).map(|at| from + at),
+                Value::Regex(regex) => regex.find_at(text, from).map(|found| found.start()),
+                other => return Err(arguments.wrong_type(1, other)),
+            };
+            Ok(found.map_or(Value::Null, |at| Value::Integer(at as i64)))
+        },
+    ),
+    Function::new(
+        "match_any",
+        &[required("value", Kind::STRING), required("patterns", Kind::ARRAY)],
+        Kind::BOOLEAN,
+        "Whether one of several regular expressions matches somewhere in the text.",
+        &[gives("match_any(.a, [r'^x', r'y$']) ?? false", r#"{"a":"say"}"#, "true")],
+        |arguments| {
+            let text = arguments.string(0)?;
+            let mut matches = false;
+            for pattern in arguments.array(1)?.iter(arguments.context.bump) {
+                match pattern {
+                    Value::Regex(regex) => matches |= regex.is_match(text),
+                    _ => return Err(arguments.error("the patterns must be regular expressions")),
+                }
+            }
+            Ok(Value::Boolean(matches))
+        },
+    )
+    .fallible(),
+    Function::new(
+        "redact",
+        &[required("value", Kind::STRING), required("filters", Kind::ARRAY)],
+        Kind::STRING,
+        "The text with every match of the regular expressions replaced by `[REDACTED]`.",
+        &[gives(
+            "redact(.a, [r'\\d{3}-\\d{4}']) ?? \"\"",
+            r#"{"a":"call 555-1234"}"#,
+            r#""call [REDACTED]""#,
+        )],
+        |arguments| {
+            let mut text = std::borrow::Cow::Borrowed(arguments.string(0)?);
+            for filter in arguments.array(1)?.iter(arguments.context.bump) {
+                match filter {
+                    Value::Regex(regex) => {
+                        let redacted = regex.replace_all(&text, &b"[REDACTED]"[..]).into_owned();
+                        arguments.context.check_text(redacted.len())?;
+                        text = redacted.into();
+                    }
+                    _ => return Err(arguments.error("the filters must be regular expressions")),
+                }
+            }
+            arguments.context.text(&text)
+        },
+    )
+    .fallible(),
+];
+
+fn replace<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let context = arguments.context;
+    let (text, with) = (arguments.string(0)?, arguments.string(2)?);
+    let count = arguments.integer_or(3, -1)?;
+    let limit = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut out = BumpVec::new_in(context.bump);
+    let mut from = 0;
+    match arguments.value(1)? {
+        Value::String(part) => {
+            for at in memmem::find_iter(text, part).take(limit) {
+                out.extend_from_slice_copy(&text[from..at]);
+                out.extend_from_slice_copy(with);
+                from = at + part.len();
+                context.check_text(out.len())?;
+            }
+        }
+        Value::Regex(regex) => {
+            let mut expanded = Vec::new();
+            for captures in regex.captures_iter(text).take(limit) {
+                let Some(whole) = captures.get(0) else { break };
+                out.extend_from_slice_copy(&text[from..whole.start()]);
+                expanded.clear();
+                captures.expand(with, &mut expanded);
+                out.extend_from_slice_copy(&expanded);
+                from = whole.end();
+                context.check_text(out.len())?;
+            }
+        }
+        other => return Err(arguments.wrong_type(1, other)),
+    }
+    if out.is_empty() && from == 0 {
+        return Ok(Value::String(text));
+    }
+    out.extend_from_slice_copy(&text[from..]);
+    context.written_text(out)
+}
+
+fn split<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let text = arguments.string(0)?;
+    let limit = match arguments.integer_or(2, i64::MAX)? {
+        0 => return Ok(Value::Array(Array::Items(&[]))),
+        limit => usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let mut parts = BumpVec::new_in(arguments.context.bump);
+    match arguments.value(1)? {
+        Value::String(part) => {
+            let mut from = 0;
+            for at in memmem::find_iter(text, part).take(limit - 1) {
+                parts.push(Value::String(&text[from..at]));
+                from = at + part.len();
+            }
+            parts.push(Value::String(&text[from..]));
+        }
+        Value::Regex(regex) => parts.extend(regex.splitn(text, limit).map(Value::String)),
+        other => return Err(arguments.wrong_type(1, other)),
+    }
+    Ok(arguments.context.array_of(parts))
+}
+
+/// Where character number `at` begins.
+fn place(text: &str, at: usize) -> usize {
+    text.char_indices().nth(at).map_or(text.len(), |(place, _)| place)
+}
+
+fn slice<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let value = arguments.value(0)?;
+    let len = match value {
+        Value::String(_) => arguments.utf8(0)?.chars().count(),
+        Value::Array(array) => array.len(),
+        other => return Err(arguments.wrong_type(0, other)),
+    } as i64;
+    let outside = || arguments.error("the place is outside of the value");
+    let from_end = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
+    let start = from_end(arguments.integer(1)?);
+    let end = from_end(arguments.integer_or(2, len)?).min(len);
+    if !(0..=len).contains(&start) || end < start {
+        return Err(outside());
+    }
+    let (start, end) = (start as usize, end as usize);
+    match value {
+        Value::Array(array) => {
+            let items = array.iter(arguments.context.bump).skip(start).take(end - start);
+            Ok(arguments.context.array(items))
+        }
+        _ => {
+            let text = arguments.utf8(0)?;
+            Ok(Value::str(&text[place(text, start)..place(text, end)]))
+        }
+    }
+}
+
+fn truncate<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let text = arguments.string(0)?;
+    let limit = usize::try_from(arguments.integer(1)?).unwrap_or(0);
+    let end = match std::str::from_utf8(text) {
+        Ok(text) => place(text, limit),
+        Err(_) => limit.min(text.len()),
+    };
+    if end == text.len() || !arguments.given(2) {
+        return Ok(Value::String(&text[..end]));
+    }
+    let mut out = BumpVec::from_iter_in(text[..end].iter().copied(), arguments.context.bump);
+    out.extend_from_slice_copy(arguments.string(2)?);
+    arguments.context.written_text(out)
+}

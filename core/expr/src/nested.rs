@@ -1,0 +1,216 @@
+//! Values inside values: reading, setting and removing along a path. Only what lies on the path is copied.
+
+use std::collections::HashMap;
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+use lograil_event::json_text::PathStep;
+
+use crate::INDEX_MAX;
+use crate::error::EvalError;
+use crate::json;
+use crate::value::{Array, Member, Object, Value};
+
+/// Members up to which a key is looked for one by one.
+const MEMBERS_FEW: usize = 32;
+
+/// What a path leads to from a value.
+pub(crate) fn step_into<'a>(
+    mut value: Value<'a>,
+    path: &[PathStep],
+    bump: &'a Bump,
+) -> Option<Value<'a>> {
+    for (at, step) in path.iter().enumerate() {
+        value = match (value, step) {
+            (Value::Array(Array::Json(text)) | Value::Object(Object::Json(text)), _) => {
+                return json::walk(text, &path[at..], bump);
+            }
+            (Value::Object(object), PathStep::Name(name)) => object.get(name.as_bytes(), bump)?,
+            (Value::Array(Array::Items(items)), PathStep::Index(index)) => {
+                *items.get(position(*index, items.len())?)?
+            }
+            (Value::Array(Array::Constants(items)), PathStep::Index(index)) => {
+                items.get(position(*index, items.len())?)?.value()
+            }
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+/// A step of a path, written in the program or computed.
+#[derive(Clone, Copy)]
+pub(crate) enum Step<'a> {
+    Name(&'a [u8]),
+    Index(i64),
+}
+
+/// What can be a step.
+pub(crate) trait AsStep<'a> {
+    fn step(&'a self) -> Step<'a>;
+}
+
+impl<'a> AsStep<'a> for PathStep {
+    fn step(&'a self) -> Step<'a> {
+        match self {
+            Self::Name(name) => Step::Name(name.as_bytes()),
+            Self::Index(index) => Step::Index(*index),
+        }
+    }
+}
+
+impl<'a> AsStep<'a> for Step<'a> {
+    fn step(&'a self) -> Step<'a> {
+        *self
+    }
+}
+
+/// What a computed path leads to from a value.
+pub(crate) fn walk<'a>(
+    mut value: Value<'a>,
+    path: &[Step<'a>],
+    bump: &'a Bump,
+) -> Option<Value<'a>> {
+    for step in path {
+        value = match (value, step) {
+            (Value::Object(object), Step::Name(name)) => object.get(name, bump)?,
+            (Value::Array(array), Step::Index(index)) => {
+                array.iter(bump).nth(position(*index, array.len())?)?
+            }
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+/// The position an index means; a negative one counts from the end.
+pub(crate) fn position(index: i64, len: usize) -> Option<usize> {
+    match usize::try_from(index) {
+        Ok(index) => Some(index),
+        Err(_) => len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?),
+    }
+}
+
+/// The members of an object, each key once.
+pub(crate) fn members_of<'a>(object: Object<'a>, bump: &'a Bump) -> BumpVec<'a, Member<'a>> {
+    let mut members = BumpVec::new_in(bump);
+    if let Object::Members(known) = object {
+        members.extend_from_slice(known);
+        return members;
+    }
+    let mut places: HashMap<&[u8], usize> = HashMap::new();
+    for (key, value) in object.iter(bump) {
+        let known = if members.len() <= MEMBERS_FEW {
+            members.iter().position(|(name, _): &Member<'_>| *name == key)
+        } else {
+            if places.is_empty() {
+                places.extend(members.iter().enumerate().map(|(at, (name, _))| (*name, at)));
+            }
+            places.get(key).copied()
+        };
+        match known {
+            Some(at) => members[at].1 = value,
+            None => {
+                if members.len() > MEMBERS_FEW {
+                    places.insert(key, members.len());
+                }
+                members.push((key, value));
+            }
+        }
+    }
+    members
+}
+
+/// `old` with `new` at the path. What is in the way gives way: objects and arrays are made where there are none.
+pub(crate) fn insert<'a, S: AsStep<'a>>(
+    old: Option<Value<'a>>,
+    path: &'a [S],
+    new: Value<'a>,
+    bump: &'a Bump,
+) -> Result<Value<'a>, EvalError> {
+    let Some((step, rest)) = path.split_first() else { return Ok(new) };
+    match step.step() {
+        Step::Name(name) => {
+            let mut members = match old {
+                Some(Value::Object(object)) => members_of(object, bump),
+                _ => BumpVec::new_in(bump),
+            };
+            let known = members.iter().position(|(key, _)| *key == name);
+            let inner = insert(known.map(|at| members[at].1), rest, new, bump)?;
+            match known {
+                Some(at) => members[at].1 = inner,
+                None => members.push((name, inner)),
+            }
+            Ok(Value::Object(Object::Members(members.into_bump_slice())))
+        }
+        Step::Index(index) => {
+            if index.unsigned_abs() > INDEX_MAX {
+                return Err(EvalError::TooMuch);
+            }
+            let mut items = BumpVec::new_in(bump);
+            if let Some(Value::Array(array)) = old {
+                if index < 0 {
+                    // Before the first: the array grows at its front.
+                    let missing = (index.unsigned_abs() as usize).saturating_sub(array.len());
+                    items.resize(missing, Value::Null);
+                }
+                items.extend(array.iter(bump));
+            }
+            let at = if let Ok(at) = usize::try_from(index) {
+                while items.len() <= at {
+                    items.push(Value::Null);
+                }
+                at
+            } else {
+                let back = index.unsigned_abs() as usize;
+                while items.len() < back {
+                    items.push(Value::Null);
+                }
+                items.len() - back
+            };
+            items[at] = insert(Some(items[at]), rest, new, bump)?;
+            Ok(Value::Array(Array::Items(items.into_bump_slice())))
+        }
+    }
+}
+
+/// `old` without what the path leads to.
+pub(crate) fn remove<'a, S: AsStep<'a>>(
+    old: Value<'a>,
+    path: &'a [S],
+    bump: &'a Bump,
+) -> Value<'a> {
+    let Some((step, rest)) = path.split_first() else {
+        return match old {
+            Value::Object(_) => Value::Object(Object::Members(&[])),
+            Value::Array(_) => Value::Array(Array::Items(&[])),
+            _ => Value::Null,
+        };
+    };
+    match (old, step.step()) {
+        (Value::Object(object), Step::Name(name)) => {
+            let mut members = members_of(object, bump);
+            if let Some(at) = members.iter().position(|(key, _)| *key == name) {
+                if rest.is_empty() {
+                    members.remove(at);
+                } else {
+                    members[at].1 = remove(members[at].1, rest, bump);
+                }
+            }
+            Value::Object(Object::Members(members.into_bump_slice()))
+        }
+        (Value::Array(array), Step::Index(index)) => {
+            let mut items = BumpVec::new_in(bump);
+            items.extend(array.iter(bump));
+            if let Some(at) = position(index, items.len()).filter(|at| *at < items.len()) {
+                if rest.is_empty() {
+                    items.remove(at);
+                } else {
+                    items[at] = remove(items[at], rest, bump);
+                }
+            }
+            Value::Array(Array::Items(items.into_bump_slice()))
+        }
+        (old, _) => old,
+    }
+}

@@ -1,0 +1,175 @@
+//! The transform `remap`: a program changes every event.
+
+use std::sync::Arc;
+
+use lograil_event::Batch;
+use lograil_expr::{Script, Unchanged, Workspace};
+use lograil_plugin::spec::{no_claims, no_ports, schema_of};
+use lograil_plugin::{
+    Build, Clock, ComponentSpec, ConfigError, ConfigErrors, Outputs, Threading, Transform,
+    TransformContext, schemars,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The component type.
+pub const SPEC: ComponentSpec = ComponentSpec {
+    name: "remap",
+    summary: "Changes events with a program in the expression language.",
+    manual: include_str!("README.md"),
+    schema: schema_of::<RemapOptions>,
+    ports: no_ports,
+    claims: no_claims,
+    threading: Threading::Async,
+    build: Build::Transform(&|options| Ok(Box::new(Remap::new(options.parse()?)?))),
+};
+
+/// Options of `remap`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RemapOptions {
+    /// The program, such as `.status = to_int(.status) ?? 0`.
+    source: String,
+    /// Whether an event whose program fails goes to the output `dead_letter`, with the reason, instead of going
+    /// on as it was.
+    #[serde(default)]
+    drop_on_error: bool,
+    /// Whether an event that the program aborts is dropped instead of going on as it was.
+    #[serde(default = "yes")]
+    drop_on_abort: bool,
+    /// Whether an event that is dropped because it was aborted goes to the output `dead_letter`.
+    #[serde(default)]
+    reroute_dropped: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+struct Remap {
+    script: Script,
+    options: RemapOptions,
+    workspace: Workspace,
+    /// Where each event of the current batch goes; empty while all go on.
+    fates: Vec<Fate>,
+    has_warned: bool,
+    running: Option<Running>,
+}
+
+struct Running {
+    id: Arc<str>,
+    clock: Arc<dyn Clock>,
+    errors: prometheus::IntCounter,
+}
+
+/// Where an event goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    On,
+    Dropped,
+    DeadLetter(String),
+}
+
+impl Remap {
+    fn new(options: RemapOptions) -> Result<Self, ConfigErrors> {
+        let script = Script::compile(&options.source).map_err(|errors| {
+            let errors = errors.into_iter().map(|error| ConfigError {
+                path: vec!["source".to_owned()],
+                within: Some(error.span),
+                message: error.message,
+                help: error.help,
+            });
+            ConfigErrors(errors.collect())
+        })?;
+        Ok(Self {
+            script,
+            options,
+            workspace: Workspace::default(),
+            fates: Vec::new(),
+            has_warned: false,
+            running: None,
+        })
+    }
+
+    fn count_errors(&mut self, count: u64, first: &str) {
+        let Some(running) = &self.running else { return };
+        running.errors.inc_by(count);
+        // Once a run: the counter tells the rest, and a log line per event would be a flood.
+        if !std::mem::replace(&mut self.has_warned, true) {
+            tracing::warn!(
+                component_id = &*running.id,
+                "the program failed for an event, which was left as it was; further ones are only counted: {first}"
+            );
+        }
+    }
+
+    /// Runs the program and notes which events do not go on.
+    fn run(&mut self, batch: &mut Batch) {
+        let now_ns = self.running.as_ref().map_or(0, |running| running.clock.now_ns());
+        let (options, fates) = (&self.options, &mut self.fates);
+        let (mut errors, mut first) = (0, None);
+        let events = batch.len();
+        fates.clear();
+        let mut set = |index: usize, fate: Fate| {
+            fates.resize(events, Fate::On);
+            fates[index] = fate;
+        };
+        self.script.run(batch, now_ns, &mut self.workspace, |index, why| match why {
+            Unchanged::Failed(_, reason) => {
+                errors += 1;
+                first.get_or_insert_with(|| reason.clone());
+                if options.drop_on_error {
+                    set(index, Fate::DeadLetter(reason));
+                }
+            }
+            Unchanged::Aborted(message) => {
+                if options.drop_on_abort && options.reroute_dropped {
+                    let message = message.map_or("aborted".to_owned(), |m| format!("aborted: {m}"));
+                    set(index, Fate::DeadLetter(message));
+                } else if options.drop_on_abort {
+                    set(index, Fate::Dropped);
+                }
+            }
+        });
+        if let Some(first) = first {
+            self.count_errors(errors, &first);
+        }
+    }
+}
+
+impl Transform for Remap {
+    fn start(&mut self, context: TransformContext) {
+        for warning in self.script.warnings() {
+            tracing::warn!(component_id = &*context.id, "source: {warning}");
+        }
+        let help = "Events for which the program failed; they were left as they were.";
+        let errors = context.metrics.counter("program_errors", help);
+        self.running = Some(Running { id: context.id, clock: context.clock, errors });
+    }
+
+    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+        self.run(&mut batch);
+        if !self.fates.is_empty() {
+            let fates = &self.fates;
+            let is_dead = |index: usize| matches!(fates[index], Fate::DeadLetter(_));
+            let dead = batch.split_off_where(is_dead);
+            let mut rest = fates.iter().filter(|fate| !matches!(fate, Fate::DeadLetter(_)));
+            let dropped = batch.retain(|_| rest.next() == Some(&Fate::On));
+            out.discard("aborted", dropped);
+            if let Some(dead) = dead {
+                let reasons: Vec<&str> = fates
+                    .iter()
+                    .filter_map(|fate| match fate {
+                        Fate::DeadLetter(reason) => Some(reason.as_str()),
+                        _ => None,
+                    })
+                    .collect();
+                out.dead_letter(dead, |index| reasons[index]);
+            }
+        }
+        out.emit(batch);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What `remap` does to events, and where those go that it leaves as they were.
+
+use lograil_event::AckStatus;
+use lograil_plugin::{Build, ConfigErrors, MetricsRegistry, Options, Outputs, TransformContext};
+use lograil_testkit::{ManualClock, TransformHarness, batch_of_json, conformance, events_of};
+use serde_json::{Value, json};
+
+use super::SPEC;
+
+#[test]
+fn obeys_the_laws_of_a_transform() {
+    conformance::manual(&SPEC);
+    let source = ".x = to_int!(.message)\nif .x == 1 { abort }";
+    for options in [
+        json!({"source": ".new = .message\n.again.whole = .\ndel(.message)"}),
+        json!({"source": ". = {\"only\": .message, \"b\": [.a]}"}),
+        json!({"source": source}),
+        json!({"source": source, "drop_on_error": true, "reroute_dropped": true}),
+    ] {
+        conformance::transform(&SPEC, &options);
+    }
+}
+
+#[test]
+fn changes_events() {
+    let source = ".level = downcase(string(.level) ?? \"info\")\n.service = del(.svc)";
+    let mut remap = TransformHarness::build(&SPEC, json!({ "source": source }));
+    let emitted = remap.feed_json(&[json!({"level": "WARN", "svc": "api"}), json!({"n": 1})]);
+    assert_eq!(
+        emitted.main(),
+        [
+            json!({"level": "warn", "service": "api"}),
+            json!({"n": 1, "level": "info", "service": null}),
+        ]
+    );
+}
+
+/// Events that go on, dead letters, discards by reason, errors.
+type Outcome = (Vec<Value>, Vec<Value>, Vec<(&'static str, u64)>, u64);
+
+fn program(options: Value) -> Outcome {
+    let Build::Transform(build) = SPEC.build else { panic!("a transform") };
+    let mut remap = build(&Options(options)).unwrap();
+    let metrics = MetricsRegistry::default().component("r", "transform", "remap");
+    let clock = std::sync::Arc::new(ManualClock::new());
+    remap.start(TransformContext { id: "r".into(), clock, metrics: metrics.clone() });
+    let mut out = Outputs::new("r".into(), "remap");
+    let events = [json!({"a": "1"}), json!({"a": "x"}), json!({"a": "2", "stop": true})];
+    remap.process(batch_of_json(&events), &mut out);
+    let (mut main, mut dead) = (Vec::new(), Vec::new());
+    for (port, mut batch) in out.take_emitted() {
+        let to = if port == lograil_plugin::Port::MAIN { &mut main } else { &mut dead };
+        to.extend(events_of(&batch));
+        batch.take_acks().resolve(AckStatus::Delivered);
+    }
+    (main, dead, out.take_discarded().collect(), metrics.counter("program_errors", "").get())
+}
+
+const SOURCE: &str = ".b = 0\nif .stop == true { abort \"told to\" }\n.a = to_int!(.a)";
+
+#[test]
+fn an_event_whose_program_fails_goes_on_as_it_was_and_is_counted() {
+    let (main, dead, discarded, errors) = program(json!({"source": SOURCE}));
+    assert_eq!(main, [json!({"a": 1, "b": 0}), json!({"a": "x"})]);
+    assert!(dead.is_empty());
+    assert_eq!(discarded, [("aborted", 1)]);
+    assert_eq!(errors, 1);
+}
+
+#[test]
+fn what_fails_or_is_aborted_can_go_to_the_dead_letters() {
+    let options = json!({"source": SOURCE, "drop_on_error": true, "reroute_dropped": true});
+    let (main, dead, discarded, errors) = program(options);
+    assert_eq!(main, [json!({"a": 1, "b": 0})]);
+    let reasons: Vec<_> = dead.iter().map(|letter| &letter["dead_letter"]["reason"]).collect();
+    assert_eq!(reasons, ["`to_int`: the text is not an integer", "aborted: told to"]);
+    assert!(discarded.is_empty());
+    assert_eq!(errors, 1);
+}
+
+#[test]
+fn an_aborted_event_can_go_on_as_it_was() {
+    let (main, _, discarded, _) = program(json!({"source": SOURCE, "drop_on_abort": false}));
+    assert_eq!(main[2], json!({"a": "2", "stop": true}));
+    assert!(discarded.is_empty());
+}
+
+#[test]
+fn mistakes_in_the_program_name_their_place() {
+    let Build::Transform(build) = SPEC.build else { panic!("a transform") };
+    let sources =
+        [(".a = ", 5..6), (".a = 1\n.b = nosuch(.a)", 12..18), (".a = to_int(.b)", 5..11)];
+    for (source, within) in sources {
+        let Err(ConfigErrors(errors)) = build(&Options(json!({"source": source}))) else {
+            panic!("{source} is refused");
+        };
+        assert_eq!(errors[0].path, ["source"]);
+        let range = errors[0].within.clone().expect("a place");
+        assert!(range.start >= within.start && range.end <= within.end, "{source}: {range:?}");
+    }
+}
