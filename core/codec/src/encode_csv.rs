@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::EncodingError;
-use crate::text::{TIMESTAMP, find, parse_path, write_value};
+use crate::text::{TIMESTAMP, find, has, parse_path, write_value};
 
 /// How `csv` is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -146,9 +146,9 @@ impl CsvEncoder {
 /// Puts what was written from `start` on in quotes, if RFC 4180 wants them or readers tend to trim it.
 fn quote_from(start: usize, delimiter: u8, cell: &mut Vec<u8>, out: &mut Vec<u8>) {
     let text = &out[start..];
-    let is_special = |byte: &u8| *byte == delimiter || matches!(byte, b'"' | b'\r' | b'\n');
+    let is_special = |byte: u8| byte == delimiter || matches!(byte, b'"' | b'\r' | b'\n');
     let is_trimmed = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    if !(text.iter().any(is_special) || is_trimmed(text.first()) || is_trimmed(text.last())) {
+    if !(has(text, is_special) || is_trimmed(text.first()) || is_trimmed(text.last())) {
         return;
     }
     cell.clear();

@@ -5,10 +5,10 @@
 
 use lograil_event::json_text;
 use lograil_event::scan::escape_json;
-use lograil_event::{Batch, EventRecord, Key, ValueRef};
+use lograil_event::{Batch, EventRecord, ValueRef};
 
 use crate::json;
-use crate::text::write_value;
+use crate::text::{has, write_value};
 
 /// Objects nested deeper than this are written as JSON text.
 const DEPTH_MAX: usize = 16;
@@ -16,6 +16,9 @@ const DEPTH_MAX: usize = 16;
 /// Writes events as logfmt.
 #[derive(Debug, Default)]
 pub(crate) struct LogfmtEncoder {
+    /// The names of the batch's keys as they are written, one after the other, and where each one ends.
+    names: Vec<u8>,
+    name_ends: Vec<usize>,
     /// The dotted name of the value at hand.
     name: Vec<u8>,
     scratch: Vec<u8>,
@@ -23,14 +26,33 @@ pub(crate) struct LogfmtEncoder {
 }
 
 impl LogfmtEncoder {
-    /// Appends one event without a newline.
+    /// Writes the keys of the batch whose events are encoded next.
+    pub(crate) fn prepare(&mut self, batch: &Batch) {
+        self.names.clear();
+        self.name_ends.clear();
+        for name in batch.keys().names() {
+            push_name(name.as_bytes(), &mut self.names);
+            self.name_ends.push(self.names.len());
+        }
+    }
+
+    /// Appends one event of the batch that was prepared, without a newline.
     pub(crate) fn encode_event(&mut self, batch: &Batch, record: &EventRecord, out: &mut Vec<u8>) {
         let fields = &batch.fields()[record.first as usize..][..record.count as usize];
         let start = out.len();
         for field in fields {
-            self.name.clear();
-            push_name(batch.keys().name(Key(field.key)).as_bytes(), &mut self.name);
-            self.write(batch.value(field), 0, start, out);
+            let key = field.key as usize;
+            let end = self.name_ends.get(key).copied().unwrap_or(0);
+            let name_start = key.checked_sub(1).and_then(|key| self.name_ends.get(key).copied());
+            let name = self.names.get(name_start.unwrap_or(0)..end).unwrap_or_default();
+            if let ValueRef::Object(_) = batch.value(field) {
+                self.name.clear();
+                self.name.extend_from_slice(name);
+                self.write(batch.value(field), 0, start, out);
+                continue;
+            }
+            begin(name, start, out);
+            write_flat(batch.value(field), &mut self.value, out);
         }
     }
 
@@ -52,20 +74,32 @@ impl LogfmtEncoder {
             }
             return;
         }
-        if out.len() > start {
-            out.push(b' ');
+        begin(&self.name, start, out);
+        write_flat(value, &mut self.value, out);
+    }
+}
+
+/// Appends a name and `=`, after a space if it is not the first of the event that starts at `start`.
+#[inline]
+fn begin(name: &[u8], start: usize, out: &mut Vec<u8>) {
+    if out.len() > start {
+        out.push(b' ');
+    }
+    out.extend_from_slice(name);
+    out.push(b'=');
+}
+
+/// Appends a value; objects and arrays as JSON text, which is written to `nested` first.
+#[inline]
+fn write_flat(value: ValueRef<'_>, nested: &mut Vec<u8>, out: &mut Vec<u8>) {
+    match value {
+        ValueRef::Str { text, .. } | ValueRef::Bytes(text) => write_text(text, out),
+        ValueRef::Object(_) | ValueRef::Array(_) => {
+            nested.clear();
+            json::encode_value(value, nested);
+            write_text(nested, out);
         }
-        out.extend_from_slice(&self.name);
-        out.push(b'=');
-        match value {
-            ValueRef::Str { text, .. } | ValueRef::Bytes(text) => write_text(text, out),
-            ValueRef::Object(_) | ValueRef::Array(_) => {
-                self.value.clear();
-                json::encode_value(value, &mut self.value);
-                write_text(&self.value, out);
-            }
-            other => write_value(other, out),
-        }
+        other => write_value(other, out),
     }
 }
 
@@ -78,7 +112,7 @@ fn push_name(name: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
-    if !text.is_empty() && !text.iter().any(|byte| is_special(*byte)) {
+    if !text.is_empty() && !has(text, is_special) {
         out.extend_from_slice(text);
         return;
     }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::EncodingError;
-use crate::text::{TIMESTAMP, find, write_value};
+use crate::text::{TIMESTAMP, has, write_value};
 use crate::time;
 
 /// What a syslog message says where the event has no field for it.
@@ -115,8 +115,8 @@ pub(crate) struct SyslogEncoder {
     facility: u8,
     appname: Vec<u8>,
     fields_id: Vec<u8>,
-    /// The keys of [`NAMES`] in the batch at hand.
-    keys: [Option<Key>; NAMES.len()],
+    /// For each key of the batch at hand its place in [`NAMES`], or [`ELSEWHERE`].
+    names: Vec<u8>,
     value: Vec<u8>,
     scratch: Vec<u8>,
 }
@@ -147,7 +147,7 @@ impl SyslogEncoder {
             facility,
             appname: options.appname.clone().unwrap_or_default().into_bytes(),
             fields_id: id.to_vec(),
-            keys: [None; NAMES.len()],
+            names: Vec::new(),
             value: Vec::new(),
             scratch: Vec::new(),
         })
@@ -155,15 +155,22 @@ impl SyslogEncoder {
 
     /// Looks up the keys of the batch whose events are encoded next.
     pub(crate) fn prepare(&mut self, batch: &Batch) {
-        for (key, (name, _)) in self.keys.iter_mut().zip(NAMES) {
-            *key = batch.find_key(name);
-        }
+        let place = |name: &str| NAMES.iter().position(|(known, _)| *known == name);
+        let place = |name: &str| place(name).map_or(ELSEWHERE, |at| at as u8);
+        self.names.clear();
+        self.names.extend(batch.keys().names().map(place));
     }
 
     /// Appends one event of the batch that was prepared, without a newline.
     pub(crate) fn encode_event(&mut self, batch: &Batch, record: &EventRecord, out: &mut Vec<u8>) {
         let fields = &batch.fields()[record.first as usize..][..record.count as usize];
-        let mut event = Event { batch, fields, keys: self.keys, used: REDUNDANT };
+        let mut event = Event { batch, named: [None; NAMES.len()], used: REDUNDANT };
+        for field in fields {
+            let name = self.names.get(field.key as usize).copied().unwrap_or(ELSEWHERE);
+            if let Some(named) = event.named.get_mut(usize::from(name)) {
+                *named = Some(field);
+            }
+        }
         let facility =
             event.take(Part::Facility, |value| code(value, FACILITIES.len(), facility_named));
         let severity =
@@ -234,10 +241,8 @@ impl SyslogEncoder {
     ) {
         let mut is_first = true;
         for field in fields {
-            let is_used = |(at, key): (usize, &Option<Key>)| {
-                used & (1 << at) != 0 && key.is_some_and(|key| key.0 == field.key)
-            };
-            if self.keys.iter().enumerate().any(is_used) {
+            let name = self.names.get(field.key as usize).copied().unwrap_or(ELSEWHERE);
+            if name != ELSEWHERE && used & (1 << name) != 0 {
                 continue;
             }
             if is_first {
@@ -258,9 +263,15 @@ impl SyslogEncoder {
     fn write_parameter_value(&mut self, value: ValueRef<'_>, out: &mut Vec<u8>) {
         self.value.clear();
         write_value(value, &mut self.value);
+        out.extend_from_slice(b"=\"");
+        let is_special = |byte: u8| byte.is_ascii_control() || matches!(byte, b'"' | b'\\' | b']');
+        if !has(&self.value, is_special) {
+            out.extend_from_slice(&self.value);
+            out.push(b'"');
+            return;
+        }
         self.scratch.clear();
         write_without_controls(&self.value, &mut self.scratch);
-        out.extend_from_slice(b"=\"");
         for byte in &self.scratch {
             if matches!(byte, b'"' | b'\\' | b']') {
                 out.push(b'\\');
@@ -270,6 +281,9 @@ impl SyslogEncoder {
         out.push(b'"');
     }
 }
+
+/// The place of a name that is none of [`NAMES`].
+const ELSEWHERE: u8 = u8::MAX;
 
 /// The parts between the time and the structured data, and the bytes they may have.
 const HEADER: [(Part, usize); 4] =
@@ -281,8 +295,8 @@ const REDUNDANT: u32 = 1 << 1 | 1 << 3 | 1 << 17;
 /// An event whose fields are taken one after the other.
 struct Event<'a> {
     batch: &'a Batch,
-    fields: &'a [Field],
-    keys: [Option<Key>; NAMES.len()],
+    /// The fields that [`NAMES`] name.
+    named: [Option<&'a Field>; NAMES.len()],
     /// Which of [`NAMES`] were taken, as bits.
     used: u32,
 }
@@ -291,7 +305,7 @@ impl<'a> Event<'a> {
     /// Takes the first field for a part whose value fits.
     fn take<T>(&mut self, part: Part, fit: impl Fn(ValueRef<'a>) -> Option<T>) -> Option<T> {
         for (at, _) in NAMES.iter().enumerate().filter(|(_, (_, of))| *of == part) {
-            let found = find(self.fields, self.keys[at]).map(|field| self.batch.value(field));
+            let found = self.named[at].map(|field| self.batch.value(field));
             if let Some(value) = found.filter(|value| *value != ValueRef::Null).and_then(&fit) {
                 self.used |= 1 << at;
                 return Some(value);
@@ -348,6 +362,10 @@ fn write_header_value(value: &[u8], bytes_max: usize, out: &mut Vec<u8>) {
         out.push(b'-');
     }
     let is_printable = |byte: u8| byte.is_ascii_graphic();
+    if value.len() <= bytes_max && !has(value, |byte| !is_printable(byte)) {
+        out.extend_from_slice(value);
+        return;
+    }
     out.extend(
         value.iter().take(bytes_max).map(|byte| if is_printable(*byte) { *byte } else { b'_' }),
     );
@@ -358,6 +376,10 @@ fn write_name(name: &[u8], out: &mut Vec<u8>) {
     if name.is_empty() {
         out.push(b'_');
     }
+    if name.len() <= 32 && !has(name, |byte| !is_name(byte)) {
+        out.extend_from_slice(name);
+        return;
+    }
     out.extend(name.iter().take(32).map(|byte| if is_name(*byte) { *byte } else { b'_' }));
 }
 
@@ -367,6 +389,10 @@ const fn is_name(byte: u8) -> bool {
 
 /// Appends text, each control character as `#` and its three octal digits.
 fn write_without_controls(text: &[u8], out: &mut Vec<u8>) {
+    if !has(text, |byte| byte.is_ascii_control()) {
+        out.extend_from_slice(text);
+        return;
+    }
     for byte in text {
         if byte.is_ascii_control() && *byte != b'\t' {
             let digit = |shift: u32| b'0' + ((byte >> shift) & 7);

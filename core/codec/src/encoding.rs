@@ -184,6 +184,7 @@ impl Encoder {
                 }
             }
             Kind::Logfmt(logfmt) => {
+                logfmt.prepare(batch);
                 for record in batch.records() {
                     logfmt.encode_event(batch, record, out);
                     finish(out);

@@ -215,6 +215,12 @@ impl TextEncoder {
     }
 }
 
+/// Whether a text has such a byte. Every byte is looked at, so that the machine can look at many at once.
+#[inline]
+pub(crate) fn has(text: &[u8], is_such: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(false, |found, byte| found | is_such(*byte))
+}
+
 #[inline]
 pub(crate) fn find(fields: &[Field], key: Option<Key>) -> Option<&Field> {
     let key = key?;
