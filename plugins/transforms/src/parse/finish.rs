@@ -23,7 +23,7 @@ impl Finish {
     pub(super) fn new(options: &ParseOptions) -> Result<Self, ConfigError> {
         let mut types = Vec::new();
         // The groups of a regex are read as their types when they become fields.
-        if options.format != FormatName::Regex {
+        if !matches!(options.format, FormatName::Regex | FormatName::Grok) {
             types.extend(options.types.iter().map(|(name, kind)| (name.clone(), *kind)));
         }
         let zone = options.zone()?;

@@ -13,7 +13,7 @@ use lograil_plugin::{ConfigError, ConfigErrors};
 
 use super::options::{FormatName, ParseOptions};
 use super::rows::Rows;
-use super::{Format, auto, json, regex};
+use super::{Format, auto, grok, json, regex};
 
 /// The format that the options ask for.
 pub(super) fn build(options: &ParseOptions) -> Result<Box<dyn Format>, ConfigErrors> {
@@ -35,6 +35,7 @@ pub(super) fn build(options: &ParseOptions) -> Result<Box<dyn Format>, ConfigErr
         FormatName::Glog => fixed_rows(options, Glog::new(options.zone()?))?,
         FormatName::Dissect => fixed_rows(options, dissect(options)?)?,
         FormatName::Cef => rows(options, Cef::default()),
+        FormatName::Grok => Box::new(grok::build(options)?),
         FormatName::Auto => Box::new(auto::Auto::new(options)?),
     })
 }

@@ -60,6 +60,7 @@ fn every_example_of_the_manual_gives_the_events_it_shows() {
         "cef",
         "regex",
         "auto",
+        "grok",
     ];
     for name in names {
         assert!(root.contains(&format!("\"{name}\"")), "the schema has {name}");

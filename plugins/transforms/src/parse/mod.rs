@@ -4,6 +4,7 @@ mod auto;
 mod convert;
 mod finish;
 mod formats;
+mod grok;
 mod json;
 mod lowered;
 mod options;

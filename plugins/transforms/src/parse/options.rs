@@ -35,6 +35,8 @@ pub(super) enum FormatName {
     Glog,
     /// Text with the delimiters of `pattern`.
     Dissect,
+    /// Text that `pattern` matches, made of named patterns: `%{WORD:method}`.
+    Grok,
     /// ArcSight's CEF.
     Cef,
     /// Whatever each line looks like.
@@ -84,8 +86,12 @@ pub(super) struct ParseOptions {
     pub(super) target: Option<String>,
     /// For `regex`, the regular expression (syntax of Rust's `regex`): each named group becomes a field; a group
     /// that took no part in the match is left out. For `dissect`, keys and delimiters:
-    /// `%{ip} - [%{time}] %{?skipped}`. Required for these two.
+    /// `%{ip} - [%{time}] %{?skipped}`. For `grok`, text and named patterns: `%{NAME:field}` or `%{NAME:field:type}`.
+    /// Required for these three.
     pub(super) pattern: Option<String>,
+    /// Patterns by their names, which go before the bundled ones. Format `grok`.
+    #[serde(default)]
+    pub(super) pattern_definitions: BTreeMap<String, String>,
     /// What the text of a parsed field is read as: `int`, `float`, `bool` or `string`, which is the default. Text
     /// that cannot be read so stays a string.
     #[serde(default)]
@@ -150,10 +156,16 @@ impl ParseOptions {
 
     fn misplaced(&self) -> Vec<ConfigError> {
         use FormatName::{
-            Auto, Combined, Common, Csv, Dissect, Json, KeyValue, Logfmt, Regex, Syslog, Tsv,
+            Auto, Combined, Common, Csv, Dissect, Grok, Json, KeyValue, Logfmt, Regex, Syslog, Tsv,
         };
-        let cases: [(&'static str, bool, &[FormatName], &str); 10] = [
-            ("pattern", self.pattern.is_some(), &[Regex, Dissect], "`regex` and `dissect`"),
+        let cases: [(&'static str, bool, &[FormatName], &str); 11] = [
+            (
+                "pattern",
+                self.pattern.is_some(),
+                &[Regex, Dissect, Grok],
+                "`regex`, `dissect` and `grok`",
+            ),
+            ("pattern_definitions", !self.pattern_definitions.is_empty(), &[Grok], "`grok`"),
             ("target", self.target.is_some(), &[Json], "`json`"),
             (
                 "strict",

@@ -22,6 +22,24 @@ struct Group {
     index: usize,
     kind: Type,
     flags: FieldFlags,
+    /// Whether an earlier group becomes the same field.
+    is_repeated: bool,
+}
+
+/// A group of an expression, and the field that it becomes.
+pub(super) struct NamedGroup {
+    pub(super) group: String,
+    pub(super) field: String,
+    pub(super) kind: Option<Type>,
+}
+
+/// What becomes of a group that matched nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EmptyGroups {
+    /// An empty field.
+    Kept,
+    /// No field.
+    Dropped,
 }
 
 /// Why an event could not be parsed.
@@ -41,6 +59,7 @@ pub(super) struct RegexFormat {
     keys: GroupKeys,
     /// Whether every group of a match is UTF-8, whatever the text.
     matches_utf8_only: bool,
+    empty_groups: EmptyGroups,
     failures: Vec<Failure>,
     metrics: Option<Metrics>,
 }
@@ -60,17 +79,49 @@ impl RegexFormat {
         let hir = parse_pattern(pattern)?;
         let named = named_groups(&hir);
         check_groups(&named, options)?;
-        let matcher = Matcher::new(&hir).map_err(|error| ConfigError::new(["pattern"], error))?;
-        let groups = named.iter().map(|(name, index, sub)| Group {
+        let fields = named.iter().map(|(name, ..)| (name.clone(), None)).collect();
+        Self::build(options, &hir, &named, fields, EmptyGroups::Kept)
+    }
+
+    /// A format whose groups become other fields than they are called, several of them perhaps the same.
+    pub(super) fn with_groups(
+        options: &ParseOptions,
+        pattern: &str,
+        groups: &[NamedGroup],
+    ) -> Result<Self, ConfigErrors> {
+        let hir = parse_pattern(pattern)?;
+        let mut named = named_groups(&hir);
+        let mut fields = Vec::new();
+        for (name, ..) in &mut named {
+            let Some(group) = groups.iter().find(|group| group.group == *name) else { continue };
+            fields.push((group.field.clone(), group.kind));
+            name.clone_from(&group.field);
+        }
+        check_groups(&named, options)?;
+        Self::build(options, &hir, &named, fields, EmptyGroups::Dropped)
+    }
+
+    fn build(
+        options: &ParseOptions,
+        hir: &Hir,
+        named: &[(String, u32, Hir)],
+        fields: Vec<(String, Option<Type>)>,
+        empty_groups: EmptyGroups,
+    ) -> Result<Self, ConfigErrors> {
+        let matcher = Matcher::new(hir).map_err(|error| ConfigError::new(["pattern"], error))?;
+        let groups = named.iter().zip(&fields).enumerate();
+        let groups = groups.map(|(position, ((_, index, sub), (name, kind)))| Group {
             index: *index as usize,
-            kind: options.types.get(name).copied().unwrap_or_default(),
+            kind: options.types.get(name).copied().or(*kind).unwrap_or_default(),
             flags: if is_clean(sub) { FieldFlags::CLEAN } else { FieldFlags::NONE },
+            is_repeated: fields[..position].iter().any(|(other, _)| other == name),
         });
         Ok(Self {
             groups: groups.collect(),
-            keys: GroupKeys::new(named.into_iter().map(|(name, ..)| name).collect()),
+            keys: GroupKeys::new(fields.iter().map(|(name, _)| name.clone()).collect()),
             matcher,
             matches_utf8_only: hir.properties().is_utf8(),
+            empty_groups,
             field: options.field.clone(),
             keep_field: options.keep_field,
             failures: Vec::new(),
@@ -183,6 +234,7 @@ impl Format for RegexFormat {
             keys,
             keep_field: self.keep_field,
             matches_utf8_only: self.matches_utf8_only,
+            empty_groups: self.empty_groups,
             conversion_failures: 0,
         };
         for event in 0..events {
@@ -233,6 +285,7 @@ struct Run<'r> {
     keys: &'r [u32],
     keep_field: bool,
     matches_utf8_only: bool,
+    empty_groups: EmptyGroups,
     conversion_failures: u64,
 }
 
@@ -254,7 +307,10 @@ impl Run<'_> {
         let first = edit.fields().len();
         for (group, key) in self.groups.iter().zip(self.keys) {
             let (start, end) = (slots[group.index * 2], slots[group.index * 2 + 1]);
-            if start == ABSENT {
+            if start == ABSENT || (start == end && self.empty_groups == EmptyGroups::Dropped) {
+                continue;
+            }
+            if group.is_repeated && edit.fields()[first..].iter().any(|field| field.key == *key) {
                 continue;
             }
             let part =
