@@ -1,7 +1,5 @@
 //! Escapes of string literals, and timestamps as RFC 3339 (<https://www.rfc-editor.org/rfc/rfc3339>).
 
-use std::fmt::Write;
-
 use crate::error::ExprError;
 
 /// Resolves the escapes of a `"..."` literal that starts at byte `offset` of the source.
@@ -141,11 +139,19 @@ pub(crate) fn format_timestamp(ns: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let mut out = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    if nanos != 0 {
-        let fraction = format!("{nanos:09}");
-        let _ = write!(out, ".{}", fraction.trim_end_matches('0'));
+    let mut text = *b"0000-00-00T00:00:00.000000000";
+    let parts = [(0, 4, year), (5, 2, month), (8, 2, day), (11, 2, hour), (14, 2, minute)];
+    for (at, digits, value) in parts.into_iter().chain([(17, 2, second), (20, 9, nanos)]) {
+        let mut rest = value;
+        for digit in text[at..at + digits].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
     }
+    let zeros = text.iter().rev().take_while(|digit| **digit == b'0').count().min(9);
+    let len = if nanos == 0 { 19 } else { text.len() - zeros };
+    let mut out = String::with_capacity(len + 1);
+    out.extend(text[..len].iter().map(|byte| char::from(*byte)));
     out.push('Z');
     out
 }

@@ -9,8 +9,8 @@ mod field_path;
 pub mod filter;
 mod lru;
 pub mod parse;
-pub mod remap;
 pub mod reduce;
+pub mod remap;
 pub mod route;
 pub mod sample;
 pub mod throttle;
@@ -21,7 +21,8 @@ use lograil_plugin::ComponentSpec;
 pub const SPECS: &[ComponentSpec] = &[
     dedupe::SPEC,
     filter::SPEC,
-    parse::SPEC, remap::SPEC, 
+    parse::SPEC,
+    remap::SPEC,
     reduce::SPEC,
     route::SPEC,
     sample::SPEC,

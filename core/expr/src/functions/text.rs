@@ -217,17 +217,21 @@ fn place(text: &str, at: usize) -> usize {
 
 fn slice<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     let value = arguments.value(0)?;
-    let len = match value {
-        Value::String(_) => arguments.utf8(0)?.chars().count(),
-        Value::Array(array) => array.len(),
+    let (text, len) = match value {
+        Value::String(bytes) => {
+            let text = std::str::from_utf8(bytes);
+            let text = text.map_err(|_| arguments.error("the text is not UTF-8"))?;
+            (text, if bytes.is_ascii() { bytes.len() } else { text.chars().count() })
+        }
+        Value::Array(array) => ("", array.len()),
         other => return Err(arguments.wrong_type(0, other)),
-    } as i64;
-    let outside = || arguments.error("the place is outside of the value");
+    };
+    let len = len as i64;
     let from_end = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
     let start = from_end(arguments.integer(1)?);
     let end = from_end(arguments.integer_or(2, len)?).min(len);
     if !(0..=len).contains(&start) || end < start {
-        return Err(outside());
+        return Err(arguments.error("the place is outside of the value"));
     }
     let (start, end) = (start as usize, end as usize);
     match value {
@@ -235,10 +239,7 @@ fn slice<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
             let items = array.iter(arguments.context.bump).skip(start).take(end - start);
             Ok(arguments.context.array(items))
         }
-        _ => {
-            let text = arguments.utf8(0)?;
-            Ok(Value::str(&text[place(text, start)..place(text, end)]))
-        }
+        _ => Ok(Value::str(&text[place(text, start)..place(text, end)])),
     }
 }
 
