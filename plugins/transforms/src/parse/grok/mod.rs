@@ -1,6 +1,7 @@
 //! `format = "grok"`: patterns with the names that Logstash gave them, expanded to a regular expression.
 
 mod base;
+pub(super) mod boundary;
 mod expand;
 mod network;
 mod servers;

@@ -11,6 +11,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::convert::Type;
+use super::grok::boundary::without_sure_boundaries;
 use super::lowered::ABSENT;
 use super::options::ParseOptions;
 use super::{Format, kind};
@@ -89,7 +90,7 @@ impl RegexFormat {
         pattern: &str,
         groups: &[NamedGroup],
     ) -> Result<Self, ConfigErrors> {
-        let hir = parse_pattern(pattern)?;
+        let hir = without_sure_boundaries(&parse_pattern(pattern)?);
         let mut named = named_groups(&hir);
         let mut fields = Vec::new();
         for (name, ..) in &mut named {
