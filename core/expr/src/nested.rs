@@ -12,7 +12,7 @@ use crate::json;
 use crate::value::{Array, Member, Object, Value};
 
 /// Members up to which a key is looked for one by one.
-const MEMBERS_FEW: usize = 32;
+pub(crate) const MEMBERS_FEW: usize = 32;
 
 /// What a path leads to from a value.
 pub(crate) fn step_into<'a>(

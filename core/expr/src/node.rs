@@ -8,9 +8,9 @@ use crate::check::Check;
 use crate::constant::Constant;
 use crate::context::{Context, Path, Stop, Target};
 use crate::error::EvalError;
-use crate::functions::{Arguments, Function};
+use crate::functions::{Arguments, Function, merge_objects};
 use crate::kind::Kind;
-use crate::nested::{members_of, step_into};
+use crate::nested::{MEMBERS_FEW, members_of, step_into};
 use crate::value::{Object, Value};
 
 #[derive(Debug)]
@@ -294,6 +294,9 @@ pub(crate) fn merge<'a>(
     };
     let mut members = members_of(left, context.bump);
     let known = members.len();
+    if known > MEMBERS_FEW {
+        return Ok(merge_objects(left, right, 0, context));
+    }
     for (key, value) in members_of(right, context.bump) {
         match members[..known].iter().position(|(name, _)| *name == key) {
             Some(at) => members[at].1 = value,

@@ -17,6 +17,7 @@ mod string;
 mod text;
 mod time;
 
+pub(crate) use object::merge as merge_objects;
 use regex::bytes::Regex;
 
 use crate::check::Check;

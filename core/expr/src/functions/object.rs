@@ -146,7 +146,13 @@ fn path_of<'a>(arguments: &Arguments<'a, '_>, index: usize) -> Result<&'a [Step<
     Ok(path.into_bump_slice())
 }
 
-fn merge<'a>(to: Object<'a>, from: Object<'a>, depth: usize, context: &Context<'a>) -> Value<'a> {
+/// The members of both; what is an object in both is merged too, down to a number of levels.
+pub(crate) fn merge<'a>(
+    to: Object<'a>,
+    from: Object<'a>,
+    depth: usize,
+    context: &Context<'a>,
+) -> Value<'a> {
     let mut members = Vec::from_iter(members_of(to, context.bump));
     let mut places: HashMap<&[u8], usize> = HashMap::with_capacity(members.len());
     places.extend(members.iter().enumerate().map(|(at, (key, _))| (*key, at)));
