@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Components(ComponentsArguments),
     /// Run a topology made of flags, from stdin to stdout
     Pipe(PipeArguments),
+    /// Look at plugins without running them
+    Plugin(PluginArguments),
     /// Run the `[[tests]]` of topologies
     Test(TestArguments),
     /// Draw a topology: Graphviz, Mermaid or SVG
@@ -120,9 +122,41 @@ pub(crate) struct CheckArguments {
 pub(crate) struct ComponentsArguments {
     /// Show the manual of this component; `source.file` or `sink.file` where a name is used twice.
     pub name: Option<String>,
+    /// Include the components of this plugin. Repeatable.
+    #[arg(long = "plugin", value_name = "FILE")]
+    pub plugins: Vec<PathBuf>,
     /// Print JSON: name, kind, summary and the JSON Schema of the options.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginArguments {
+    #[command(subcommand)]
+    pub command: PluginCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Show what a plugin says about itself, and its sha256; none of its code runs
+    Inspect(PluginInspectArguments),
+    /// List the plugins of a directory, and why a file is none that could be loaded; none of their code runs
+    List(PluginListArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginInspectArguments {
+    /// The shared library.
+    pub file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginListArguments {
+    /// Where the `*.so` are.
+    pub directory: PathBuf,
 }
 
 const PIPE_HELP: &str = "\

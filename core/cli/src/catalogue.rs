@@ -75,7 +75,7 @@ pub(crate) fn plugins(options: &PluginOptions) -> (Vec<(Place, LoadedPlugin)>, V
 }
 
 /// The shared libraries of a directory, by name.
-fn libraries_in(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(crate) fn libraries_in(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();

@@ -8,6 +8,7 @@
 
 mod ack;
 mod batch;
+mod derived;
 mod edit;
 mod event;
 mod field;
@@ -22,6 +23,7 @@ mod value;
 
 pub use ack::{Ack, AckId, AckStatus, Acks};
 pub use batch::{Batch, Origin, SEGMENTS_MAX, SEGMENTS_PER_SOURCE_BATCH_MAX, Segment};
+pub use derived::DerivedBatch;
 pub use edit::{Arena, BatchMut};
 pub use event::EventRef;
 pub use field::{Field, FieldFlags, Span, Tag};

@@ -72,7 +72,7 @@ impl ForeignBatch {
             return Err(InvalidBatch::TooManySegments(self.segments.len()));
         }
         for (index, field) in self.fields.iter().enumerate() {
-            self.check_field(index, field)?;
+            self.texts().check_field(index, field)?;
         }
         self.check_events()?;
         self.settle_claims();
@@ -86,12 +86,82 @@ impl ForeignBatch {
         })
     }
 
-    fn bytes(&self, span: Span) -> Option<&[u8]> {
+    fn texts(&self) -> Texts<'_> {
+        Texts { segments: &self.segments, keys: &self.keys }
+    }
+
+    /// Sets the flags of all fields and events to what is true of them.
+    fn settle_claims(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        for field in fields.iter_mut().filter(|field| field.tag.is_span()) {
+            *field = self.texts().settled(field);
+        }
+        let mut events = std::mem::take(&mut self.events);
+        for event in &mut events {
+            self.texts().settle_event(event, &fields);
+        }
+        (self.fields, self.events) = (fields, events);
+    }
+
+    fn check_events(&self) -> Result<(), InvalidBatch> {
+        for (index, event) in self.events.iter().enumerate() {
+            check_range(index, event, self.fields.len())?;
+            self.texts().check_raw(index, event)?;
+        }
+        check_overlap(&self.events)
+    }
+}
+
+/// Whether an event's fields exist and its counts agree with each other.
+pub(crate) fn check_range(
+    index: usize,
+    event: &EventRecord,
+    fields: usize,
+) -> Result<(), InvalidBatch> {
+    let end = u64::from(event.first) + u64::from(event.capacity.max(event.count));
+    let fits = end <= fields as u64;
+    if !fits || event.count > event.capacity || event.raw_fields > event.count {
+        return Err(InvalidBatch::EventOutOfRange(index));
+    }
+    Ok(())
+}
+
+/// Whether no two events share fields.
+pub(crate) fn check_overlap(events: &[EventRecord]) -> Result<(), InvalidBatch> {
+    let ranges = events.iter().enumerate().filter(|(_, event)| event.capacity > 0);
+    let mut ranges: Vec<(u32, u64, usize)> = ranges
+        .map(|(index, e)| (e.first, u64::from(e.first) + u64::from(e.capacity), index))
+        .collect();
+    ranges.sort_unstable();
+    for pair in ranges.windows(2) {
+        if u64::from(pair[1].0) < pair[0].1 {
+            return Err(InvalidBatch::EventsOverlap(pair[1].2));
+        }
+    }
+    Ok(())
+}
+
+/// What fields and events point into.
+#[derive(Clone, Copy)]
+pub(crate) struct Texts<'a> {
+    pub segments: &'a [Segment],
+    pub keys: &'a KeyTable,
+}
+
+impl<'a> Texts<'a> {
+    fn bytes(&self, span: Span) -> Option<&'a [u8]> {
         let bytes = &self.segments.get(usize::from(span.segment))?.bytes;
         bytes.get(span.offset as usize..)?.get(..span.len as usize)
     }
 
-    fn check_field(&self, index: usize, field: &Field) -> Result<(), InvalidBatch> {
+    pub fn check_raw(&self, index: usize, event: &EventRecord) -> Result<(), InvalidBatch> {
+        match event.raw() {
+            Some(span) if self.bytes(span).is_none() => Err(InvalidBatch::RawOutOfRange(index)),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn check_field(&self, index: usize, field: &Field) -> Result<(), InvalidBatch> {
         if field.key as usize >= self.keys.len() {
             let (key, keys) = (field.key, self.keys.len());
             return Err(InvalidBatch::KeyOutOfRange { field: index, key, keys });
@@ -112,28 +182,24 @@ impl ForeignBatch {
         if is_as_claimed { Ok(()) } else { Err(InvalidBatch::NotJson(index)) }
     }
 
-    /// Sets the flags of all fields and events to what is true of them.
-    fn settle_claims(&mut self) {
-        let mut fields = std::mem::take(&mut self.fields);
-        for field in fields.iter_mut().filter(|field| field.tag.is_span()) {
-            let text = self.bytes(field.span()).unwrap_or_default();
-            let is_clean = field.tag == Tag::Str && find_special(text, 0) == text.len();
-            let flags = if is_clean { FieldFlags::CLEAN } else { FieldFlags::NONE };
-            *field = Field::text(field.key, field.tag, field.span(), flags);
+    /// The field with its flags as they truly are.
+    pub fn settled(&self, field: &Field) -> Field {
+        let text = self.bytes(field.span()).unwrap_or_default();
+        let is_clean = field.tag == Tag::Str && find_special(text, 0) == text.len();
+        let flags = if is_clean { FieldFlags::CLEAN } else { FieldFlags::NONE };
+        Field::text(field.key, field.tag, field.span(), flags)
+    }
+
+    /// Clears the claims of an event that are not true of its raw bytes.
+    pub fn settle_event(&self, event: &mut EventRecord, fields: &[Field]) {
+        let raw = event.raw().and_then(|span| self.bytes(span)).unwrap_or_default();
+        let fields = &fields[event.first as usize..][..event.raw_fields as usize];
+        if event.flags.contains(EventFlags::RAW_JSON) && !self.is_object_of(raw, fields) {
+            event.flags.remove(EventFlags::RAW_JSON);
         }
-        self.fields = fields;
-        let mut events = std::mem::take(&mut self.events);
-        for event in &mut events {
-            let raw = event.raw().and_then(|span| self.bytes(span)).unwrap_or_default();
-            let fields = &self.fields[event.first as usize..][..event.raw_fields as usize];
-            if !self.is_object_of(raw, fields) {
-                event.flags.remove(EventFlags::RAW_JSON);
-            }
-            if !self.is_document_of(raw, fields) {
-                event.flags.remove(EventFlags::RAW_DOCUMENT);
-            }
+        if event.flags.contains(EventFlags::RAW_DOCUMENT) && !self.is_document_of(raw, fields) {
+            event.flags.remove(EventFlags::RAW_DOCUMENT);
         }
-        self.events = events;
     }
 
     /// Whether `raw` is one JSON object whose members are `fields`, in their order.
@@ -175,30 +241,6 @@ impl ForeignBatch {
             }
             Tag::I64 | Tag::U64 | Tag::F64 | Tag::Timestamp | Tag::Bytes => false,
         }
-    }
-
-    fn check_events(&self) -> Result<(), InvalidBatch> {
-        let mut ranges = Vec::with_capacity(self.events.len());
-        for (index, event) in self.events.iter().enumerate() {
-            let end = u64::from(event.first) + u64::from(event.capacity.max(event.count));
-            let fits = end <= self.fields.len() as u64;
-            if !fits || event.count > event.capacity || event.raw_fields > event.count {
-                return Err(InvalidBatch::EventOutOfRange(index));
-            }
-            if event.raw().is_some_and(|span| self.bytes(span).is_none()) {
-                return Err(InvalidBatch::RawOutOfRange(index));
-            }
-            if event.capacity > 0 {
-                ranges.push((event.first, end, index));
-            }
-        }
-        ranges.sort_unstable();
-        for pair in ranges.windows(2) {
-            if u64::from(pair[1].0) < pair[0].1 {
-                return Err(InvalidBatch::EventsOverlap(pair[1].2));
-            }
-        }
-        Ok(())
     }
 }
 

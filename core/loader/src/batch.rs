@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lograil_abi as abi;
 use lograil_abi::{Str, status};
-use lograil_event::{Batch, EventRecord, Field, ForeignBatch, Key, KeyTable, Origin, Segment, Tag};
+use lograil_event::{
+    Batch, DerivedBatch, EventRecord, Field, ForeignBatch, Key, KeyTable, Origin, Segment, Tag,
+};
 
 /// Key names as a plugin sees them.
 pub(crate) struct KeyNames {
@@ -214,21 +216,34 @@ pub(crate) unsafe fn take(output: &abi::Output, keys: &mut KeyCache) -> Result<B
     if table.len() != base_keys.len() + more.len() {
         return Err("emitted the same key twice".to_owned());
     }
-    let mut all: Vec<Segment> = base.map_or_else(Vec::new, |base| base.segments().to_vec());
-    all.extend(segments.iter().map(|segment| {
+    let more = segments.iter().map(|segment| {
         // SAFETY: as above.
         let bytes = unsafe { abi::slice(segment.ptr, segment.len as usize) };
         let origin = (segment.flags & abi::SEGMENT_HAS_ORIGIN != 0)
             .then_some(Origin { stream: segment.stream, offset: segment.offset });
         Segment { bytes: Bytes::copy_from_slice(bytes), origin }
-    }));
-    let foreign = ForeignBatch {
-        segments: all,
-        fields: fields.to_vec(),
-        events: events.to_vec(),
-        keys: (*table).clone(),
+    });
+    let (segments, events) = (more.collect(), events.to_vec());
+    let batch = match base {
+        Some(base) => {
+            let fields = (!is_equal(fields, base.fields())).then(|| fields.to_vec());
+            DerivedBatch { base, segments, keys: table, fields, events }.validate()
+        }
+        None => {
+            let (fields, keys) = (fields.to_vec(), (*table).clone());
+            ForeignBatch { segments, fields, events, keys }.validate()
+        }
     };
-    foreign.validate().map_err(|error| format!("emitted an invalid batch: {error}"))
+    batch.map_err(|error| format!("emitted an invalid batch: {error}"))
+}
+
+/// Whether two arrays are the same, bit by bit.
+fn is_equal(one: &[Field], other: &[Field]) -> bool {
+    // SAFETY: a `Field` is 16 bytes without a gap (held by a test), so that all of them are initialised.
+    let [one, other] = [one, other].map(|fields| unsafe {
+        std::slice::from_raw_parts(fields.as_ptr().cast::<u8>(), size_of_val(fields))
+    });
+    one == other
 }
 
 /// Whether a text is what its tag says.

@@ -25,6 +25,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plugins/transforms", &["event", "codec", "expr", "plugin"]),
     ("plugins/sinks", &["event", "codec", "expr", "plugin"]),
     ("examples/rust-transform", &["plugin"]),
+    ("core/cli/tests/plugins/transforms", &["plugin", "transforms"]),
+    ("examples/rust-sink", &["plugin"]),
+    ("examples/rust-source", &["plugin"]),
 ];
 
 /// Crates that may use every other.

@@ -3,16 +3,22 @@
 use std::fmt::Write;
 
 use anyhow::bail;
+use lograil_config::PluginOptions;
 use lograil_plugin::{ComponentSpec, Kind};
 use serde_json::{Value, json};
 
 use crate::args::ComponentsArguments;
-use crate::catalogue::catalogue;
+use crate::catalogue::with_plugins;
 use crate::exit::Exit;
 use crate::output;
 
 pub(crate) fn run(arguments: &ComponentsArguments) -> anyhow::Result<Exit> {
-    let catalogue = catalogue();
+    let wanted_plugins =
+        PluginOptions { path: arguments.plugins.clone(), ..PluginOptions::default() };
+    let (catalogue, problems) = with_plugins(&wanted_plugins);
+    if let Some(problem) = problems.first() {
+        bail!("{}", problem.message);
+    }
     let wanted = |spec: &&ComponentSpec| match &arguments.name {
         None => true,
         Some(name) => spec.name == name || format!("{}.{}", spec.kind().name(), spec.name) == *name,

@@ -5,5 +5,6 @@ pub(crate) mod completions;
 pub(crate) mod components;
 pub(crate) mod graph;
 pub(crate) mod pipe;
+pub(crate) mod plugin;
 pub(crate) mod run;
 pub(crate) mod test;
