@@ -276,3 +276,56 @@ pub(crate) unsafe fn of_box<'a, T>(pointer: *mut c_void) -> Option<&'a mut T> {
     // SAFETY: the caller vouches for it.
     unsafe { pointer.cast::<T>().as_mut() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lograil_event::{EventFlags, FieldFlags, Span};
+
+    /// The casts in this crate and in the SDK rest on this.
+    #[test]
+    fn records_of_the_interface_are_those_of_a_batch_in_memory() {
+        let mut batch = Batch::new();
+        let mut edit = batch.edit();
+        let key = edit.key("k");
+        edit.key("other");
+        let span = Span { segment: 0xAB, offset: 0x1234_5678, len: 0x9ABC_DEF0 };
+        edit.fields().push(Field::i64(1, -2));
+        edit.fields().push(Field::text(key.0, Tag::Array, span, FieldFlags::CLEAN));
+        let mut record = EventRecord::empty(-5, 7);
+        (record.count, record.capacity, record.raw_fields) = (11, 13, 3);
+        record.set_raw(Span { segment: 0xCD, offset: 17, len: 19 });
+        record.flags.insert(EventFlags::RAW_DOCUMENT);
+        edit.events().push(record);
+        let shown = HostBatch::new(batch, 23, &mut KeyCache::default());
+        let view = shown.view();
+        // SAFETY: the view is that of a batch that lives.
+        let (fields, events) = unsafe { (abi::slice(view.fields, 2), abi::slice(view.events, 1)) };
+        let number =
+            abi::Field { key: 1, tag: abi::tag::I64, segment: 0, flags: 0, payload: -2_i64 as u64 };
+        let payload = 0x9ABC_DEF0_1234_5678;
+        let (tag, segment) = (abi::tag::ARRAY, 0xAB);
+        assert_eq!(fields, [number, abi::Field { key: 0, tag, segment, flags: 1, payload }]);
+        let event = abi::Event {
+            timestamp_ns: -5,
+            first: 7,
+            count: 11,
+            capacity: 13,
+            raw_fields: 3,
+            raw_offset: 17,
+            raw_len: 19,
+            raw_segment: 0xCD,
+            flags: abi::event_flags::RAW | abi::event_flags::RAW_DOCUMENT,
+            reserved: [0; 6],
+        };
+        assert_eq!(events, [event]);
+        assert_eq!((view.token, view.key_count), (23, 2));
+    }
+
+    #[test]
+    fn every_tag_of_a_batch_is_one_of_the_interface_and_no_other() {
+        for value in 0..=u8::MAX {
+            assert_eq!(IS_TAG[usize::from(value)], Tag::from_u8(value).is_some(), "{value}");
+        }
+    }
+}

@@ -135,7 +135,9 @@ impl PluginSink {
         if completed.status < status::OK && completed.status != status::REJECT {
             return Err(self.error_of(operation, &completed));
         }
-        self.panics = 0;
+        if matches!(operation, Operation::Write) {
+            self.panics = 0;
+        }
         if completed.state.is_some() {
             self.state.clone_from(&completed.state);
         }
@@ -212,10 +214,7 @@ impl PluginSink {
             let made = Instance::create_again(self.loaded, &self.options);
             self.instance = Some(made.map_err(SinkError::Fatal)?);
             self.start();
-            let panics = self.panics;
-            let opened = self.run(Operation::Open, None).await;
-            self.panics = self.panics.max(panics);
-            opened?;
+            self.run(Operation::Open, None).await?;
         }
         Ok(())
     }

@@ -102,7 +102,9 @@ impl PluginTransform {
         };
         match failed {
             None => {
-                self.panics = 0;
+                if shown.is_some() {
+                    self.panics = 0;
+                }
                 deliver(&context, came_in, shown.is_some(), out);
             }
             Some(failed) => self.fail(&context, shown.as_deref(), failed, out),
