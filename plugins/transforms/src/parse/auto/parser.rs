@@ -1,6 +1,7 @@
 //! The format of a line by what it looks like, and the line as a row.
 
 use lograil_codec::access_log::{AccessLog, AccessLogKind};
+use lograil_codec::glog::Glog;
 use lograil_codec::logfmt::Logfmt;
 use lograil_codec::row::{Expected, Name, Part, Row, RowParser, Value};
 use lograil_codec::syslog::Syslog;
@@ -46,6 +47,12 @@ const MSGID: u32 = 10;
 const STRUCTURED_DATA: u32 = 11;
 const MESSAGE: u32 = 12;
 
+/// Columns of glog, and what they are here: level, timestamp, id, file, line, message.
+const GLOG_LEVEL: u32 = 0;
+const GLOG_FILE: u32 = 3;
+const GLOG_ROLES: [Option<u32>; 6] =
+    [None, Some(TIMESTAMP), Some(PID), Some(LOCATION), None, Some(MESSAGE)];
+
 /// The parser of lines of any format but JSON.
 pub(super) struct AutoParser {
     /// Those of this module, the name of the format, and those of access logs.
@@ -55,7 +62,10 @@ pub(super) struct AutoParser {
     has_format: bool,
     access: AccessLog,
     logfmt: Logfmt,
+    glog: Glog,
     syslog: Syslog,
+    /// By column of syslog, the column here.
+    syslog_roles: Vec<Option<u32>>,
     zone: Zone,
     streams: Streams,
     /// Whose header the present line has.
@@ -71,14 +81,18 @@ impl AutoParser {
         columns.push(format_field.to_owned());
         let access_columns = columns.len() as u32;
         columns.extend(access.columns().iter().cloned());
+        let syslog = Syslog::new(Strictness::Lenient, zone.clone());
+        let syslog_roles = syslog.columns().iter().map(|name| syslog_role(name)).collect();
         Self {
             columns,
             format_column,
             access_columns,
             has_format: !format_field.is_empty(),
             access,
-            logfmt: Logfmt::new(Strictness::Strict),
-            syslog: Syslog::new(Strictness::Lenient, zone.clone()),
+            logfmt: Logfmt::new(Strictness::Lenient),
+            glog: Glog::new(zone.clone()),
+            syslog,
+            syslog_roles,
             zone,
             streams: Streams::default(),
             style: FormatWord::Application,
@@ -91,7 +105,8 @@ impl AutoParser {
             FormatWord::Logfmt => looks_like_logfmt(text) && self.read_logfmt(text, row),
             FormatWord::Access => looks_like_access(text) && self.read_access(text, row),
             FormatWord::Syslog => looks_like_syslog(text) && self.read_syslog(text, row),
-            FormatWord::Application | FormatWord::Glog => self.read_header(text, row),
+            FormatWord::Glog => looks_like_glog(text) && self.read_glog(text, row),
+            FormatWord::Application => self.read_header(text, row),
             FormatWord::Text | FormatWord::Json => false,
         };
         if !is_read {
@@ -150,42 +165,65 @@ impl AutoParser {
         true
     }
 
+    fn read_glog(&mut self, text: &[u8], row: &mut Row) -> bool {
+        let level = Level::of_letter(text[0]);
+        if self.glog.parse(text, row).is_err() {
+            return false;
+        }
+        let mut kept = 0;
+        for index in 0..row.values.len() {
+            let (Name::Column(column), value) = row.values[index] else { continue };
+            let value = match (column, value) {
+                (GLOG_LEVEL, _) => {
+                    row.values[kept] =
+                        (Name::Column(LEVEL_ORIGINAL), Value::Text(Part::source(0, 1)));
+                    kept += 1;
+                    continue;
+                }
+                (GLOG_FILE, Value::Text(part)) => {
+                    // The file and the line, up to the bracket.
+                    let start = part.start as usize;
+                    let len = memchr::memchr(b']', &text[start..]).unwrap_or(part.len as usize);
+                    Value::Text(Part::source(start, start + len))
+                }
+                (_, value) => value,
+            };
+            let Some(role) = GLOG_ROLES.get(column as usize).copied().flatten() else { continue };
+            row.values[kept] = (Name::Column(role), value);
+            kept += 1;
+        }
+        row.values.truncate(kept);
+        if let Some(level) = level {
+            row.push(LEVEL, Value::Text(words::of_level(level)));
+        }
+        true
+    }
+
     fn read_syslog(&mut self, text: &[u8], row: &mut Row) -> bool {
         if self.syslog.parse(text, row).is_err() {
             return false;
         }
-        let own_words = self.syslog.words();
         let mut kept = 0;
         for index in 0..row.values.len() {
             let (Name::Column(column), mut value) = row.values[index] else { continue };
-            let name = self.syslog.columns().get(column as usize).map_or("", String::as_str);
-            let column = match (name, value) {
-                ("facility", Value::Text(part)) => {
-                    let word = row.bytes(part, text, own_words).to_vec();
-                    let mark = row.written.len();
-                    row.written.extend_from_slice(&word);
-                    value = Value::Text(row.written_since(mark).clean());
-                    FACILITY
-                }
-                ("severity_code", Value::Int(code)) => {
+            let Some(role) = self.syslog_roles.get(column as usize).copied().flatten() else {
+                continue;
+            };
+            match (role, value) {
+                (FACILITY, Value::Int(code)) => match words::of_facility(code) {
+                    Some(word) => value = Value::Text(word),
+                    None => continue,
+                },
+                (LEVEL, Value::Int(code)) => {
                     let level = Level::of_severity(u8::try_from(code).unwrap_or(u8::MAX));
                     value = Value::Text(words::of_level(level));
-                    LEVEL
                 }
-                ("timestamp", _) => TIMESTAMP,
-                ("hostname", _) => HOST,
-                ("appname", _) => COMPONENT,
-                ("procid", Value::Text(part)) => {
-                    value = number_or_text(row.bytes(part, text, own_words), part);
-                    PID
+                (PID, Value::Text(part)) => {
+                    value = number_or_text(row.bytes(part, text, b""), part)
                 }
-                ("procid", _) => PID,
-                ("msgid", _) => MSGID,
-                ("structured_data", _) => STRUCTURED_DATA,
-                ("message", _) => MESSAGE,
-                _ => continue,
-            };
-            row.values[kept] = (Name::Column(column), value);
+                _ => {}
+            }
+            row.values[kept] = (Name::Column(role), value);
             kept += 1;
         }
         row.values.truncate(kept);
@@ -211,6 +249,7 @@ impl RowParser for AutoParser {
                 FormatWord::Syslog,
                 FormatWord::Logfmt,
                 FormatWord::Access,
+                FormatWord::Glog,
                 FormatWord::Application,
             ];
             let found = formats.into_iter().find(|format| self.read(*format, text, row));
@@ -232,6 +271,29 @@ impl RowParser for AutoParser {
     }
 }
 
+/// What a column of syslog is here.
+fn syslog_role(name: &str) -> Option<u32> {
+    Some(match name {
+        "facility_code" => FACILITY,
+        "severity_code" => LEVEL,
+        "timestamp" => TIMESTAMP,
+        "hostname" => HOST,
+        "appname" => COMPONENT,
+        "procid" => PID,
+        "msgid" => MSGID,
+        "structured_data" => STRUCTURED_DATA,
+        "message" => MESSAGE,
+        _ => return None,
+    })
+}
+
+fn looks_like_glog(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [b'I' | b'W' | b'E' | b'F', b'0'..=b'1', b'0'..=b'9', b'0'..=b'3', b'0'..=b'9', b' ', ..]
+    )
+}
+
 fn looks_like_syslog(text: &[u8]) -> bool {
     matches!(text, [b'<', b'0'..=b'9', ..])
 }
@@ -250,8 +312,13 @@ fn looks_like_access(text: &[u8]) -> bool {
     if !head.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b':') {
         return false;
     }
-    let Some(at) = memchr::memmem::find(head, b" [") else { return false };
-    matches!(head[at + 2..], [b'0'..=b'3', b'0'..=b'9', b'/', _, _, _, b'/', ..])
+    let Some(at) = memchr::memchr(b'[', head) else { return false };
+    let is_time = |at: usize| {
+        head[at - 1] == b' '
+            && matches!(head[at + 1..], [b'0'..=b'3', b'0'..=b'9', b'/', _, _, _, b'/', ..])
+    };
+    // A bracket in the name of the user may come first.
+    is_time(at) || memchr::memchr_iter(b'[', &head[at..]).skip(1).any(|next| is_time(at + next))
 }
 
 fn push_header(header: &Header, text: &[u8], row: &mut Row) {

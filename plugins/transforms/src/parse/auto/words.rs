@@ -17,7 +17,7 @@ pub(super) enum FormatWord {
 }
 
 /// All of them, each once.
-pub(super) const WORDS: &str = "TRACEDEBUGINFONOTICEWARNERRORCRITICALALERTEMERGENCYFATALjsonlogfmtsyslogaccess_logglogapplicationtext";
+pub(super) const WORDS: &str = "TRACEDEBUGINFONOTICEWARNERRORCRITICALALERTEMERGENCYFATALjsonlogfmtsyslogaccess_logglogapplicationtextkernusermaildaemonauthsysloglprnewsuucpcronauthprivftpntpsecurityconsolesolaris-cronlocal0local1local2local3local4local5local6local7";
 
 /// The name of a level in [`WORDS`].
 #[inline]
@@ -49,6 +49,22 @@ pub(super) fn of_format(format: FormatWord) -> Part {
         FormatWord::Text => Part::word(97, 101),
     }
 }
+
+/// Lengths of the names of syslog's facilities, which are the last in [`WORDS`], by their codes.
+const FACILITY_LENS: [usize; 24] =
+    [4, 4, 4, 6, 4, 6, 3, 4, 4, 4, 8, 3, 3, 8, 7, 12, 6, 6, 6, 6, 6, 6, 6, 6];
+
+/// The name of a facility in [`WORDS`].
+#[inline]
+pub(super) fn of_facility(code: i64) -> Option<Part> {
+    let code = usize::try_from(code).ok()?;
+    let len = FACILITY_LENS.get(code)?;
+    let start = FACILITIES_START + FACILITY_LENS[..code].iter().sum::<usize>();
+    Some(Part::word(start, start + len))
+}
+
+/// Where the first facility is.
+const FACILITIES_START: usize = 101;
 
 /// Keys under which objects and pairs have their level, most telling first.
 pub(super) const LEVEL_KEYS: [&str; 11] = [
@@ -85,12 +101,47 @@ pub(super) const TIME_KEYS: [&str; 16] = [
     "created_at",
 ];
 
+/// Whether it is one of [`LEVEL_KEYS`]; asked of every pair, so not by going through them.
+#[inline]
 pub(super) fn is_level_key(name: &[u8]) -> bool {
-    LEVEL_KEYS.iter().any(|key| key.as_bytes() == name)
+    matches!(
+        name,
+        b"level"
+            | b"severity"
+            | b"lvl"
+            | b"loglevel"
+            | b"log_level"
+            | b"log.level"
+            | b"levelname"
+            | b"severity_text"
+            | b"severityText"
+            | b"priority"
+            | b"@l"
+    )
 }
 
+/// Whether it is one of [`TIME_KEYS`].
+#[inline]
 pub(super) fn is_time_key(name: &[u8]) -> bool {
-    TIME_KEYS.iter().any(|key| key.as_bytes() == name)
+    matches!(
+        name,
+        b"timestamp"
+            | b"@timestamp"
+            | b"time"
+            | b"ts"
+            | b"datetime"
+            | b"date"
+            | b"t"
+            | b"asctime"
+            | b"event_time"
+            | b"eventTime"
+            | b"timestamp_ns"
+            | b"timeMillis"
+            | b"started_at"
+            | b"_time"
+            | b"@t"
+            | b"created_at"
+    )
 }
 
 #[cfg(test)]
@@ -109,6 +160,12 @@ mod tests {
             assert_eq!(word(of_level(level)), level.name());
             assert_eq!(Level::of_word(level.name().as_bytes()), Some(level));
         }
+        for (code, name) in [(0, "kern"), (3, "daemon"), (15, "solaris-cron"), (23, "local7")] {
+            assert_eq!(of_facility(code).map(word), Some(name));
+        }
+        assert_eq!(of_facility(24), None);
+        assert!(LEVEL_KEYS.iter().all(|key| is_level_key(key.as_bytes())));
+        assert!(TIME_KEYS.iter().all(|key| is_time_key(key.as_bytes())));
         let formats = [
             (FormatWord::Json, "json"),
             (FormatWord::Logfmt, "logfmt"),
