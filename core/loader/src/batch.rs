@@ -205,7 +205,11 @@ pub(crate) unsafe fn take(output: &abi::Output, keys: &mut KeyCache) -> Result<B
         let name = std::str::from_utf8(unsafe { name.bytes() });
         more.push(name.map_err(|_| "emitted a key that is not UTF-8".to_owned())?);
     }
-    if let Some(at) = fields.iter().position(|field| !IS_TAG[usize::from(field.tag)]) {
+    // Most often nothing but events went: then the fields need no look at all.
+    let is_unchanged = base.is_some_and(|base| is_equal(fields, base.fields()));
+    if !is_unchanged
+        && let Some(at) = fields.iter().position(|field| !IS_TAG[usize::from(field.tag)])
+    {
         return Err(format!("emitted field {at} with the unknown tag {}", fields[at].tag));
     }
     // SAFETY: every tag is one that `Field` knows, and all other bits mean what they mean there.
@@ -226,7 +230,7 @@ pub(crate) unsafe fn take(output: &abi::Output, keys: &mut KeyCache) -> Result<B
     let (segments, events) = (more.collect(), events.to_vec());
     let batch = match base {
         Some(base) => {
-            let fields = (!is_equal(fields, base.fields())).then(|| fields.to_vec());
+            let fields = (!is_unchanged).then(|| fields.to_vec());
             DerivedBatch { base, segments, keys: table, fields, events }.validate()
         }
         None => {
@@ -238,11 +242,14 @@ pub(crate) unsafe fn take(output: &abi::Output, keys: &mut KeyCache) -> Result<B
 }
 
 /// Whether two arrays are the same, bit by bit.
-fn is_equal(one: &[Field], other: &[Field]) -> bool {
-    // SAFETY: a `Field` is 16 bytes without a gap (held by a test), so that all of them are initialised.
-    let [one, other] = [one, other].map(|fields| unsafe {
-        std::slice::from_raw_parts(fields.as_ptr().cast::<u8>(), size_of_val(fields))
-    });
+fn is_equal(one: &[abi::Field], other: &[Field]) -> bool {
+    // SAFETY: both are 16 bytes without a gap (held by a test), so that all of them are initialised.
+    let (one, other) = unsafe {
+        (
+            std::slice::from_raw_parts(one.as_ptr().cast::<u8>(), size_of_val(one)),
+            std::slice::from_raw_parts(other.as_ptr().cast::<u8>(), size_of_val(other)),
+        )
+    };
     one == other
 }
 
