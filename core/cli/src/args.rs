@@ -164,13 +164,15 @@ Lines that cannot be parsed go to stderr as JSON, with the reason and the origin
 
 Examples:
   cat app.log | lograil pipe --parse json --where '.status >= 500' --format json
+  lograil pipe --parse auto --where '.level == \"ERROR\"' --set '.team = \"core\"' --del .pid --format logfmt
   lograil pipe --parse json --text '{timestamp} {level} {message}' < app.log
+  lograil pipe --parse combined --format csv --columns client,status,path --sample 100 < access.log
   lograil pipe --parse regex --pattern '^(?P<ip>\\S+) .* (?P<status>\\d{3}) ' --where '.status == \"404\"'";
 
 #[derive(Debug, Args)]
 #[command(after_help = PIPE_HELP)]
 pub(crate) struct PipeArguments {
-    /// Parse each line.
+    /// Parse each line: auto, json, logfmt, csv, syslog, combined, regex ...; `lograil components parse` has all.
     #[arg(long, value_name = "FORMAT")]
     pub parse: Option<String>,
     /// The pattern of `--parse regex`, with named groups.
@@ -182,10 +184,22 @@ pub(crate) struct PipeArguments {
     /// Keep only events for which this is true. Repeatable; all must be.
     #[arg(long = "where", value_name = "CONDITION")]
     pub conditions: Vec<String>,
-    /// How events are written: json, text, raw (the line as it was read). Default: json with `--parse`,
-    /// raw without.
+    /// Change every event, as in '.team = "core"'. Repeatable; `lograil components remap` has the language.
+    #[arg(long = "set", value_name = "ASSIGNMENT")]
+    pub assignments: Vec<String>,
+    /// Remove a field, as in .pid. Repeatable.
+    #[arg(long = "del", value_name = "PATH")]
+    pub deletions: Vec<String>,
+    /// Keep one event in N.
+    #[arg(long, value_name = "N")]
+    pub sample: Option<u64>,
+    /// How events are written: json, logfmt, csv, syslog, text, raw (the line as it was read). Default: json with
+    /// `--parse` or `--set`, raw without.
     #[arg(long, value_name = "CODEC")]
     pub format: Option<String>,
+    /// The columns of `--format csv`, as in time,level,message.
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub columns: Vec<String>,
     /// Write events as text, as in '[{timestamp}] {level}: {message}'.
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "format")]
     pub text: Option<String>,

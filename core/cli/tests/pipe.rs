@@ -107,3 +107,37 @@ fn print_shows_a_topology_that_runs() {
     place.write("t.toml", printed.assert_success().stdout());
     place.run(&["check", "t.toml"]);
 }
+
+#[test]
+fn changes_removes_samples_and_writes_other_formats() {
+    let input = b"level=info pid=7 msg=\"a b\"\nlevel=error pid=8 msg=c\n";
+    let ran = Place::new().run_with(
+        &[
+            "pipe",
+            "--parse",
+            "auto",
+            "--set",
+            ".team = \"core\"",
+            "--del",
+            ".pid",
+            "--where",
+            ".level == \"ERROR\"",
+            "--format",
+            "logfmt",
+        ],
+        input,
+    );
+    let out = ran.assert_success().stdout();
+    assert!(
+        out.contains("team=core") && out.contains("level=ERROR") && !out.contains("pid"),
+        "{out}"
+    );
+    assert_eq!(out.lines().count(), 1);
+    let csv = b"{\"a\":1,\"b\":\"x,y\"}\n{\"b\":2}\n";
+    let ran = Place::new()
+        .run_with(&["pipe", "--parse", "json", "--format", "csv", "--columns", "a,b"], csv);
+    assert_eq!(ran.assert_success().stdout(), "a,b\n1,\"x,y\"\n,2\n");
+    let many: String = (0..1000).map(|n| format!("{n}\n")).collect();
+    let ran = Place::new().run_with(&["pipe", "--sample", "10"], many.as_bytes());
+    assert_eq!(ran.assert_success().stdout().lines().count(), 100);
+}

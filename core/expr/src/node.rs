@@ -100,16 +100,7 @@ impl Node {
                 op.apply(sides[0].eval(context)?, sides[1].eval(context)?, context)?
             }
             Self::Merge(sides) => merge(sides[0].eval(context)?, sides[1].eval(context)?, context)?,
-            Self::Or(parts) => {
-                let mut value = Value::Null;
-                for part in parts {
-                    value = part.eval(context)?;
-                    if !matches!(value, Value::Null | Value::Boolean(false)) {
-                        break;
-                    }
-                }
-                value
-            }
+            Self::Or(parts) => return first_of(context, parts),
             Self::Coalesce(parts) => return coalesce(context, parts, |part| part.eval(context)),
             Self::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
@@ -234,24 +225,8 @@ impl Node {
                 op.apply(&sides[0].eval(context)?, &sides[1].eval(context)?, context.bump)?
             }
             Self::Not(inner) => !inner.strictly_true(context)?,
-            Self::And(parts) => {
-                for part in parts {
-                    if part.truth(context)? != Some(true) {
-                        return Ok(Some(false));
-                    }
-                }
-                true
-            }
-            Self::Or(parts) => {
-                let mut last = None;
-                for part in parts {
-                    last = part.truth(context)?;
-                    if last == Some(true) {
-                        break;
-                    }
-                }
-                return Ok(last);
-            }
+            Self::And(parts) => return all(context, parts),
+            Self::Or(parts) => return any(context, parts),
             Self::Coalesce(parts) => return coalesce(context, parts, |part| part.truth(context)),
             other => match other.eval(context)? {
                 Value::Boolean(value) => value,
@@ -281,6 +256,50 @@ fn coalesce<'n, T>(
         }
     }
     result
+}
+
+/// `&&`: a part that is false decides, whatever another part that fails might have been.
+fn all<'a>(context: &Context<'a>, parts: &'a [Node]) -> Result<Option<bool>, EvalError> {
+    let mut result = Ok(Some(true));
+    for part in parts {
+        match part.truth(context) {
+            Ok(Some(true)) => {}
+            Ok(_) => return Ok(Some(false)),
+            Err(error) if !matches!(context.stop.get(), Stop::None) => return Err(error),
+            Err(error) => result = result.and(Err(error)),
+        }
+    }
+    result
+}
+
+/// `||` as a value: the first part that is neither null nor false, also where one before it fails.
+fn first_of<'a>(context: &Context<'a>, parts: &'a [Node]) -> Result<Value<'a>, EvalError> {
+    let (mut last, mut failed) = (Value::Null, None);
+    for part in parts {
+        match part.eval(context) {
+            Ok(value @ (Value::Null | Value::Boolean(false))) => last = value,
+            Ok(value) => return Ok(value),
+            Err(error) if !matches!(context.stop.get(), Stop::None) => return Err(error),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(last), Err)
+}
+
+/// `||`: a part that is true decides, whatever another part that fails might have been.
+fn any<'a>(context: &Context<'a>, parts: &'a [Node]) -> Result<Option<bool>, EvalError> {
+    let (mut last, mut failed) = (None, None);
+    for part in parts {
+        match part.truth(context) {
+            Ok(Some(true)) => return Ok(Some(true)),
+            Ok(value) => last = value,
+            // A value that is no boolean is what `||` gives: nothing has failed.
+            Err(error @ EvalError::NotBoolean(_)) => return Err(error),
+            Err(error) if !matches!(context.stop.get(), Stop::None) => return Err(error),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(last), Err)
 }
 
 /// The members of both objects; of a key that both have, that of the right one.

@@ -46,8 +46,21 @@ fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> 
         writeln!(text, "condition = {}", quote(condition))?;
         last = id;
     }
+    let deletions = arguments.deletions.iter().map(|path| format!("del({path})"));
+    let program: Vec<String> = arguments.assignments.iter().cloned().chain(deletions).collect();
+    if !program.is_empty() {
+        write!(text, "\n[transforms.change]\ntype = \"remap\"\ninputs = [\"{last}\"]\n")?;
+        writeln!(text, "source = {}", quote(&program.join("\n")))?;
+        "change".clone_into(&mut last);
+    }
+    if let Some(rate) = arguments.sample {
+        write!(text, "\n[transforms.sample]\ntype = \"sample\"\ninputs = [\"{last}\"]\n")?;
+        writeln!(text, "rate = {rate}\nsample_rate_key = \"\"")?;
+        "sample".clone_into(&mut last);
+    }
     write!(text, "\n[sinks.out]\ntype = \"stdout\"\ninputs = [\"{last}\"]\n")?;
-    let default = if arguments.parse.is_some() { "json" } else { "raw" };
+    let is_plain = arguments.parse.is_none() && program.is_empty();
+    let default = if is_plain { "raw" } else { "json" };
     match &arguments.text {
         Some(template) => {
             writeln!(text, "encoding.codec = \"text\"\nencoding.format = {}", quote(template))?;
@@ -55,6 +68,10 @@ fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> 
         None => {
             let codec = arguments.format.as_deref().unwrap_or(default);
             writeln!(text, "encoding.codec = {}", quote(codec))?;
+            if !arguments.columns.is_empty() {
+                let columns: Vec<String> = arguments.columns.iter().map(|c| quote(c)).collect();
+                writeln!(text, "encoding.csv.fields = [{}]", columns.join(", "))?;
+            }
         }
     }
     Ok(text)
