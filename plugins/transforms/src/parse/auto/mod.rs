@@ -46,7 +46,10 @@ impl Auto {
         let Some(key) = batch.find_key(&self.field) else { return false };
         batch.iter().any(|event| {
             let text = event.get(key).and_then(|value| value.as_bytes());
-            text.is_some_and(|text| text.trim_ascii_start().starts_with(b"{"))
+            text.is_some_and(|text| match text.first() {
+                Some(b' ' | b'\t') => text.trim_ascii_start().starts_with(b"{"),
+                first => first == Some(&b'{'),
+            })
         })
     }
 }

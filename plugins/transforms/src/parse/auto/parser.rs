@@ -367,11 +367,13 @@ fn promote(text: &[u8], row: &mut Row, zone: &Zone) {
     for (name, value) in &row.values {
         let (Name::Text(name), Value::Text(value)) = (name, value) else { continue };
         let name = row.bytes(*name, text, b"");
-        let bytes = row.bytes(*value, text, b"");
         if level.is_none() && words::is_level_key(name) {
-            level = Level::of_word(bytes).map(|found| (found, *value));
+            level = Level::of_word(row.bytes(*value, text, b"")).map(|found| (found, *value));
         } else if time.is_none() && words::is_time_key(name) {
-            time = parse_prefix(bytes, &reference);
+            time = parse_prefix(row.bytes(*value, text, b""), &reference);
+        }
+        if level.is_some() && time.is_some() {
+            break;
         }
     }
     if let Some(time) = time {
