@@ -41,13 +41,32 @@ fn cargo_plugin(place: &Place, folder: &str, library: &str) -> PathBuf {
     install(place, &target.join("debug").join(format!("lib{library}.so")))
 }
 
-/// Builds a C plugin by its Makefile; gives the library.
+/// Builds a C plugin by its Makefile, or as that does where there is no `make`; gives the library.
 fn make_plugin(place: &Place, folder: &str, library: &str) -> PathBuf {
     let root = repository();
     let project = place.path(&format!("build-{library}"));
     copy(&root.join(folder), &project);
-    let include = format!("INCLUDE={}", root.join("core/abi/include").display());
-    let made = Command::new("make").arg(include).current_dir(&project).output().unwrap();
+    let include = root.join("core/abi/include").display().to_string();
+    let mut command = if support::has("make") {
+        let mut make = Command::new("make");
+        make.arg(format!("INCLUDE={include}"));
+        make
+    } else {
+        let mut cc = Command::new("cc");
+        cc.args([
+            "-std=c11",
+            "-fPIC",
+            "-shared",
+            "-fvisibility=hidden",
+            "-I",
+            &include,
+            "-o",
+            library,
+        ]);
+        cc.arg(Path::new(library).with_extension("c"));
+        cc
+    };
+    let made = command.current_dir(&project).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     install(place, &project.join(library))
 }
