@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::EncodingError;
+use crate::syslog::FACILITY_NAMES;
 use crate::text::{TIMESTAMP, has, write_value};
 use crate::time;
 
@@ -31,33 +32,6 @@ impl Default for SyslogOptions {
         Self { facility: "user".to_owned(), appname: None, fields_id }
     }
 }
-
-const FACILITIES: [&str; 24] = [
-    "kern",
-    "user",
-    "mail",
-    "daemon",
-    "auth",
-    "syslog",
-    "lpr",
-    "news",
-    "uucp",
-    "cron",
-    "authpriv",
-    "ftp",
-    "ntp",
-    "security",
-    "console",
-    "solaris-cron",
-    "local0",
-    "local1",
-    "local2",
-    "local3",
-    "local4",
-    "local5",
-    "local6",
-    "local7",
-];
 
 /// Names of severities and of the levels that mean them.
 const SEVERITIES: [&[&str]; 8] = [
@@ -129,12 +103,12 @@ impl SyslogEncoder {
             message: message.to_owned(),
             within: None,
         };
-        let facility = code(ValueRef::str(&options.facility), FACILITIES.len(), facility_named);
+        let facility = code(ValueRef::str(&options.facility), FACILITY_NAMES.len(), facility_named);
         let Some(facility) = facility else {
             let text = format!(
                 "`{}` is not a facility; they are {}",
                 options.facility,
-                FACILITIES.join(", ")
+                FACILITY_NAMES.join(", ")
             );
             return Err(mistake("facility", &text));
         };
@@ -172,7 +146,7 @@ impl SyslogEncoder {
             }
         }
         let facility =
-            event.take(Part::Facility, |value| code(value, FACILITIES.len(), facility_named));
+            event.take(Part::Facility, |value| code(value, FACILITY_NAMES.len(), facility_named));
         let severity =
             event.take(Part::Severity, |value| code(value, SEVERITIES.len(), severity_named));
         let facility = facility.unwrap_or(self.facility);
@@ -327,7 +301,7 @@ fn code(value: ValueRef<'_>, end: usize, named: fn(&[u8]) -> Option<usize>) -> O
 }
 
 fn facility_named(name: &[u8]) -> Option<usize> {
-    FACILITIES.iter().position(|facility| name.eq_ignore_ascii_case(facility.as_bytes()))
+    FACILITY_NAMES.iter().position(|facility| name.eq_ignore_ascii_case(facility.as_bytes()))
 }
 
 fn severity_named(name: &[u8]) -> Option<usize> {

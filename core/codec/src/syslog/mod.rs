@@ -68,6 +68,9 @@ const WORDS: [&str; 32] = [
     "debug",
 ];
 const FACILITIES: usize = 24;
+
+/// Names of the facilities by their code (RFC 5424, section 6.2.1, by the names that syslog daemons use).
+pub(crate) const FACILITY_NAMES: &[&str] = WORDS.split_at(FACILITIES).0;
 /// Bytes of the room of one word.
 const WORD_BYTES: usize = 16;
 
