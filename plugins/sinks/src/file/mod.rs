@@ -230,6 +230,16 @@ impl Sink for FileSink {
         Box::pin(async move { self.writer.as_mut().ok_or_else(not_open)?.commit() })
     }
 
+    fn close(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            if let Some(Err(error)) = self.writer.as_mut().map(Writer::close) {
+                // Everything is delivered; a backup too many is no reason to fail.
+                tracing::warn!("remove old files: {error}");
+            }
+            Ok(())
+        })
+    }
+
     fn state(&self) -> Option<String> {
         serde_json::to_string(&self.writer.as_ref()?.state()).ok()
     }

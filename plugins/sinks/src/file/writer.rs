@@ -45,6 +45,7 @@ pub(super) struct Writer {
     /// Directories whose entries are not durable yet.
     unsynced_dirs: Vec<PathBuf>,
     look_at: Duration,
+    upstream_replays: bool,
 }
 
 impl Writer {
@@ -91,7 +92,16 @@ impl Writer {
             undo: None,
             unsynced_dirs,
             look_at: now + LOOK_EVERY,
+            upstream_replays: context.upstream_replays,
         })
+    }
+
+    /// After the last commit: where no checkpoint goes back, no backup has to outlive the others.
+    pub(super) fn close(&mut self) -> io::Result<()> {
+        if self.upstream_replays {
+            return Ok(());
+        }
+        self.schedule.give_way(&*self.files, &self.slots, &self.rotate)
     }
 
     /// Where the file stands after the last whole batch.

@@ -37,6 +37,18 @@ fn keeps_only_so_many_backups() {
     assert_eq!(names, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
 }
 
+/// Below a source that cannot replay no checkpoint goes back to an old file: none stays beyond the end.
+#[test]
+fn leaves_no_more_backups_than_asked_for_where_nothing_is_replayed() {
+    let setup = by_size(4, 2);
+    let mut sink = setup.harness(None).without_replay().opened();
+    sink.write_lines(&["aaa", "bbb", "ccc", "ddd", "eee"]).unwrap();
+    sink.commit().unwrap();
+    sink.close().unwrap();
+    let names: Vec<_> = setup.layout().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [PATH, "/data/out.log.1", "/data/out.log.2"]);
+}
+
 #[test]
 fn splits_a_large_batch_over_files_at_event_borders() {
     let setup = by_size(10, 20);
