@@ -3,7 +3,7 @@
 use lograil_abi as abi;
 use lograil_abi::{Status, Str, status};
 use lograil_event::Batch;
-use lograil_plugin::{Build, Outputs, Transform, TransformContext};
+use lograil_plugin::{Build, Outputs, Transform, TransformContext, TransformError};
 
 use crate::batch::HostBatch;
 use crate::call::explain;
@@ -50,12 +50,13 @@ impl PluginTransform {
             metrics: context.metrics.clone(),
         });
         let Some(start) = self.loaded.table.start else { return Ok(()) };
+        let base_dir = context.base_dir.to_string_lossy();
         let info = abi::StartInfo {
             size: size_of::<abi::StartInfo>() as u32,
             flags: 0,
             id: Str::new(&context.id),
             state: Str::NONE,
-            base_dir: Str::NONE,
+            base_dir: Str::new(&base_dir),
             positions_json: Str::NONE,
         };
         // SAFETY: the instance is alive and in no other call; the rest lives during the call.
@@ -175,12 +176,9 @@ fn deliver(context: &crate::context::Context, came_in: usize, is_batch: bool, ou
 }
 
 impl Transform for PluginTransform {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         self.context = Some(context);
-        if let Err(why) = self.start_instance() {
-            tracing::error!(component_type = self.loaded.name, "the plugin did not start: {why}");
-            (self.instance, self.panics) = (None, PANICS_MAX);
-        }
+        self.start_instance().map_err(TransformError)
     }
 
     fn process(&mut self, batch: Batch, out: &mut Outputs) {

@@ -69,6 +69,11 @@ pub enum SourceError {
     Failed(String),
 }
 
+/// Why a transform could not start, in one clause: a file that is missing, a table that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct TransformError(pub String);
+
 /// Why a sink could not take a batch, or make it durable.
 #[derive(Debug, Clone, Error)]
 pub enum SinkError {

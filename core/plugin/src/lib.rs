@@ -18,7 +18,7 @@ pub mod spec;
 pub mod transform;
 
 pub use clock::{Clock, SystemClock};
-pub use error::{ConfigError, ConfigErrors, SinkError, SourceError};
+pub use error::{ConfigError, ConfigErrors, SinkError, SourceError, TransformError};
 pub use fs::{File, FileSystem, SystemFiles};
 pub use metrics::{ComponentMetrics, MetricsRegistry};
 pub use options::{ByteSize, Options, Period, Secret};

@@ -1,19 +1,27 @@
 //! Transforms: what changes, drops or splits events.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lograil_event::Batch;
 
 use crate::clock::Clock;
 use crate::dead_letter;
+use crate::error::TransformError;
+use crate::fs::{FileSystem, SystemFiles};
 use crate::metrics::ComponentMetrics;
 use crate::spec::Port;
 
 /// Changes batches, one after the other, on one thread at a time. A plain function: it neither waits nor
 /// does I/O.
 pub trait Transform: Send {
-    /// Called once before the first batch.
-    fn start(&mut self, _context: TransformContext) {}
+    /// Called once before the first batch. `context.state` is what [`Transform::state`] said before the last
+    /// stop, crash or reload; one that makes no sense (of another version, of other options) is to be ignored.
+    /// An error stops the topology before anything is read.
+    fn start(&mut self, _context: TransformContext) -> Result<(), TransformError> {
+        Ok(())
+    }
 
     /// Takes a batch and emits what becomes of it. Every event must be accounted for: emitted, discarded
     /// with a reason, dead-lettered, or held back for later; one that is made here is to be counted with
@@ -21,11 +29,20 @@ pub trait Transform: Send {
     /// new batches moves them over with `take_acks` and `add_acks`.
     fn process(&mut self, batch: Batch, out: &mut Outputs);
 
-    /// Called about once a second, for transforms that hold events back. `now_ns` is wall-clock time.
+    /// Called about once a second, and at the end of a pause ([`Outputs::pause`]), for transforms that hold
+    /// events back. `now_ns` is wall-clock time.
     fn tick(&mut self, _now_ns: i64, _out: &mut Outputs) {}
 
     /// Called once after the last batch: emit all that is held back.
     fn flush(&mut self, _out: &mut Outputs) {}
+
+    /// What it has learned from the events so far, in its own notation, version included. Asked for now and
+    /// then between two batches. After a crash the transform gets one that is not ahead of the events that
+    /// come again: some of what it had learned may be missing, but nothing was learned from an event that
+    /// was not delivered. Events that are held back do not belong into it; they come again by themselves.
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// What the runtime gives a transform.
@@ -35,8 +52,23 @@ pub struct TransformContext {
     pub id: Arc<str>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub files: Arc<dyn FileSystem>,
+    /// What [`Transform::state`] said, if there was one.
+    pub state: Option<Arc<[u8]>>,
+    /// The directory that relative paths of the topology start from.
+    pub base_dir: PathBuf,
     /// Counters and gauges of this component.
     pub metrics: ComponentMetrics,
+}
+
+impl TransformContext {
+    /// A context of a component that starts anew, with the machine's files below the current directory.
+    #[must_use]
+    pub fn new(id: Arc<str>, clock: Arc<dyn Clock>, metrics: ComponentMetrics) -> Self {
+        let (files, base_dir) = (Arc::new(SystemFiles), PathBuf::from("."));
+        Self { id, clock, files, state: None, base_dir, metrics }
+    }
 }
 
 /// What a transform made of its input; the runtime empties it after every call.
@@ -47,6 +79,7 @@ pub struct Outputs {
     emitted: Vec<(Port, Batch)>,
     discarded: Vec<(&'static str, u64)>,
     created: u64,
+    pause: Option<Duration>,
 }
 
 impl Outputs {
@@ -79,6 +112,13 @@ impl Outputs {
         self.created += events as u64;
     }
 
+    /// Asks for no further input for a while: what was emitted is delivered, then the runtime waits, then it
+    /// calls [`Transform::tick`]. The input waits meanwhile, and so do, once the edges are full, the sources.
+    /// A topology that stops does not wait: it goes on to [`Transform::flush`].
+    pub fn pause(&mut self, duration: Duration) {
+        self.pause = Some(self.pause.map_or(duration, |pause| pause.max(duration)));
+    }
+
     /// Sends all events of `batch` to the dead-letter output; `reason` gives the reason of each.
     pub fn dead_letter<R: AsRef<str>>(&mut self, batch: Batch, reason: impl FnMut(usize) -> R) {
         let batch = dead_letter::convert(batch, &self.component_id, self.component_type, reason);
@@ -93,6 +133,11 @@ impl Outputs {
     /// How many events were created since the last call.
     pub fn take_created(&mut self) -> u64 {
         std::mem::take(&mut self.created)
+    }
+
+    /// The pause that was asked for since the last call.
+    pub fn take_pause(&mut self) -> Option<Duration> {
+        self.pause.take()
     }
 
     /// What was discarded since the last call.

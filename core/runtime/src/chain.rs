@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lograil_buffer::EdgeReceiver;
 use lograil_event::Batch;
-use lograil_plugin::{Clock, Outputs, Port, Transform};
+use lograil_plugin::{BoxFuture, Clock, Outputs, Port, Shutdown, Transform};
 
 use crate::crash;
 use crate::ledger::Counts;
@@ -28,9 +28,12 @@ pub(crate) struct Chain {
     pub stages: Vec<Stage>,
     pub input: EdgeReceiver,
     pub clock: Arc<dyn Clock>,
+    shutdown: Shutdown,
     crash: Option<Crash>,
     /// Outputs that leave the chain, in the order in which they came out.
     leaving: Vec<(usize, Port, Batch)>,
+    /// Until when, in monotonic time, a stage wants no input.
+    paused_until: Option<Duration>,
 }
 
 /// A stage panicked.
@@ -40,6 +43,13 @@ pub(crate) struct Crash {
     pub reason: String,
 }
 
+/// What a chain has to do.
+enum Next {
+    Batch(Batch),
+    Tick,
+    End,
+}
+
 #[derive(Clone, Copy)]
 enum Call {
     Tick(i64),
@@ -47,28 +57,34 @@ enum Call {
 }
 
 impl Chain {
-    pub fn new(stages: Vec<Stage>, input: EdgeReceiver, clock: Arc<dyn Clock>) -> Self {
-        Self { stages, input, clock, crash: None, leaving: Vec::new() }
+    pub fn new(
+        stages: Vec<Stage>,
+        input: EdgeReceiver,
+        clock: Arc<dyn Clock>,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self {
+            stages,
+            input,
+            clock,
+            shutdown,
+            crash: None,
+            leaving: Vec::new(),
+            paused_until: None,
+        }
     }
 
     /// Runs until the edge ends. Ends early when nobody takes its output any more, or a stage crashes.
     pub async fn run(mut self) -> Result<(), Crash> {
         let mut tick = self.clock.sleep(TICK);
         loop {
-            let received = tokio::select! {
-                // The tick first: an input that never pauses must not keep it away.
-                biased;
-                () = &mut tick => None,
-                received = self.input.recv() => Some(received),
-            };
-            match received {
-                Some(Some(batch)) => self.process(0, batch),
-                Some(None) => break,
-                None => {
-                    tick = self.clock.sleep(TICK);
+            match self.next(&mut tick).await {
+                Next::Batch(batch) => self.process(0, batch),
+                Next::Tick => {
                     let now_ns = self.clock.now_ns();
                     self.call_all(Call::Tick(now_ns));
                 }
+                Next::End => break,
             }
             if !self.deliver().await {
                 return Ok(());
@@ -80,6 +96,35 @@ impl Chain {
         self.call_all(Call::Flush);
         self.deliver().await;
         self.crash.map_or(Ok(()), Err)
+    }
+
+    /// Waits for what is to be done next. While a stage wants a pause there is no input, unless the topology
+    /// stops, when everything is to come out.
+    async fn next(&mut self, tick: &mut BoxFuture<'static, ()>) -> Next {
+        let pause = self.paused_until.map(|until| until.saturating_sub(self.clock.monotonic()));
+        if let Some(pause) = pause.filter(|_| !self.shutdown.is_requested()) {
+            tokio::select! {
+                () = &mut *tick => {
+                    *tick = self.clock.sleep(TICK);
+                    return Next::Tick;
+                }
+                () = self.clock.sleep(pause) => {
+                    self.paused_until = None;
+                    return Next::Tick;
+                }
+                () = self.shutdown.requested() => {}
+            }
+        }
+        self.paused_until = None;
+        tokio::select! {
+            // The tick first: an input that never pauses must not keep it away.
+            biased;
+            () = &mut *tick => {
+                *tick = self.clock.sleep(TICK);
+                Next::Tick
+            }
+            received = self.input.recv() => received.map_or(Next::End, Next::Batch),
+        }
     }
 
     fn process(&mut self, index: usize, batch: Batch) {
@@ -116,6 +161,9 @@ impl Chain {
         }
         stage.counts.busy(self.clock.monotonic().saturating_sub(start));
         stage.counts.created(stage.outputs.take_created());
+        if let Some(pause) = stage.outputs.take_pause() {
+            self.paused_until = self.paused_until.max(Some(self.clock.monotonic() + pause));
+        }
     }
 
     /// Hands what a stage emitted to the next one, or puts it with what leaves the chain.
@@ -152,7 +200,7 @@ impl Chain {
 mod tests {
     use std::sync::Mutex;
 
-    use lograil_plugin::ComponentMetrics;
+    use lograil_plugin::{ComponentMetrics, ShutdownTrigger};
     use lograil_testkit::{ManualClock, batch_of_lines};
 
     use super::*;
@@ -191,7 +239,8 @@ mod tests {
             sender.send(batch_of_lines(&["line"])).await.unwrap();
         }
         drop(sender);
-        Chain::new(stages, receiver, clock.shared()).run().await.unwrap();
+        let (_trigger, shutdown) = ShutdownTrigger::new();
+        Chain::new(stages, receiver, clock.shared(), shutdown).run().await.unwrap();
     }
 
     #[tokio::test]
@@ -211,5 +260,53 @@ mod tests {
         run_on(4, stages, &clock).await;
         let busy: Vec<_> = counts.iter().map(|counts| counts.busy_seconds()).collect();
         assert_eq!(busy, [4.0, 4.0, 4.0]);
+    }
+
+    /// Takes one batch a second.
+    struct Paced(Arc<Mutex<Vec<&'static str>>>);
+
+    impl Transform for Paced {
+        fn process(&mut self, batch: Batch, out: &mut Outputs) {
+            self.0.lock().unwrap().push("batch");
+            out.emit(batch);
+            out.pause(Duration::from_secs(3600));
+        }
+
+        fn tick(&mut self, _now_ns: i64, _out: &mut Outputs) {
+            self.0.lock().unwrap().push("tick");
+        }
+
+        fn flush(&mut self, _out: &mut Outputs) {
+            self.0.lock().unwrap().push("flush");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stage_that_asks_for_a_pause_gets_no_input_until_it_is_over_or_the_topology_stops() {
+        let (clock, calls) = (ManualClock::new(), Arc::new(Mutex::new(Vec::new())));
+        let (sender, receiver) = lograil_buffer::memory(1 << 20);
+        for _ in 0..3 {
+            sender.send(batch_of_lines(&["line"])).await.unwrap();
+        }
+        drop(sender);
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let stages = vec![stage(Paced(Arc::clone(&calls)))];
+        let running = tokio::spawn(Chain::new(stages, receiver, clock.shared(), shutdown).run());
+        let settle = || async {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        };
+        settle().await;
+        assert_eq!(*calls.lock().unwrap(), ["batch"]);
+        clock.advance(Duration::from_secs(3600));
+        settle().await;
+        let so_far = calls.lock().unwrap().clone();
+        assert_eq!(so_far.iter().filter(|call| **call == "batch").count(), 2, "{so_far:?}");
+        trigger.request();
+        running.await.unwrap().unwrap();
+        let calls = calls.lock().unwrap();
+        assert_eq!(calls.iter().filter(|call| **call == "batch").count(), 3, "{calls:?}");
+        assert_eq!(calls.last(), Some(&"flush"));
     }
 }

@@ -101,6 +101,7 @@ pub(crate) async fn start(
     };
     let observer = starter.observer();
     let replays: Vec<bool> = built.iter().map(|b| b.as_ref().is_some_and(Built::replays)).collect();
+    starter.start_transforms(&mut built)?;
     let sinks = starter.open_sinks(&mut built, &replays).await?;
     // The states of the sinks as they are now, before the first event: what a crash goes back to.
     if let (Some(store), Some(snapshot)) = (&checkpoints, starter.tracker.cut()) {
@@ -298,7 +299,8 @@ impl Starter<'_> {
             let stages = chain.iter().filter_map(|at| self.stage(*at, built[*at].take())).collect();
             let ids: Vec<String> =
                 chain.iter().map(|at| self.plan.components[*at].id.clone()).collect();
-            let chain = Chain::new(stages, input, Arc::clone(&self.seams.clock));
+            let clock = Arc::clone(&self.seams.clock);
+            let chain = Chain::new(stages, input, clock, self.shutdown.clone());
             self.spawn(index, async move {
                 match chain.run().await {
                     Ok(()) => Ended::Done,
@@ -310,15 +312,30 @@ impl Starter<'_> {
         }
     }
 
+    /// Starts the transforms, so that a mistake shows before anything is read.
+    fn start_transforms(&self, built: &mut [Option<Built>]) -> Result<(), RuntimeError> {
+        for (index, component) in self.plan.components.iter().enumerate() {
+            let Some(Built::Transform(transform)) = &mut built[index] else { continue };
+            let context = TransformContext {
+                id: component.id.as_str().into(),
+                clock: Arc::clone(&self.seams.clock),
+                files: Arc::clone(&self.seams.files),
+                state: None,
+                base_dir: self.plan.base_dir.clone(),
+                metrics: self.metrics[index].clone(),
+            };
+            transform.start(context).map_err(|error| RuntimeError::Open {
+                component: component.id.clone(),
+                message: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
     fn stage(&self, index: usize, built: Option<Built>) -> Option<Stage> {
-        let Some(Built::Transform(mut transform)) = built else { return None };
+        let Some(Built::Transform(transform)) = built else { return None };
         let component = &self.plan.components[index];
         let id: Arc<str> = component.id.as_str().into();
-        transform.start(TransformContext {
-            id: Arc::clone(&id),
-            clock: Arc::clone(&self.seams.clock),
-            metrics: self.metrics[index].clone(),
-        });
         Some(Stage {
             transform,
             outputs: Outputs::new(id, component.spec.name),

@@ -82,7 +82,11 @@ unsafe extern "C" fn start(
         instance.outputs = Outputs::new(Arc::clone(&id), instance.name);
         let metrics = instance.metrics.component(&id, Kind::Transform, instance.name);
         let clock = HostClock::shared(instance.host);
-        instance.transform.start(TransformContext { id, clock, metrics });
+        let mut context = TransformContext::new(id, clock, metrics);
+        // SAFETY: the info lives during the call.
+        context.base_dir = unsafe { text((*info).base_dir) }.into();
+        let started = instance.transform.start(context);
+        started.map_err(|why| Failure::new(status::FAILED, why.to_string()))?;
         Ok(status::OK)
     })
 }

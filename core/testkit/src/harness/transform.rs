@@ -96,8 +96,10 @@ impl TransformHarness {
     ) -> Self {
         let clock = ManualClock::new();
         let id: Arc<str> = COMPONENT_ID.into();
-        let context = TransformContext { id: id.clone(), clock: clock.shared(), metrics };
-        transform.start(context);
+        let context = TransformContext::new(id.clone(), clock.shared(), metrics);
+        if let Err(error) = transform.start(context) {
+            panic!("{component_type} does not start: {error}");
+        }
         let outputs = Outputs::new(id, component_type);
         Self { transform, outputs, clock, ledger: Ledger::EveryBatch, fed: 0, accounted: 0 }
     }

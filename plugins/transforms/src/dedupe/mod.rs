@@ -9,7 +9,7 @@ use lograil_event::Batch;
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, Clock, ComponentSpec, ConfigError, ConfigErrors, Outputs, Period, Threading, Transform,
-    TransformContext, schemars,
+    TransformContext, TransformError, schemars,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -134,8 +134,9 @@ impl Dedupe {
 }
 
 impl Transform for Dedupe {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         self.clock = Some(context.clock);
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

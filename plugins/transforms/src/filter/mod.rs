@@ -5,7 +5,7 @@ use lograil_expr::{Condition, EvalError};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, ComponentSpec, ConfigError, ConfigErrors, Outputs, Threading, Transform,
-    TransformContext, schemars,
+    TransformContext, TransformError, schemars,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -71,13 +71,14 @@ impl Filter {
 }
 
 impl Transform for Filter {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         for warning in self.condition.warnings() {
             tracing::warn!(component_id = &*context.id, "condition: {warning}");
         }
         let help = "Events for which the condition failed; they count as not matching.";
         let errors = context.metrics.counter("condition_errors", help);
         self.running = Some(Running { id: context.id, errors });
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

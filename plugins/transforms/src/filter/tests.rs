@@ -41,7 +41,7 @@ fn an_event_the_condition_fails_on_is_dropped_and_counted() {
     let mut filter = build(&Options(json!({"condition": ".a > 1"}))).unwrap();
     let metrics = MetricsRegistry::default().component("f", "transform", "filter");
     let clock = std::sync::Arc::new(ManualClock::new());
-    filter.start(TransformContext { id: "f".into(), clock, metrics: metrics.clone() });
+    filter.start(TransformContext::new("f".into(), clock, metrics.clone())).unwrap();
     let mut out = Outputs::new("f".into(), "filter");
     let events = [json!({"a": "text"}), json!({"a": 2}), json!({"a": [1]}), json!({"a": 0})];
     filter.process(batch_of_json(&events), &mut out);

@@ -17,7 +17,7 @@ use lograil_event::{Batch, Tag};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, Clock, ComponentMetrics, ComponentSpec, ConfigErrors, Outputs, Threading, Transform,
-    TransformContext,
+    TransformContext, TransformError,
 };
 
 use finish::Finish;
@@ -96,12 +96,13 @@ impl Parse {
 }
 
 impl Transform for Parse {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         let help = "Events that could not be parsed.";
         self.failures = Some(context.metrics.counter("parse_failures", help));
         self.finish.start(&context.metrics);
         self.format.start(&context.id, &context.metrics);
         self.clock = Some(context.clock);
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

@@ -180,11 +180,9 @@ fn metrics_count_failures_conversions_and_the_regex_engine() {
     let options = json!({"format": "regex", "pattern": pattern, "types": {"a": "int"}});
     let mut transform = build(options).unwrap();
     let metrics = registry.component("p", "transform", "parse");
-    transform.start(lograil_plugin::TransformContext {
-        id: "p".into(),
-        clock: std::sync::Arc::new(lograil_testkit::ManualClock::new()),
-        metrics: metrics.clone(),
-    });
+    let clock = std::sync::Arc::new(lograil_testkit::ManualClock::new());
+    let context = lograil_plugin::TransformContext::new("p".into(), clock, metrics.clone());
+    transform.start(context).unwrap();
     let mut out = lograil_plugin::Outputs::new("p".into(), "parse");
     transform.process(lograil_testkit::batch_of_lines(&["12", "-", "a b", "é"]), &mut out);
     let count = |name: &str| metrics.counter(name, "").get();

@@ -15,7 +15,7 @@ use lograil_event::{Batch, Key};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, Clock, ComponentSpec, ConfigErrors, Options, Outputs, Threading, Transform,
-    TransformContext,
+    TransformContext, TransformError,
 };
 
 use crate::condition::OptionCondition;
@@ -200,7 +200,7 @@ fn end(groups: &mut Lru<Group>, hash: u128, bytes: &mut usize, ended: &mut Vec<G
 }
 
 impl Transform for Reduce {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         for condition in [&mut self.starts_when, &mut self.ends_when].into_iter().flatten() {
             condition.start(&context);
         }
@@ -216,6 +216,7 @@ impl Transform for Reduce {
             clock: context.clock,
             has_warned: false,
         });
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

@@ -7,7 +7,7 @@ use lograil_expr::{Script, Unchanged, Workspace};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, Clock, ComponentSpec, ConfigError, ConfigErrors, Outputs, Threading, Transform,
-    TransformContext, schemars,
+    TransformContext, TransformError, schemars,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -138,13 +138,14 @@ impl Remap {
 }
 
 impl Transform for Remap {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         for warning in self.script.warnings() {
             tracing::warn!(component_id = &*context.id, "source: {warning}");
         }
         let help = "Events for which the program failed; they were left as they were.";
         let errors = context.metrics.counter("program_errors", help);
         self.running = Some(Running { id: context.id, clock: context.clock, errors });
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

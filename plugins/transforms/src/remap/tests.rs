@@ -43,7 +43,7 @@ fn program(options: Value) -> Outcome {
     let mut remap = build(&Options(options)).unwrap();
     let metrics = MetricsRegistry::default().component("r", "transform", "remap");
     let clock = std::sync::Arc::new(ManualClock::new());
-    remap.start(TransformContext { id: "r".into(), clock, metrics: metrics.clone() });
+    remap.start(TransformContext::new("r".into(), clock, metrics.clone())).unwrap();
     let mut out = Outputs::new("r".into(), "remap");
     let events = [json!({"a": "1"}), json!({"a": "x"}), json!({"a": "2", "stop": true})];
     remap.process(batch_of_json(&events), &mut out);

@@ -6,7 +6,7 @@ use lograil_event::Batch;
 use lograil_plugin::spec::{no_claims, schema_of};
 use lograil_plugin::{
     Build, ComponentSpec, ConfigError, ConfigErrors, Outputs, Port, Threading, Transform,
-    TransformContext, schemars,
+    TransformContext, TransformError, schemars,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -135,10 +135,11 @@ fn mistake_in_name(name: &str) -> Option<ConfigError> {
 }
 
 impl Transform for Route {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         for condition in &mut self.conditions {
             condition.start(&context);
         }
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

@@ -6,7 +6,7 @@ use lograil_event::{Batch, Field};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, ComponentSpec, ConfigError, ConfigErrors, Outputs, Threading, Transform,
-    TransformContext, schemars,
+    TransformContext, TransformError, schemars,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -144,10 +144,11 @@ fn share_of(options: &SampleOptions) -> Result<Share, ConfigError> {
 }
 
 impl Transform for Sample {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         if let Some(exclude) = &mut self.exclude {
             exclude.start(&context);
         }
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

@@ -8,7 +8,7 @@ use lograil_event::Batch;
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, Clock, ComponentSpec, ConfigError, ConfigErrors, Options, Outputs, Period, Threading,
-    Transform, TransformContext, schemars,
+    Transform, TransformContext, TransformError, schemars,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -173,7 +173,7 @@ impl Throttle {
 }
 
 impl Transform for Throttle {
-    fn start(&mut self, context: TransformContext) {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         if let Some(exclude) = &mut self.exclude {
             exclude.start(&context);
         }
@@ -181,6 +181,7 @@ impl Transform for Throttle {
         let evicted = context.metrics.counter("evicted_keys", help);
         let keys = context.metrics.gauge("keys", "Keys that are remembered.");
         self.running = Some(Running { clock: context.clock, evicted, keys });
+        Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {

@@ -40,11 +40,11 @@ pub(super) fn run(plan: &Plan, case: &TestCase) -> Result<Captured, String> {
         let Build::Transform(build) = component.spec.build else { return Ok(None) };
         let mut transform = build(&component.options).map_err(|errors| format!("{errors:?}"))?;
         let id: Arc<str> = component.id.as_str().into();
-        transform.start(TransformContext {
-            id: Arc::clone(&id),
-            clock: Arc::new(SystemClock::default()),
-            metrics: ComponentMetrics::detached(),
-        });
+        let clock = Arc::new(SystemClock::default());
+        let mut context =
+            TransformContext::new(Arc::clone(&id), clock, ComponentMetrics::detached());
+        context.base_dir.clone_from(&plan.base_dir);
+        transform.start(context).map_err(|error| format!("{}: {error}", component.id))?;
         Ok(Some((transform, Outputs::new(id, component.spec.name))))
     });
     let transforms = transforms.collect::<Result<Vec<_>, String>>()?;
