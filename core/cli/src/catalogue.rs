@@ -14,7 +14,12 @@ pub(crate) fn catalogue() -> Catalogue {
 }
 
 fn built_in() -> impl Iterator<Item = ComponentSpec> {
-    let all = [lograil_sources::SPECS, lograil_transforms::SPECS, lograil_sinks::SPECS];
+    let all = [
+        lograil_sources::SPECS,
+        lograil_transforms::SPECS,
+        lograil_sinks::SPECS,
+        lograil_sqlite::SPECS,
+    ];
     all.into_iter().flatten().copied()
 }
 

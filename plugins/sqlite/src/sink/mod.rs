@@ -1,0 +1,208 @@
+//! `sqlite`: keeps events in a database file, exactly once where the sources replay.
+
+mod pending;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use futures::future::BoxFuture;
+use lograil_event::Batch;
+use lograil_plugin::spec::{no_ports, schema_of};
+use lograil_plugin::{
+    Build, ComponentSpec, ConfigError, ConfigErrors, Delivery, Options, Sink, SinkContext,
+    SinkError, Threading,
+};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::schema::{self, Unusable};
+use pending::Pending;
+
+/// The spec of `sqlite`.
+pub const SPEC: ComponentSpec = ComponentSpec {
+    name: "sqlite",
+    summary: "Keeps events in an SQLite database, exactly once where the sources replay.",
+    manual: include_str!("README.md"),
+    schema: schema_of::<SqliteOptions>,
+    ports: no_ports,
+    claims,
+    threading: Threading::Blocking,
+    build: Build::Sink(&build),
+};
+
+/// The options of `sqlite`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqliteOptions {
+    /// The database file, relative to the directory of the topology; made if it is missing.
+    pub path: String,
+}
+
+fn claims(options: &Value) -> Vec<String> {
+    let path = options.get("path").and_then(Value::as_str);
+    path.map(|path| format!("file {path}")).into_iter().collect()
+}
+
+fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
+    let options: SqliteOptions = options.parse()?;
+    if options.path.is_empty() || options.path.contains('\0') {
+        return Err(ConfigError::new(["path"], "the path is empty or has a NUL byte")
+            .help("name the database, such as `path = \"logs.db\"`")
+            .into());
+    }
+    Ok(Box::new(SqliteSink { options, path: PathBuf::new(), open: None }))
+}
+
+/// What a checkpoint says of the database: which one it is, and the id the next event gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    identity: String,
+    next_id: i64,
+}
+
+struct SqliteSink {
+    options: SqliteOptions,
+    path: PathBuf,
+    open: Option<Open>,
+}
+
+struct Open {
+    connection: Connection,
+    identity: String,
+    next_id: i64,
+    pending: Pending,
+    clock: std::sync::Arc<dyn lograil_plugin::Clock>,
+}
+
+impl SqliteSink {
+    fn open_database(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        self.path = Path::new(&context.base_dir).join(&self.options.path);
+        let connection = schema::open(&self.path).map_err(|error| match error {
+            Unusable::Sqlite(error) => failure("open", &self.path, &error),
+            Unusable::Foreign(why) => {
+                SinkError::Fatal(format!("open {}: {why}", self.path.display()))
+            }
+        })?;
+        let mut open = Open {
+            connection,
+            identity: String::new(),
+            next_id: 1,
+            pending: Pending::default(),
+            clock: std::sync::Arc::clone(&context.clock),
+        };
+        open.restore(context).map_err(|error| failure("open", &self.path, &error))?;
+        self.open = Some(open);
+        Ok(())
+    }
+}
+
+impl Open {
+    /// Removes what was stored after the checkpoint, because it comes again. Ids are not used again, so that one
+    /// that somebody noted never means another event.
+    fn restore(&mut self, context: &SinkContext) -> rusqlite::Result<()> {
+        let value = "SELECT value FROM store WHERE name = ?1";
+        self.identity = self.connection.query_row(value, ["identity"], |row| row.get(0))?;
+        self.next_id = self.connection.query_row(value, ["next_id"], |row| row.get(0))?;
+        let state = context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let Some(state) = state.filter(|_| context.upstream_replays) else { return Ok(()) };
+        let State { identity, next_id } = state;
+        if identity != self.identity {
+            tracing::warn!(
+                component_id = &*context.id,
+                "the database is not the one of the last checkpoint; what came since may be in it twice"
+            );
+            return Ok(());
+        }
+        self.connection.execute("DELETE FROM events WHERE id >= ?1", [next_id])?;
+        Ok(())
+    }
+
+    /// Stores what is pending in one transaction. After an error nothing of it is stored and all still pending.
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut insert = transaction.prepare(
+                "INSERT INTO events (id, ts, level, service, message, fields)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
+            for row in self.pending.rows() {
+                insert.execute(params![
+                    row.id,
+                    row.timestamp_ns,
+                    row.level,
+                    row.service,
+                    row.message,
+                    row.fields
+                ])?;
+            }
+            let mut next =
+                transaction.prepare("UPDATE store SET value = ?1 WHERE name = 'next_id'")?;
+            next.execute([self.next_id])?;
+        }
+        transaction.commit()?;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl Sink for SqliteSink {
+    fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move { self.open_database(&context) })
+    }
+
+    fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
+        Box::pin(async move {
+            let open = self.open.as_mut().ok_or_else(not_open)?;
+            let bytes = open.pending.add(batch, open.next_id, open.clock.now_ns());
+            open.next_id += batch.len() as i64;
+            Ok(Delivery { bytes, rejected: Vec::new() })
+        })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            let open = self.open.as_mut().ok_or_else(not_open)?;
+            open.commit().map_err(|error| failure("write to", &self.path, &error))
+        })
+    }
+
+    fn state(&self) -> Option<String> {
+        let open = self.open.as_ref()?;
+        let state = State { identity: open.identity.clone(), next_id: open.next_id };
+        serde_json::to_string(&state).ok()
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            self.open = None;
+            Ok(())
+        })
+    }
+}
+
+fn not_open() -> SinkError {
+    SinkError::Fatal("the sink was not opened".to_owned())
+}
+
+/// A lock, a full disk and the like may pass; a damaged file does not.
+fn failure(action: &str, path: &Path, error: &rusqlite::Error) -> SinkError {
+    let reason = format!("{action} {}: {error}", path.display());
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted,
+        ) => SinkError::retry(reason),
+        _ => SinkError::Fatal(reason),
+    }
+}
