@@ -44,17 +44,18 @@ pub struct AckId {
     pub sequence: u64,
 }
 
-type Notify = Box<dyn Fn(AckId, AckStatus) + Send + Sync>;
+type Notify = Box<dyn Fn(AckStatus) + Send + Sync>;
 
 struct Shared {
-    id: AckId,
+    /// `None` if a component watches: it is no batch of the runtime's.
+    id: Option<AckId>,
     worst: AtomicU8,
     notify: Notify,
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        (self.notify)(self.id, AckStatus::from_u8(self.worst.load(Ordering::Acquire)));
+        (self.notify)(AckStatus::from_u8(self.worst.load(Ordering::Acquire)));
     }
 }
 
@@ -68,13 +69,24 @@ impl Ack {
     /// An acknowledgement that calls `notify` once, when its last clone is resolved or dropped.
     #[must_use]
     pub fn new(id: AckId, notify: impl Fn(AckId, AckStatus) + Send + Sync + 'static) -> Self {
-        let worst = AtomicU8::new(AckStatus::Delivered as u8);
-        Self { shared: Arc::new(Shared { id, worst, notify: Box::new(notify) }), resolved: false }
+        Self::with(Some(id), Box::new(move |status| notify(id, status)))
     }
 
-    /// The batch this stands for.
+    /// An acknowledgement of a source's own, beside the runtime's: `notify` is called once, when all that was made
+    /// of the batches that carry a clone is resolved or dropped. A source that has to answer its peer waits for it.
     #[must_use]
-    pub fn id(&self) -> AckId {
+    pub fn watching(notify: impl Fn(AckStatus) + Send + Sync + 'static) -> Self {
+        Self::with(None, Box::new(notify))
+    }
+
+    fn with(id: Option<AckId>, notify: Notify) -> Self {
+        let worst = AtomicU8::new(AckStatus::Delivered as u8);
+        Self { shared: Arc::new(Shared { id, worst, notify }), resolved: false }
+    }
+
+    /// The batch this stands for; `None` if it is one that watches.
+    #[must_use]
+    pub fn id(&self) -> Option<AckId> {
         self.shared.id
     }
 
@@ -101,7 +113,10 @@ impl Drop for Ack {
 
 impl std::fmt::Debug for Ack {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Ack({}/{})", self.shared.id.source, self.shared.id.sequence)
+        match self.shared.id {
+            Some(id) => write!(f, "Ack({}/{})", id.source, id.sequence),
+            None => f.write_str("Ack(watching)"),
+        }
     }
 }
 
@@ -131,9 +146,9 @@ impl Acks {
         }
     }
 
-    /// The batches waited for.
+    /// The runtime's batches waited for.
     pub fn ids(&self) -> impl Iterator<Item = AckId> {
-        self.first.iter().chain(&self.rest).map(Ack::id)
+        self.first.iter().chain(&self.rest).filter_map(Ack::id)
     }
 
     /// States one fate for every share.
@@ -187,6 +202,18 @@ mod tests {
         ack.clone().resolve(AckStatus::Rejected);
         ack.resolve(AckStatus::Delivered);
         assert_eq!(*seen.lock().unwrap(), [AckStatus::Rejected]);
+    }
+
+    #[test]
+    fn one_that_watches_is_told_like_the_others_and_is_no_batch_of_the_runtime() {
+        let (ack, seen) = watched();
+        let watched = Arc::clone(&seen);
+        let mut acks =
+            Acks::from(Ack::watching(move |status| watched.lock().unwrap().push(status)));
+        acks.push(ack);
+        assert_eq!(acks.ids().map(|id| id.sequence).collect::<Vec<_>>(), [7]);
+        acks.resolve(AckStatus::Delivered);
+        assert_eq!(*seen.lock().unwrap(), [AckStatus::Delivered; 2]);
     }
 
     #[test]
