@@ -36,4 +36,18 @@ impl Limit {
         }
         passes
     }
+
+    /// How long after `now_ns` one more event may pass.
+    pub(super) fn wait(&self, budget: &Budget, now_ns: u128) -> Duration {
+        let now = now_ns * self.threshold;
+        let excess =
+            (budget.0.max(now) + self.cost - now).saturating_sub(self.cost * self.threshold);
+        let wait_ns = excess.div_ceil(self.threshold);
+        Duration::from_nanos(u64::try_from(wait_ns).unwrap_or(u64::MAX))
+    }
+
+    /// The window.
+    pub(super) fn window(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.cost).unwrap_or(u64::MAX))
+    }
 }

@@ -3,6 +3,7 @@
 mod budget;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lograil_event::Batch;
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
@@ -40,6 +41,8 @@ enum Mode {
     Drop,
     /// They go to the output `dead_letter`.
     DeadLetter,
+    /// They wait until they may pass, and the input waits with them.
+    Wait,
 }
 
 /// Options of `throttle`.
@@ -74,6 +77,9 @@ fn default_max_keys() -> u32 {
     100_000
 }
 
+/// Shortest wait: looking at what is held for every single event of a high rate would cost more than it gives.
+const WAIT_MIN: Duration = Duration::from_millis(10);
+
 struct Throttle {
     limit: Limit,
     key_field: Option<FieldPath>,
@@ -85,6 +91,10 @@ struct Throttle {
     budgets: Lru<Budget>,
     /// Which events of the current batch pass.
     passes: Vec<bool>,
+    /// How long until the first of the events that do not pass may.
+    wait: Duration,
+    /// Events that wait, in order: the rest of one batch, because there is no input meanwhile.
+    held: Option<Batch>,
     running: Option<Running>,
 }
 
@@ -135,13 +145,17 @@ impl Throttle {
             scratch: Vec::new(),
             budgets: Lru::new(options.max_keys as usize),
             passes: Vec::new(),
+            wait: Duration::ZERO,
+            held: None,
             running: None,
         })
     }
 
-    /// Fills `passes`. All events of a batch have come now.
-    fn choose(&mut self, batch: &Batch, now: u128) -> u64 {
+    /// Fills `passes`, and `wait` for those that do not. All events of a batch have come now.
+    fn choose(&mut self, batch: &Batch) {
+        let now = self.running.as_ref().map_or(0, |running| running.clock.monotonic().as_nanos());
         let mut evicted = 0;
+        self.wait = Duration::MAX;
         let key = self.key_field.as_ref().and_then(|path| path.key(batch));
         let mut exclude = self.exclude.as_mut().map(|condition| condition.bind(batch));
         self.passes.clear();
@@ -159,7 +173,11 @@ impl Throttle {
                 }
             };
             let passes = if let Some(budget) = self.budgets.get(hash) {
-                self.limit.takes(budget, now)
+                let passes = self.limit.takes(budget, now);
+                if !passes {
+                    self.wait = self.wait.min(self.limit.wait(budget, now));
+                }
+                passes
             } else {
                 let mut budget = Budget::default();
                 let passes = self.limit.takes(&mut budget, now);
@@ -168,7 +186,19 @@ impl Throttle {
             };
             self.passes.push(passes);
         }
-        evicted
+        if let Some(running) = &self.running {
+            running.evicted.inc_by(evicted);
+            running.keys.set(self.budgets.len() as i64);
+        }
+    }
+
+    /// Holds back what may not pass yet, and asks for no input until the first of it may.
+    fn hold_back(&mut self, batch: &mut Batch, out: &mut Outputs) {
+        let passes = &self.passes;
+        self.held = batch.split_off_where(|event| !passes[event]);
+        if self.held.is_some() {
+            out.pause(self.wait.max(WAIT_MIN.min(self.limit.window())));
+        }
     }
 }
 
@@ -185,12 +215,13 @@ impl Transform for Throttle {
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
-        let now = self.running.as_ref().map_or(0, |running| running.clock.monotonic().as_nanos());
-        let evicted = self.choose(&batch, now);
-        if let Some(running) = &self.running {
-            running.evicted.inc_by(evicted);
-            running.keys.set(self.budgets.len() as i64);
+        if let Some(held) = self.held.take() {
+            // Input although there was to be none: the topology stops, and everything is to come out.
+            out.emit(held);
+            out.emit(batch);
+            return;
         }
+        self.choose(&batch);
         // A batch that stays whole may be shared with other branches: leave its arrays alone.
         if self.passes.contains(&false) {
             let passes = &self.passes;
@@ -201,9 +232,24 @@ impl Transform for Throttle {
                         out.dead_letter(letters, |_| &self.reason);
                     }
                 }
+                Mode::Wait => self.hold_back(&mut batch, out),
             }
         }
         out.emit(batch);
+    }
+
+    fn tick(&mut self, _now_ns: i64, out: &mut Outputs) {
+        if let Some(mut batch) = self.held.take() {
+            self.choose(&batch);
+            self.hold_back(&mut batch, out);
+            out.emit(batch);
+        }
+    }
+
+    fn flush(&mut self, out: &mut Outputs) {
+        if let Some(held) = self.held.take() {
+            out.emit(held);
+        }
     }
 }
 

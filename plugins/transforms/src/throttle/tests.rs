@@ -25,6 +25,8 @@ fn obeys_the_laws_of_a_transform() {
         TransformLaws::new(&SPEC, &options).only_routes().check();
     }
     conformance::transform(&SPEC, &json!({"threshold": 1, "mode": "dead_letter"}));
+    let options = json!({"threshold": 1, "key_field": "message", "mode": "wait"});
+    TransformLaws::new(&SPEC, &options).holds_back().check();
 }
 
 #[test]
@@ -83,6 +85,54 @@ fn dead_letters_say_which_limit_was_passed() {
     let reason = "throttled: more than 1 events of one value of `service` in 10s";
     assert_eq!(emitted.dead_letter_reasons(), [reason, reason]);
     assert_eq!(emitted.dead_letters()[0]["n"], 1);
+}
+
+#[test]
+fn events_wait_until_they_may_pass_in_their_order() {
+    let options = json!({"threshold": 2, "window": "2s", "key_field": "service", "mode": "wait"});
+    let mut throttle = TransformHarness::build(&SPEC, options).holds_back();
+    let events = [of("a", 5), of("b", 1)].concat();
+    let mut passed = throttle.feed_json(&events).main();
+    assert_eq!(passed, [of("a", 2), of("b", 1)].concat());
+    assert!(throttle.tick().main().is_empty());
+    for n in 2..5 {
+        throttle.clock().advance(Duration::from_secs(1));
+        let now = throttle.tick().main();
+        assert_eq!(now, [json!({"service": "a", "n": n})]);
+        passed.extend(now);
+    }
+    assert!(throttle.flush().main().is_empty());
+    assert_eq!(passed.len(), events.len());
+}
+
+#[test]
+fn a_stop_lets_out_what_waits_before_what_comes_behind_it() {
+    let options = json!({"threshold": 1, "window": "1h", "mode": "wait"});
+    let mut throttle = TransformHarness::build(&SPEC, options).holds_back();
+    assert_eq!(throttle.feed_json(&of("a", 3)).main(), of("a", 1));
+    assert_eq!(
+        throttle.feed_json(&of("b", 1)).main(),
+        [of("a", 3)[1..].to_vec(), of("b", 1)].concat()
+    );
+    assert!(throttle.feed_json(&of("a", 1)).main().is_empty());
+    assert_eq!(throttle.flush().main(), of("a", 1));
+}
+
+#[test]
+fn the_pause_is_as_long_as_the_first_event_has_to_wait() {
+    let Build::Transform(build) = SPEC.build else { panic!("a transform") };
+    for (window, wanted_ms) in [("2s", 1_000), ("10ms", 10), ("4ms", 4)] {
+        let options = json!({"threshold": 2, "window": window, "mode": "wait"});
+        let mut throttle = build(&Options(options)).unwrap();
+        let clock = lograil_testkit::ManualClock::new().shared();
+        let metrics = MetricsRegistry::default().component("t", "transform", "throttle");
+        throttle.start(lograil_plugin::TransformContext::new("t".into(), clock, metrics)).unwrap();
+        let mut out = lograil_plugin::Outputs::new("t".into(), "throttle");
+        throttle.process(lograil_testkit::batch_of_json(&of("a", 2)), &mut out);
+        assert_eq!(out.take_pause(), None);
+        throttle.process(lograil_testkit::batch_of_json(&of("a", 2)), &mut out);
+        assert_eq!(out.take_pause(), Some(Duration::from_millis(wanted_ms)), "{window}");
+    }
 }
 
 #[test]
