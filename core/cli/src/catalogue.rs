@@ -19,6 +19,7 @@ fn built_in() -> impl Iterator<Item = ComponentSpec> {
         lograil_transforms::SPECS,
         lograil_sinks::SPECS,
         lograil_sqlite::SPECS,
+        lograil_net::SPECS,
     ];
     all.into_iter().flatten().copied()
 }

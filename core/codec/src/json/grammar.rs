@@ -270,6 +270,33 @@ pub(super) fn expect_end(text: &[u8], pos: usize) -> Result<(), JsonError> {
     Err(JsonError::expected(text, at, "nothing more after the document"))
 }
 
+/// Where the elements of `text`, which is one JSON array, are.
+pub fn elements(text: &[u8]) -> Result<Vec<std::ops::Range<usize>>, JsonError> {
+    if let Err(error) = simdutf8::compat::from_utf8(text) {
+        return Err(JsonError::new(error.valid_up_to(), JsonErrorKind::NotUtf8));
+    }
+    let mut at = skip_space(text, 0);
+    if byte_at(text, at) != b'[' {
+        return Err(JsonError::expected(text, at, "an array"));
+    }
+    at = skip_space(text, at + 1);
+    let mut found = Vec::new();
+    if byte_at(text, at) != b']' {
+        loop {
+            let end = skip_value(text, text, at, 1)?;
+            found.push(at..end);
+            at = skip_space(text, end);
+            match byte_at(text, at) {
+                b',' => at = skip_space(text, at + 1),
+                b']' => break,
+                _ => return Err(JsonError::expected(text, at, "`,` or `]`")),
+            }
+        }
+    }
+    expect_end(text, at + 1)?;
+    Ok(found)
+}
+
 /// Checks that `text` is one JSON document.
 pub fn validate(text: &[u8]) -> Result<(), JsonError> {
     if let Err(error) = simdutf8::compat::from_utf8(text) {

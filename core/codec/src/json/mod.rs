@@ -11,7 +11,7 @@ mod shapes;
 
 pub use encode::{encode_batch, encode_event, encode_value};
 pub use error::{JsonError, JsonErrorKind};
-pub use grammar::{DEPTH_MAX, validate};
+pub use grammar::{DEPTH_MAX, elements, validate};
 pub use parser::{ParseOptions, Parser};
 
 #[cfg(test)]

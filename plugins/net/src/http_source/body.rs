@@ -1,0 +1,125 @@
+//! The body of a request: read and decompressed within limits.
+//!
+//! **Invariant:** every byte that is kept is paid for from the budget of pending bytes first.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use hyper::body::Body;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::options::Settings;
+use super::server::Refusal;
+
+/// Bytes that are decompressed at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// How many times longer than it was sent a body may become. Logs reach about 50.
+const RATIO_MAX: usize = 250;
+
+/// Bytes that a body may become whatever its ratio.
+const RATIO_FREE_BYTES: usize = 1 << 20;
+
+/// A body, and its share of the budget, which is given back when this is dropped.
+pub(super) struct Paid {
+    pub bytes: Bytes,
+    _share: Share,
+}
+
+/// A growing share of the budget of pending bytes.
+struct Share {
+    budget: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Share {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let count = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let more = Arc::clone(&self.budget).try_acquire_many_owned(count).map_err(|_| {
+            Refusal::later(StatusCode::TOO_MANY_REQUESTS, "too many requests are under way")
+        })?;
+        match &mut self.permit {
+            Some(permit) => permit.merge(more),
+            None => self.permit = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a body; `encoding` is its `Content-Encoding`.
+pub(super) async fn read<B>(
+    mut body: B,
+    encoding: &str,
+    settings: &Settings,
+    budget: &Arc<Semaphore>,
+) -> Result<Paid, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let limit = settings.body_bytes_max;
+    let mut share = Share { budget: Arc::clone(budget), permit: None };
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_long("max_body_bytes", limit));
+    }
+    let mut sent = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Refusal::bad(format!("read the body: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if sent.len() + data.len() > limit {
+            return Err(too_long("max_body_bytes", limit));
+        }
+        share.grow(data.len())?;
+        sent.extend_from_slice(&data);
+    }
+    let limit = settings.decompressed_bytes_max;
+    let plain = match encoding {
+        "" | "identity" => sent,
+        "gzip" | "x-gzip" => {
+            decompress(MultiGzDecoder::new(&sent[..]), sent.len(), limit, &mut share)?
+        }
+        "deflate" => decompress(ZlibDecoder::new(&sent[..]), sent.len(), limit, &mut share)?,
+        other => {
+            let reason = format!("the encoding `{other}` is not known; send gzip, deflate or none");
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        }
+    };
+    Ok(Paid { bytes: Bytes::from(plain), _share: share })
+}
+
+fn too_long(option: &str, limit: usize) -> Refusal {
+    let reason = format!("the body is longer than `{option}` = {limit}");
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+}
+
+fn decompress(
+    mut decoder: impl Read,
+    sent: usize,
+    limit: usize,
+    share: &mut Share,
+) -> Result<Vec<u8>, Refusal> {
+    let ratio_limit = sent.saturating_mul(RATIO_MAX).max(RATIO_FREE_BYTES);
+    let mut plain = Vec::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let count = decoder
+            .read(&mut chunk)
+            .map_err(|error| Refusal::bad(format!("decompress the body: {error}")))?;
+        if count == 0 {
+            return Ok(plain);
+        }
+        if plain.len() + count > limit {
+            return Err(too_long("max_decompressed_bytes", limit));
+        }
+        if plain.len() + count > ratio_limit {
+            let reason = format!("the body grows more than {RATIO_MAX} times by decompression");
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
+        }
+        share.grow(count)?;
+        plain.extend_from_slice(&chunk[..count]);
+    }
+}

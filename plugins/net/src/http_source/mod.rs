@@ -1,0 +1,96 @@
+//! `http`: a server that takes events in the bodies of requests and answers once they are delivered.
+//!
+//! **Invariant:** with `acknowledge = "delivered"` a request is answered 2xx only after every event of it is
+//! acknowledged by every sink, or is a dead letter that is.
+
+mod body;
+mod events;
+mod options;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use futures::future::BoxFuture;
+use lograil_event::Batch;
+use lograil_plugin::spec::{no_ports, schema_of};
+use lograil_plugin::{
+    Build, ComponentSpec, ConfigErrors, Options, Source, SourceContext, SourceError, Threading,
+};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use options::{HttpOptions, Settings};
+use server::Server;
+
+/// Batches of requests that wait for room in the edges.
+const SUBMISSIONS_MAX: usize = 16;
+
+/// The spec of `http`.
+pub const SPEC: ComponentSpec = ComponentSpec {
+    name: "http",
+    summary: "Takes events by HTTP and answers once they are delivered.",
+    manual: include_str!("README.md"),
+    schema: schema_of::<HttpOptions>,
+    ports: no_ports,
+    claims,
+    threading: Threading::Async,
+    build: Build::Source(&build),
+};
+
+/// What a request hands to the source.
+pub(crate) enum Submission {
+    /// Events.
+    Events(Batch),
+    /// Events that are refused, as dead letters.
+    Letters(Batch),
+}
+
+struct HttpSource {
+    settings: Settings,
+}
+
+fn build(options: &Options) -> Result<Box<dyn Source>, ConfigErrors> {
+    let settings = options.parse::<HttpOptions>()?.resolve()?;
+    Ok(Box::new(HttpSource { settings }))
+}
+
+/// The address, unless the system chooses the port.
+fn claims(options: &Value) -> Vec<String> {
+    let listen = options.get("listen").and_then(Value::as_str).unwrap_or(options::LISTEN);
+    if listen.ends_with(":0") { Vec::new() } else { vec![format!("tcp {listen}")] }
+}
+
+impl Source for HttpSource {
+    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async move {
+            let address = self.settings.listen;
+            let io = |source| SourceError::Io { action: format!("listen on {address}"), source };
+            let listener = TcpListener::bind(address).await.map_err(io)?;
+            let address = listener.local_addr().map_err(io)?;
+            tracing::info!(component_id = %context.id, "taking events on http://{address}");
+            run_on(listener, self.settings, context).await;
+            Ok(())
+        })
+    }
+}
+
+/// Serves until it is asked to stop and what was begun is answered.
+async fn run_on(listener: TcpListener, settings: Settings, context: SourceContext) {
+    let SourceContext { id, mut output, shutdown, clock, .. } = context;
+    let (submissions, mut submitted) = mpsc::channel(SUBMISSIONS_MAX);
+    let server = Server::new(settings, id, clock, submissions);
+    // Ends with this function, whatever ends it.
+    let mut serving = JoinSet::new();
+    serving.spawn(server.accept(listener, shutdown));
+    while let Some(submission) = submitted.recv().await {
+        let sent = match submission {
+            Submission::Events(batch) => output.send(batch, Vec::new()).await,
+            Submission::Letters(batch) => output.dead_letter(batch).await,
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The options of `http`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Period, Secret};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where it listens unless told otherwise.
+pub(super) const LISTEN: &str = "127.0.0.1:8080";
+
+/// Largest limit for a body: a batch's text stays below 4 GiB, several times.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// What bodies hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BodyFormat {
+    /// JSON if the `Content-Type` says so or the body starts with `{` or `[`; lines otherwise.
+    #[default]
+    Auto,
+    /// A JSON array of events, or one JSON document a line.
+    Json,
+    /// Plain lines, each under the field `message`.
+    Lines,
+}
+
+/// When a request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Acknowledge {
+    /// Once its events are delivered everywhere.
+    #[default]
+    Delivered,
+    /// Once its events are in memory.
+    Accepted,
+}
+
+/// The options of `http`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpOptions {
+    /// IP address and port to listen on.
+    pub listen: String,
+    /// The path that takes events by `POST`.
+    pub path: String,
+    /// What bodies hold: `auto`, `json` or `lines`.
+    pub format: BodyFormat,
+    /// When a request is answered: once its events are `delivered`, or once they are `accepted` into memory.
+    pub acknowledge: Acknowledge,
+    /// What clients must send as `Authorization: Bearer TOKEN`.
+    pub token: Option<Secret>,
+    /// Listen beyond this machine although there is no `token`.
+    pub expose_without_token: bool,
+    /// Longest body as it is sent.
+    pub max_body_bytes: ByteSize,
+    /// Longest body once it is decompressed.
+    pub max_decompressed_bytes: ByteSize,
+    /// Bytes of all bodies that are not answered yet; beyond it the answer is 429.
+    pub max_pending_bytes: ByteSize,
+    /// Connections served at the same time; others wait.
+    pub max_connections: usize,
+    /// How long a client may take for the head of a request.
+    pub header_timeout: Period,
+    /// How long the body, and then the delivery, may take.
+    pub request_timeout: Period,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            listen: LISTEN.to_owned(),
+            path: "/".to_owned(),
+            format: BodyFormat::default(),
+            acknowledge: Acknowledge::default(),
+            token: None,
+            expose_without_token: false,
+            max_body_bytes: ByteSize(10 << 20),
+            max_decompressed_bytes: ByteSize(64 << 20),
+            max_pending_bytes: ByteSize(256 << 20),
+            max_connections: 512,
+            header_timeout: Period(Duration::from_secs(10)),
+            request_timeout: Period(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// The options once they are known to be right.
+pub(super) struct Settings {
+    pub listen: SocketAddr,
+    pub path: String,
+    pub format: BodyFormat,
+    pub acknowledge: Acknowledge,
+    pub token: Option<Secret>,
+    pub body_bytes_max: usize,
+    pub decompressed_bytes_max: usize,
+    pub pending_bytes_max: usize,
+    pub connections_max: usize,
+    pub header_timeout: Duration,
+    pub request_timeout: Duration,
+}
+
+impl HttpOptions {
+    /// Checks what the schema cannot.
+    pub(super) fn resolve(self) -> Result<Settings, ConfigErrors> {
+        let mut errors = Vec::new();
+        let listen = self.listen.parse::<SocketAddr>().map_err(|_| {
+            ConfigError::new(["listen"], format!("`{}` is no IP address with a port", self.listen))
+                .help("such as `127.0.0.1:8080` or `[::1]:8080`")
+        });
+        let is_open = self.token.is_none() && !self.expose_without_token;
+        match &listen {
+            Ok(address) if !address.ip().is_loopback() && is_open => errors.push(
+                ConfigError::new(["listen"], format!("{address} is reached from other machines"))
+                    .help("set `token`, or `expose_without_token = true` if anybody may send"),
+            ),
+            Ok(_) => {}
+            Err(error) => errors.push(error.clone()),
+        }
+        if !self.path.starts_with('/') {
+            errors.push(ConfigError::new(["path"], "a path starts with `/`"));
+        }
+        if self.token.as_ref().is_some_and(|token| token.expose().is_empty()) {
+            errors.push(ConfigError::new(["token"], "the token is empty"));
+        }
+        let sizes = [
+            ("max_body_bytes", self.max_body_bytes),
+            ("max_decompressed_bytes", self.max_decompressed_bytes),
+            ("max_pending_bytes", self.max_pending_bytes),
+        ];
+        for (name, size) in sizes {
+            if size.0 == 0 || size.0 > BYTES_MAX {
+                errors.push(ConfigError::new([name], "must be from 1 byte to 1 GiB"));
+            }
+        }
+        if !(1..=65_536).contains(&self.max_connections) {
+            errors.push(ConfigError::new(["max_connections"], "must be from 1 to 65536"));
+        }
+        let Ok(listen) = listen else { return Err(ConfigErrors(errors)) };
+        if !errors.is_empty() {
+            return Err(ConfigErrors(errors));
+        }
+        Ok(Settings {
+            listen,
+            path: self.path,
+            format: self.format,
+            acknowledge: self.acknowledge,
+            token: self.token,
+            body_bytes_max: self.max_body_bytes.0 as usize,
+            decompressed_bytes_max: self.max_decompressed_bytes.0 as usize,
+            pending_bytes_max: self.max_pending_bytes.0 as usize,
+            connections_max: self.max_connections,
+            header_timeout: self.header_timeout.0,
+            request_timeout: self.request_timeout.0,
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! Real requests over loopback against the source, with an output that resolves acknowledgements as it is told.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::future::BoxFuture;
+use lograil_event::{AckStatus, Batch};
+use lograil_plugin::{
+    BatchSender, Closed, ComponentMetrics, Options, Port, PositionUpdate, ShutdownTrigger,
+    SourceContext, SourceOutput, SystemClock,
+};
+use lograil_testkit::{SimFiles, conformance};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::options::HttpOptions;
+use super::{SPEC, run_on};
+
+type Sent = Arc<Mutex<Vec<(Port, Vec<Vec<u8>>)>>>;
+
+/// Keeps the raw bytes of what it is sent, and gives every batch the same fate; `None` holds it for ever.
+struct Output {
+    sent: Sent,
+    fate: Option<AckStatus>,
+    held: Vec<Batch>,
+}
+
+impl BatchSender for Output {
+    fn send<'a>(
+        &'a mut self,
+        port: Port,
+        mut batch: Batch,
+        _: Vec<PositionUpdate>,
+    ) -> BoxFuture<'a, Result<(), Closed>> {
+        let raw = batch.iter().map(|event| event.raw().unwrap().to_vec()).collect();
+        self.sent.lock().unwrap().push((port, raw));
+        match self.fate {
+            Some(fate) => batch.take_acks().resolve(fate),
+            None => self.held.push(batch),
+        }
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    sent: Sent,
+    _stop: ShutdownTrigger,
+}
+
+async fn start(options: Value, fate: Option<AckStatus>) -> Running {
+    let settings = Options(options).parse::<HttpOptions>().unwrap().resolve().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let sent = Sent::default();
+    let output = Output { sent: Arc::clone(&sent), fate, held: Vec::new() };
+    let (trigger, shutdown) = ShutdownTrigger::new();
+    let context = SourceContext {
+        id: "in".into(),
+        output: SourceOutput::new(Box::new(output)),
+        shutdown,
+        clock: Arc::new(SystemClock::default()),
+        files: SimFiles::new().shared(),
+        positions: Default::default(),
+        once: false,
+        metrics: ComponentMetrics::detached(),
+    };
+    tokio::spawn(run_on(listener, settings, context));
+    Running { address, sent, _stop: trigger }
+}
+
+/// The whole answer to a `POST` with these header lines.
+async fn post(running: &Running, headers: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // A body that is refused may meet a closed connection.
+    let _written = stream.write_all(body).await;
+    let mut answer = Vec::new();
+    let _ended = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn sent(running: &Running) -> Vec<(Port, Vec<Vec<u8>>)> {
+    running.sent.lock().unwrap().clone()
+}
+
+const DELIVERED: Option<AckStatus> = Some(AckStatus::Delivered);
+
+#[test]
+fn obeys_the_laws_of_a_source() {
+    conformance::manual(&SPEC);
+    conformance::source(&SPEC, &json!({ "listen": "127.0.0.1:0" }), &SimFiles::new().shared());
+}
+
+#[test]
+fn beyond_loopback_it_needs_a_token_or_to_be_asked_by_name() {
+    let resolve = |options| Options(options).parse::<HttpOptions>().unwrap().resolve().is_ok();
+    assert!(!resolve(json!({ "listen": "0.0.0.0:80" })));
+    assert!(!resolve(json!({ "listen": "[::]:80" })));
+    assert!(resolve(json!({ "listen": "0.0.0.0:80", "token": "t" })));
+    assert!(resolve(json!({ "listen": "0.0.0.0:80", "expose_without_token": true })));
+}
+
+#[test]
+fn one_port_is_claimed_by_one_component() {
+    assert_eq!((SPEC.claims)(&json!({})), ["tcp 127.0.0.1:8080"]);
+    assert!((SPEC.claims)(&json!({ "listen": "127.0.0.1:0" })).is_empty());
+}
+
+#[tokio::test]
+async fn lines_and_documents_and_arrays_are_events() {
+    let running = start(json!({}), DELIVERED).await;
+    let bodies: [&[u8]; 3] = [b"a\nb", b"{\"a\":1}\n\n{\"a\":2}\n", b" [{\"a\":1}, 2 ,\"x\"] "];
+    for (body, count) in bodies.iter().zip([2, 2, 3]) {
+        let answer = post(&running, "", body).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains(&format!("\"events\":{count},")), "{answer}");
+    }
+    let raw: Vec<Vec<u8>> = sent(&running).into_iter().flat_map(|(_, raw)| raw).collect();
+    let expected: [&[u8]; 7] =
+        [b"a", b"b", b"{\"a\":1}", b"{\"a\":2}", b"{\"a\":1}", b"2", b"\"x\""];
+    assert_eq!(raw, expected);
+}
+
+#[tokio::test]
+async fn a_bad_line_is_a_dead_letter_and_a_bad_array_is_refused() {
+    let running = start(json!({}), DELIVERED).await;
+    let answer = post(&running, "", b"{\"a\":1}\n{oops\n{\"a\":2}").await;
+    assert!(answer.contains("{\"events\":3,\"refused\":1}"), "{answer}");
+    assert_eq!(sent(&running)[1], (Port::DEAD_LETTER, vec![b"{oops".to_vec()]));
+    let answer = post(&running, "", b"[{\"a\":1},").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert_eq!(sent(&running).len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_delivered_is_not_answered_2xx() {
+    let running = start(json!({}), Some(AckStatus::Errored)).await;
+    let answer = post(&running, "", b"a").await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+    let running = start(json!({ "request_timeout": "50ms" }), None).await;
+    assert!(post(&running, "", b"a").await.starts_with("HTTP/1.1 503"));
+    let running = start(json!({ "acknowledge": "accepted" }), None).await;
+    assert!(post(&running, "", b"a").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_read_within_limits() {
+    let running = start(json!({ "max_decompressed_bytes": "8 MiB" }), DELIVERED).await;
+    let answer = post(&running, "Content-Encoding: gzip\r\n", &gzip(b"a\nb\n")).await;
+    assert!(answer.contains("\"events\":2"), "{answer}");
+    for bomb in [gzip(&vec![b'a'; 4 << 20]), gzip(&vec![b'a'; 32 << 20])] {
+        let answer = post(&running, "Content-Encoding: gzip\r\n", &bomb).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    }
+    let answer = post(&running, "Content-Encoding: br\r\n", b"a").await;
+    assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
+    assert_eq!(sent(&running).len(), 1);
+}
+
+#[tokio::test]
+async fn long_bodies_many_headers_and_strangers_are_refused() {
+    let options = json!({ "max_body_bytes": 100, "token": "secret" });
+    let running = start(options, DELIVERED).await;
+    let token = "Authorization: Bearer secret\r\n";
+    assert!(post(&running, token, &[b'a'; 101]).await.starts_with("HTTP/1.1 413"));
+    assert!(post(&running, "", b"a").await.starts_with("HTTP/1.1 401"));
+    let wrong = "Authorization: Bearer secreT\r\n";
+    assert!(post(&running, wrong, b"a").await.starts_with("HTTP/1.1 401"));
+    let page = format!("{token}Origin: http://evil\r\n");
+    assert!(post(&running, &page, b"a").await.starts_with("HTTP/1.1 403"));
+    let many = format!("{token}{}", "a: b\r\n".repeat(1000));
+    assert!(!post(&running, &many, b"a").await.starts_with("HTTP/1.1 2"));
+    assert!(sent(&running).is_empty());
+    assert!(post(&running, token, b"a").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn bodies_under_way_are_bounded_together() {
+    let running = start(json!({ "max_pending_bytes": 100 }), DELIVERED).await;
+    let answer = post(&running, "", &[b'a'; 101]).await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 429") && answer.contains("retry-after: 1"), "{answer}");
+    assert!(post(&running, "", &[b'a'; 100]).await.starts_with("HTTP/1.1 200"));
+}
