@@ -1,0 +1,113 @@
+//! HTTP to file through `kill -9` at any moment: what was answered 200 is in the file, whole.
+//! `LOGRAIL_HTTP_KILLS` sets how often.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
+use std::time::Duration;
+
+use support::{PATIENCE, Place, until};
+
+const LINES_PER_REQUEST: u64 = 50;
+
+/// The address the source has after the `starts`-th start.
+fn address(place: &Place, starts: usize) -> SocketAddr {
+    let mut address = None;
+    until("the source listens", || {
+        let told = place.read("stderr");
+        let told: Vec<_> = told.split("taking events on http://").skip(1).collect();
+        // A line that is being written has no end yet.
+        let whole = told.get(starts - 1).filter(|rest| rest.contains('\n'));
+        address = whole.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        address.is_some()
+    });
+    address.unwrap()
+}
+
+/// Sends numbered events and says whether the answer was 200.
+fn post(stream: &mut TcpStream, numbers: Range<u64>) -> std::io::Result<bool> {
+    let body = numbers.fold(String::new(), |mut body, number| {
+        writeln!(body, r#"{{"n":{number}}}"#).unwrap();
+        body
+    });
+    let length = body.len();
+    write!(stream, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}")?;
+    let (mut answer, mut block) = (Vec::new(), [0; 4096]);
+    while !answer.ends_with(b"}\n") {
+        match stream.read(&mut block)? {
+            0 => return Ok(false),
+            count => answer.extend_from_slice(&block[..count]),
+        }
+    }
+    Ok(answer.starts_with(b"HTTP/1.1 200 "))
+}
+
+/// Sends `requests` or until the server is gone; the numbers that were answered 200, and the next to send.
+fn send(address: SocketAddr, mut next: u64, requests: usize) -> (Vec<u64>, u64) {
+    let mut acknowledged = Vec::new();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    for _ in 0..requests {
+        let numbers = next..next + LINES_PER_REQUEST;
+        next = numbers.end;
+        match post(&mut stream, numbers.clone()) {
+            Ok(true) => acknowledged.extend(numbers),
+            Ok(false) | Err(_) => break,
+        }
+    }
+    (acknowledged, next)
+}
+
+#[test]
+fn kills_lose_nothing_that_was_answered() {
+    let kills = std::env::var("LOGRAIL_HTTP_KILLS").map_or(15, |kills| kills.parse().unwrap());
+    let place = Place::new();
+    let topology = r#"
+data_dir = "data"
+[sources.in]
+type = "http"
+listen = "127.0.0.1:0"
+[sinks.out]
+type = "file"
+inputs = ["in"]
+path = "out.ndjson"
+"#;
+    let topology = place.write("t.toml", topology).to_str().unwrap().to_owned();
+    let (mut acknowledged, mut next) = (Vec::new(), 0);
+    for kill in 0..kills {
+        let running = place.start(&["run", &topology]);
+        let address = address(&place, kill + 1);
+        let (answered, after) = if kill % 2 == 0 {
+            // The moment at which an answer that came too early would show.
+            let sent = send(address, next, 1 + kill % 3);
+            running.kill();
+            sent
+        } else {
+            let client = std::thread::spawn(move || send(address, next, usize::MAX));
+            // The kill must come at any moment; this is the one thing that only time can say.
+            std::thread::sleep(Duration::from_micros(1000 + kill as u64 * 79_190 % 250_000));
+            running.kill();
+            client.join().unwrap()
+        };
+        acknowledged.extend(answered);
+        next = after;
+    }
+    // An orderly run at the end cuts an event that was torn by the last kill.
+    let last = place.start(&["run", &topology]);
+    address(&place, kills + 1);
+    assert!(last.stop().success());
+    let written = place.read("out.ndjson");
+    let written: BTreeSet<u64> = written
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["n"].as_u64().unwrap())
+        .collect();
+    let lost: Vec<_> = acknowledged.iter().filter(|number| !written.contains(number)).collect();
+    assert!(!acknowledged.is_empty());
+    assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), acknowledged.len());
+}
