@@ -9,16 +9,13 @@ use lograil_event::Batch;
 use crate::clock::Clock;
 use crate::dead_letter;
 use crate::error::TransformError;
-use crate::fs::{FileSystem, SystemFiles};
 use crate::metrics::ComponentMetrics;
 use crate::spec::Port;
 
 /// Changes batches, one after the other, on one thread at a time. A plain function: it neither waits nor
 /// does I/O.
 pub trait Transform: Send {
-    /// Called once before the first batch. `context.state` is what [`Transform::state`] said before the last
-    /// stop, crash or reload; one that makes no sense (of another version, of other options) is to be ignored.
-    /// An error stops the topology before anything is read.
+    /// Called once before the first batch. An error ends the start of the topology before anything is read.
     fn start(&mut self, _context: TransformContext) -> Result<(), TransformError> {
         Ok(())
     }
@@ -35,14 +32,6 @@ pub trait Transform: Send {
 
     /// Called once after the last batch: emit all that is held back.
     fn flush(&mut self, _out: &mut Outputs) {}
-
-    /// What it has learned from the events so far, in its own notation, version included. Asked for now and
-    /// then between two batches. After a crash the transform gets one that is not ahead of the events that
-    /// come again: some of what it had learned may be missing, but nothing was learned from an event that
-    /// was not delivered. Events that are held back do not belong into it; they come again by themselves.
-    fn state(&self) -> Option<Vec<u8>> {
-        None
-    }
 }
 
 /// What the runtime gives a transform.
@@ -52,10 +41,6 @@ pub struct TransformContext {
     pub id: Arc<str>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Files.
-    pub files: Arc<dyn FileSystem>,
-    /// What [`Transform::state`] said, if there was one.
-    pub state: Option<Arc<[u8]>>,
     /// The directory that relative paths of the topology start from.
     pub base_dir: PathBuf,
     /// Counters and gauges of this component.
@@ -63,11 +48,10 @@ pub struct TransformContext {
 }
 
 impl TransformContext {
-    /// A context of a component that starts anew, with the machine's files below the current directory.
+    /// A context whose relative paths start from the current directory.
     #[must_use]
     pub fn new(id: Arc<str>, clock: Arc<dyn Clock>, metrics: ComponentMetrics) -> Self {
-        let (files, base_dir) = (Arc::new(SystemFiles), PathBuf::from("."));
-        Self { id, clock, files, state: None, base_dir, metrics }
+        Self { id, clock, base_dir: PathBuf::from("."), metrics }
     }
 }
 
@@ -114,7 +98,8 @@ impl Outputs {
 
     /// Asks for no further input for a while: what was emitted is delivered, then the runtime waits, then it
     /// calls [`Transform::tick`]. The input waits meanwhile, and so do, once the edges are full, the sources.
-    /// A topology that stops does not wait: it goes on to [`Transform::flush`].
+    /// A topology that stops does not wait: it goes on to [`Transform::flush`]. The plugin interface does not
+    /// carry it: in a shared library it has no effect.
     pub fn pause(&mut self, duration: Duration) {
         self.pause = Some(self.pause.map_or(duration, |pause| pause.max(duration)));
     }

@@ -162,7 +162,8 @@ impl Chain {
         stage.counts.busy(self.clock.monotonic().saturating_sub(start));
         stage.counts.created(stage.outputs.take_created());
         if let Some(pause) = stage.outputs.take_pause() {
-            self.paused_until = self.paused_until.max(Some(self.clock.monotonic() + pause));
+            let until = self.clock.monotonic().saturating_add(pause);
+            self.paused_until = self.paused_until.max(Some(until));
         }
     }
 
@@ -261,14 +262,15 @@ mod tests {
         assert_eq!(busy, [4.0, 4.0, 4.0]);
     }
 
-    /// Takes one batch a second.
-    struct Paced(Arc<Mutex<Vec<&'static str>>>);
+    /// Takes one batch an hour, or less.
+    struct Paced(Arc<Mutex<Vec<&'static str>>>, Duration);
 
     impl Transform for Paced {
         fn process(&mut self, batch: Batch, out: &mut Outputs) {
             self.0.lock().unwrap().push("batch");
             out.emit(batch);
             out.pause(Duration::from_secs(3600));
+            out.pause(self.1);
         }
 
         fn tick(&mut self, _now_ns: i64, _out: &mut Outputs) {
@@ -289,7 +291,7 @@ mod tests {
         }
         drop(sender);
         let (trigger, shutdown) = ShutdownTrigger::new();
-        let stages = vec![stage(Paced(Arc::clone(&calls)))];
+        let stages = vec![stage(Paced(Arc::clone(&calls), Duration::ZERO))];
         let running = tokio::spawn(Chain::new(stages, receiver, clock.shared(), shutdown).run());
         let settle = || async {
             for _ in 0..100 {
@@ -307,5 +309,21 @@ mod tests {
         let calls = calls.lock().unwrap();
         assert_eq!(calls.iter().filter(|call| **call == "batch").count(), 3, "{calls:?}");
         assert_eq!(calls.last(), Some(&"flush"));
+    }
+
+    #[tokio::test]
+    async fn a_pause_without_an_end_is_over_when_the_topology_stops() {
+        let (clock, calls) = (ManualClock::new(), Arc::new(Mutex::new(Vec::new())));
+        let (sender, receiver) = lograil_buffer::memory(1 << 20);
+        for _ in 0..2 {
+            sender.send(batch_of_lines(&["line"])).await.unwrap();
+        }
+        drop(sender);
+        clock.advance(Duration::from_secs(1));
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let stages = vec![stage(Paced(Arc::clone(&calls), Duration::MAX))];
+        trigger.request();
+        Chain::new(stages, receiver, clock.shared(), shutdown).run().await.unwrap();
+        assert_eq!(calls.lock().unwrap().iter().filter(|call| **call == "batch").count(), 2);
     }
 }

@@ -318,8 +318,6 @@ impl Starter<'_> {
             let context = TransformContext {
                 id: component.id.as_str().into(),
                 clock: Arc::clone(&self.seams.clock),
-                files: Arc::clone(&self.seams.files),
-                state: None,
                 base_dir: self.plan.base_dir.clone(),
                 metrics: self.metrics[index].clone(),
             };

@@ -11,7 +11,7 @@ use lograil_event::Batch;
 use lograil_plugin::{
     BoxFuture, Build, ByteSize, Clock, ComponentSpec, Delivery, Options, Outputs, Period, Port,
     PositionUpdate, Rejection, Sink, SinkContext, SinkError, Source, SourceContext, SourceError,
-    Threading, Transform,
+    Threading, Transform, TransformContext, TransformError,
 };
 use lograil_testkit::{batch_of_lines, lines_of};
 use serde_json::json;
@@ -218,6 +218,19 @@ impl Transform for Crashes {
     fn process(&mut self, batch: Batch, out: &mut Outputs) {
         let is_bad = |line: &Vec<u8>| String::from_utf8_lossy(line).contains(self.at);
         assert!(!lines_of(&batch).iter().any(is_bad), "a bug");
+        out.emit(batch);
+    }
+}
+
+/// Does not start.
+pub struct Refuses;
+
+impl Transform for Refuses {
+    fn start(&mut self, _context: TransformContext) -> Result<(), TransformError> {
+        Err(TransformError("the table is missing".to_owned()))
+    }
+
+    fn process(&mut self, batch: Batch, out: &mut Outputs) {
         out.emit(batch);
     }
 }

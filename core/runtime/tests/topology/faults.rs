@@ -1,7 +1,8 @@
 //! Topologies in which a component fails, crashes or is away: what ends, what goes on, what is kept.
 
 use crate::fakes::{
-    Crashes, FailsAfter, Fake, Faults, Lines, Multiplies, blocking, keep, lines, plan, store,
+    Crashes, FailsAfter, Fake, Faults, Lines, Multiplies, Refuses, blocking, keep, lines, plan,
+    store,
 };
 use crate::{Shared, numbered, options, run, seams};
 use lograil_runtime::{Outcome, Running, Seams};
@@ -94,6 +95,24 @@ async fn a_crash_anywhere_ends_the_topology_and_names_the_component() {
         let (outcome, _) = run_without_time(blocking(sink, threads)).await;
         assert_eq!(outcome.failures, [("out".to_owned(), CRASHED.to_owned())]);
     }
+}
+
+#[tokio::test]
+async fn a_transform_that_does_not_start_is_named_before_anything_is_read() {
+    let disk = Shared::default();
+    let refuses = Fake::Transform(Box::new(|| Box::new(Refuses)));
+    let topology = plan(vec![
+        ("in", lines(10, 1), &[]),
+        ("table", refuses, &["in"]),
+        ("out", store(&disk, Faults::default()), &["table"]),
+    ]);
+    let (_dir, options) = options();
+    let Err(error) = Running::start(topology, options, seams(&SimFiles::new())).await else {
+        panic!("it starts");
+    };
+    let said = error.to_string();
+    assert!(said.contains("table") && said.contains("the table is missing"), "{said}");
+    assert!(disk.lock().unwrap().lines.is_empty());
 }
 
 /// One of two sinks behind a chain goes; the other gets all that was read until the sources stopped.

@@ -5,12 +5,13 @@ mod pending;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use lograil_event::Batch;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
-    Build, ComponentSpec, ConfigError, ConfigErrors, Delivery, Options, Sink, SinkContext,
+    Build, Clock, ComponentSpec, ConfigError, ConfigErrors, Delivery, Options, Sink, SinkContext,
     SinkError, Threading,
 };
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
@@ -74,12 +75,12 @@ struct Open {
     identity: String,
     next_id: i64,
     pending: Pending,
-    clock: std::sync::Arc<dyn lograil_plugin::Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 impl SqliteSink {
     fn open_database(&mut self, context: &SinkContext) -> Result<(), SinkError> {
-        self.path = Path::new(&context.base_dir).join(&self.options.path);
+        self.path = context.base_dir.join(&self.options.path);
         let connection = schema::open(&self.path).map_err(|error| match error {
             Unusable::Sqlite(error) => failure("open", &self.path, &error),
             Unusable::Foreign(why) => {
@@ -91,7 +92,7 @@ impl SqliteSink {
             identity: String::new(),
             next_id: 1,
             pending: Pending::default(),
-            clock: std::sync::Arc::clone(&context.clock),
+            clock: Arc::clone(&context.clock),
         };
         open.restore(context).map_err(|error| failure("open", &self.path, &error))?;
         self.open = Some(open);
