@@ -15,6 +15,7 @@ pub mod shutdown;
 pub mod sink;
 pub mod source;
 pub mod spec;
+pub mod store;
 pub mod transform;
 
 pub use clock::{Clock, SystemClock};
@@ -26,6 +27,7 @@ pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use sink::{Delivery, Rejection, Sink, SinkContext};
 pub use source::{BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput};
 pub use spec::{Build, Catalogue, ComponentSpec, Kind, Port, Threading};
+pub use store::{Store, StoreError, StoreSpec};
 pub use transform::{Outputs, Transform, TransformContext};
 
 pub use futures::future::BoxFuture;
