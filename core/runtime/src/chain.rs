@@ -175,10 +175,11 @@ impl Chain {
             stage.counts.discarded(reason, events);
         }
         let emitted: Vec<_> = stage.outputs.take_emitted().collect();
-        for (port, batch) in emitted {
+        for (port, mut batch) in emitted {
             if last || port != Port::MAIN || batch.is_empty() {
                 self.leaving.push((index, port, batch));
             } else {
+                self.stages[index].counts.tap.offer(port, &mut batch);
                 self.stages[index].outlet.count(port, batch.len());
                 self.process(index + 1, batch);
             }

@@ -12,11 +12,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lograil_plugin::ComponentMetrics;
+use lograil_plugin::schemars::{self, JsonSchema};
 use prometheus::IntCounter;
 use serde::Serialize;
 
+use crate::tap::Tap;
+
 /// The counts of one component at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct Ledger {
     /// Events taken in: read by a source, received by the others.
     pub received: u64,
@@ -43,6 +47,8 @@ impl Ledger {
 
 /// Counts of a component that is running.
 pub(crate) struct Counts {
+    /// Who listens to the component.
+    pub tap: Tap,
     metrics: ComponentMetrics,
     received_events: IntCounter,
     received_bytes: IntCounter,
@@ -60,6 +66,7 @@ pub(crate) struct Counts {
 impl Counts {
     pub fn new(metrics: ComponentMetrics) -> Arc<Self> {
         Arc::new(Self {
+            tap: Tap::default(),
             received_events: metrics.counter(
                 "received_events",
                 "Events taken in: read by a source, received by others.",

@@ -19,10 +19,12 @@ mod source_task;
 mod start;
 mod status;
 mod store;
+mod tap;
 mod topology;
 mod wiring;
 
 pub use error::RuntimeError;
 pub use ledger::Ledger;
 pub use status::{ComponentStatus, EdgeStatus, Observer, TopologyStatus};
+pub use tap::TapListener;
 pub use topology::{Outcome, RunOptions, Running, Seams};

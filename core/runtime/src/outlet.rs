@@ -40,6 +40,7 @@ impl Outlet {
         let targets = self.targets.iter().find(|(of, _)| *of == port);
         let targets = targets.map_or(&[][..], |(_, targets)| targets);
         let events = batch.len();
+        self.counts.tap.offer(port, &mut batch);
         if batch.is_empty() || targets.is_empty() {
             // Nothing is left to deliver: all of it was discarded as configured, or nobody asked for it.
             self.count(port, events);

@@ -170,6 +170,7 @@ impl SinkTask {
 
     async fn write(&mut self, mut batch: Batch) -> Result<(), SinkEnd> {
         self.counts.received(batch.len());
+        self.counts.tap.offer(Port::MAIN, &mut batch);
         let mut backoff = Backoff::default();
         let delivery = loop {
             let start = self.context.clock.monotonic();

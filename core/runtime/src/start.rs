@@ -173,9 +173,10 @@ impl Starter<'_> {
         let observe = |(index, component): (usize, &PlannedComponent)| {
             let who = (component.id.clone(), component.kind.name(), component.spec.name);
             let inputs = component.inputs.iter().map(|input| self.input_name(*input)).collect();
+            let ends = (inputs, component.ports.clone());
             let counts = Arc::clone(&self.counts[index]);
             let level = self.wiring.level(index);
-            Observed::new(who, inputs, counts, level, &self.metrics[index])
+            Observed::new(who, ends, counts, level, &self.metrics[index])
         };
         let observer = Observer(Arc::new(ObserverParts {
             components: self.plan.components.iter().enumerate().map(observe).collect(),

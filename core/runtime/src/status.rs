@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lograil_buffer::EdgeLevel;
+use lograil_plugin::schemars::{self, JsonSchema};
 use lograil_plugin::{Clock, ComponentMetrics, Kind};
 use prometheus::Gauge;
 use serde::Serialize;
@@ -12,9 +13,11 @@ use serde::Serialize;
 use crate::checkpoint::Tracker;
 use crate::gauges::{EdgeGauges, TopologyGauges};
 use crate::ledger::{Counts, Ledger};
+use crate::tap::TapListener;
 
 /// The state of a topology at one moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct TopologyStatus {
     /// Seconds since the start.
     pub uptime_seconds: f64,
@@ -25,7 +28,8 @@ pub struct TopologyStatus {
 }
 
 /// The state of one component.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct ComponentStatus {
     /// Its id in the topology.
     pub id: String,
@@ -56,7 +60,8 @@ pub struct ComponentStatus {
 }
 
 /// How full an edge is.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
 pub struct EdgeStatus {
     /// Events waiting.
     pub events: u64,
@@ -72,6 +77,8 @@ pub(crate) struct Observed {
     pub kind: &'static str,
     pub component_type: &'static str,
     pub inputs: Vec<String>,
+    /// Names of its outputs from number 1.
+    pub ports: Vec<String>,
     pub counts: Arc<Counts>,
     pub buffer: Option<Arc<EdgeLevel>>,
     edge_gauges: Option<EdgeGauges>,
@@ -93,7 +100,7 @@ struct Sample {
 impl Observed {
     pub fn new(
         (id, kind, component_type): (String, &'static str, &'static str),
-        inputs: Vec<String>,
+        (inputs, ports): (Vec<String>, Vec<String>),
         counts: Arc<Counts>,
         buffer: Option<Arc<EdgeLevel>>,
         metrics: &ComponentMetrics,
@@ -104,7 +111,18 @@ impl Observed {
             metrics.gauge_f64("utilization", help)
         });
         let sample = Mutex::default();
-        Self { id, kind, component_type, inputs, counts, buffer, edge_gauges, utilization, sample }
+        Self {
+            id,
+            kind,
+            component_type,
+            inputs,
+            ports,
+            counts,
+            buffer,
+            edge_gauges,
+            utilization,
+            sample,
+        }
     }
 
     /// Takes a sample of the counters, from which the rates of the last second come.
@@ -183,6 +201,13 @@ impl Observer {
             in_flight_batches: parts.tracker.in_flight(),
             components: parts.components.iter().map(Observed::status).collect(),
         }
+    }
+
+    /// Listens to what leaves a component, or reaches a sink; none if there is no such component.
+    #[must_use]
+    pub fn tap(&self, id: &str) -> Option<TapListener> {
+        let component = self.0.components.iter().find(|component| component.id == id)?;
+        Some(component.counts.tap.listen(component.ports.clone()))
     }
 
     /// Brings the gauges of the topology and of all edges up to date, for a scrape.
