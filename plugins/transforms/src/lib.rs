@@ -7,12 +7,17 @@ pub mod dedupe;
 mod event_key;
 mod field_path;
 pub mod filter;
+mod level;
 mod lru;
+mod numeric;
 pub mod parse;
 pub mod reduce;
 pub mod remap;
 pub mod route;
 pub mod sample;
+pub mod severity;
+#[cfg(test)]
+mod shared_data;
 pub mod throttle;
 
 use lograil_plugin::ComponentSpec;
@@ -26,5 +31,6 @@ pub const SPECS: &[ComponentSpec] = &[
     remap::SPEC,
     route::SPEC,
     sample::SPEC,
+    severity::SPEC,
     throttle::SPEC,
 ];

@@ -3,7 +3,7 @@
 use super::element::{self, Bracket, Gap};
 use super::elements::NAME_LEN_MAX;
 use super::header::{Range, Scanner, Step};
-use super::level::Level;
+use crate::level::Level;
 
 impl Scanner<'_> {
     /// A bracket of its own.

@@ -2,7 +2,7 @@
 
 use super::element::{self, Bracket, Gap};
 use super::header::{Range, Scanner, Step};
-use super::level::Level;
+use crate::level::Level;
 
 /// Longest name of a component before ` - ` or ` : `.
 pub(super) const NAME_LEN_MAX: usize = 64;

@@ -6,7 +6,7 @@
 use lograil_codec::timestamp::{Certainty, Precision, Reference, Timestamp, parse_prefix};
 
 use super::element::{self, Bracket, Gap};
-use super::level::Level;
+use crate::level::Level;
 
 /// Bytes of a line in which a header is looked for.
 pub(super) const HEADER_LEN_MAX: usize = 512;

@@ -5,9 +5,9 @@ use lograil_codec::json::{JsonError, ParseOptions, Parser};
 use lograil_codec::timestamp::{Reference, parse_prefix};
 use lograil_event::{Batch, BatchMut, Field, FieldFlags, Key, Span, Tag};
 
-use super::level::Level;
 use super::parser::instant;
 use super::words::{self, FormatWord, LEVEL_KEYS, TIME_KEYS};
+use crate::level::Level;
 
 /// The parser of objects.
 pub(super) struct Objects {

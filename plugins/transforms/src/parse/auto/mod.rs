@@ -5,7 +5,6 @@ mod element;
 mod elements;
 mod header;
 mod json;
-mod level;
 mod parser;
 mod streams;
 mod syslog;

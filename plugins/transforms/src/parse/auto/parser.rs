@@ -9,9 +9,9 @@ use lograil_codec::timestamp::{Reference, Timestamp, parse_prefix};
 use lograil_codec::{Strictness, Zone};
 
 use super::header::{Header, Range, Scanner, Style};
-use super::level::Level;
 use super::streams::Streams;
 use super::words::{self, FormatWord};
+use crate::level::Level;
 
 /// Bytes in which the time of an access log must begin.
 const ACCESS_TIME_MAX: usize = 160;

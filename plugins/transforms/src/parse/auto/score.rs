@@ -1,22 +1,15 @@
 //! How well the headers of real logs are read: needs data that is not part of the repository, found through
 //! LOGRAIL_SHARED_DATA, and says so where it is missing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lograil_testkit::TransformHarness;
 use serde_json::{Map, Value, json};
 
 use super::SPEC;
+use crate::shared_data::{self, records};
 
 type Object = Map<String, Value>;
-
-fn data() -> Option<PathBuf> {
-    let found = std::env::var_os("LOGRAIL_SHARED_DATA").map(PathBuf::from);
-    if found.is_none() {
-        println!("skipped: LOGRAIL_SHARED_DATA is not set");
-    }
-    found
-}
 
 /// Parses lines one after the other, as one stream.
 fn parse_all(lines: &[&str]) -> Vec<Object> {
@@ -29,41 +22,6 @@ fn parse_all(lines: &[&str]) -> Vec<Object> {
     }
     assert_eq!(events.len(), lines.len());
     events
-}
-
-/// The records of a CSV file, by the names in its first line.
-fn records(path: &Path) -> Vec<Object> {
-    let text = std::fs::read_to_string(path).unwrap();
-    let mut rows = csv_rows(&text).into_iter();
-    let header = rows.next().unwrap();
-    rows.map(|row| header.iter().cloned().zip(row.into_iter().map(Value::from)).collect()).collect()
-}
-
-fn csv_rows(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut value) = (Vec::new(), Vec::new(), String::new());
-    let mut is_quoted = false;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if is_quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                value.push('"');
-            }
-            '"' => is_quoted = !is_quoted,
-            ',' if !is_quoted => row.push(std::mem::take(&mut value)),
-            '\r' if !is_quoted => {}
-            '\n' if !is_quoted => {
-                row.push(std::mem::take(&mut value));
-                rows.push(std::mem::take(&mut row));
-            }
-            character => value.push(character),
-        }
-    }
-    if !value.is_empty() || !row.is_empty() {
-        row.push(value);
-        rows.push(row);
-    }
-    rows
 }
 
 fn text_of<'o>(object: &'o Object, name: &str) -> Option<std::borrow::Cow<'o, str>> {
@@ -114,7 +72,7 @@ fn time_agrees(record: &Object, event: &Object) -> bool {
 
 #[test]
 fn reads_the_headers_of_the_systems_of_loghub() {
-    let Some(data) = data() else { return };
+    let Some(data) = shared_data::root() else { return };
     let mut folders: Vec<PathBuf> = std::fs::read_dir(data.join("loghub"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -187,7 +145,7 @@ fn family(format: &str) -> &'static [&'static str] {
 
 #[test]
 fn recognises_format_level_and_time_of_the_samples_of_lnav() {
-    let Some(data) = data() else { return };
+    let Some(data) = shared_data::root() else { return };
     let text = std::fs::read_to_string(data.join("lnav/samples.jsonl")).unwrap();
     let samples: Vec<Object> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -230,7 +188,7 @@ fn recognises_format_level_and_time_of_the_samples_of_lnav() {
 
 #[test]
 fn no_file_of_lnav_makes_it_panic() {
-    let Some(data) = data() else { return };
+    let Some(data) = shared_data::root() else { return };
     for entry in std::fs::read_dir(data.join("lnav/test")).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         let text = String::from_utf8_lossy(&bytes);

@@ -2,7 +2,7 @@
 
 use super::element::{self, Bracket};
 use super::header::{Range, Scanner};
-use super::level::Level;
+use crate::level::Level;
 
 /// Longest name of a program.
 const NAME_LEN_MAX: usize = 128;

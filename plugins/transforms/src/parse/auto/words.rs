@@ -2,7 +2,7 @@
 
 use lograil_codec::row::Part;
 
-use super::level::Level;
+use crate::level::Level;
 
 /// A format, as the field for it names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Levels, whatever a log calls them.
 
 /// How severe a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
     Trace,
     Debug,
     Info,
@@ -20,7 +20,7 @@ const WORD_LEN_MAX: usize = 13;
 
 impl Level {
     /// The level's usual name, in upper case.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Trace => "TRACE",
             Self::Debug => "DEBUG",
@@ -37,7 +37,7 @@ impl Level {
 
     /// The level of a word in any case, `debug3` and the like included.
     #[inline]
-    pub(super) fn of_word(word: &[u8]) -> Option<Self> {
+    pub(crate) fn of_word(word: &[u8]) -> Option<Self> {
         if !(3..=WORD_LEN_MAX).contains(&word.len()) {
             return None;
         }
@@ -65,7 +65,7 @@ impl Level {
     }
 
     /// The level of a capital, as Android, glog, MongoDB and Ruby write it.
-    pub(super) fn of_letter(letter: u8) -> Option<Self> {
+    pub(crate) fn of_letter(letter: u8) -> Option<Self> {
         Some(match letter {
             b'V' | b'T' => Self::Trace,
             b'D' => Self::Debug,
@@ -80,7 +80,7 @@ impl Level {
     }
 
     /// The level of two letters before a number in parentheses, as in VMware's `Wa(164)`.
-    pub(super) fn of_pair(pair: &[u8]) -> Option<Self> {
+    pub(crate) fn of_pair(pair: &[u8]) -> Option<Self> {
         Some(match pair {
             b"Db" => Self::Debug,
             b"In" => Self::Info,
@@ -95,7 +95,7 @@ impl Level {
     }
 
     /// The level of a severity of syslog.
-    pub(super) fn of_severity(severity: u8) -> Self {
+    pub(crate) fn of_severity(severity: u8) -> Self {
         match severity {
             0 => Self::Emergency,
             1 => Self::Alert,
@@ -109,7 +109,7 @@ impl Level {
     }
 
     /// The level of a number as bunyan and pino write it: 10, 20 to 60.
-    pub(super) fn of_number(number: &[u8]) -> Option<Self> {
+    pub(crate) fn of_number(number: &[u8]) -> Option<Self> {
         Some(match number {
             b"10" => Self::Trace,
             b"20" => Self::Debug,
@@ -122,7 +122,7 @@ impl Level {
     }
 
     /// The level of the answer to a request: 400 and above are errors.
-    pub(super) fn of_status(status: &[u8]) -> Option<Self> {
+    pub(crate) fn of_status(status: &[u8]) -> Option<Self> {
         match status {
             [b'1'..=b'3', b'0'..=b'9', b'0'..=b'9'] => Some(Self::Info),
             [b'4'..=b'5', b'0'..=b'9', b'0'..=b'9'] => Some(Self::Error),
