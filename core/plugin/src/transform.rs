@@ -15,7 +15,9 @@ use crate::spec::Port;
 /// Changes batches, one after the other, on one thread at a time. A plain function: it neither waits nor
 /// does I/O.
 pub trait Transform: Send {
-    /// Called once before the first batch. An error ends the start of the topology before anything is read.
+    /// Called once before the first batch. `context.state` is what [`Transform::state`] said before the last
+    /// stop, crash or reload; one that makes no sense (of another version, of other options) is to be ignored.
+    /// An error ends the start of the topology before anything is read.
     fn start(&mut self, _context: TransformContext) -> Result<(), TransformError> {
         Ok(())
     }
@@ -32,6 +34,15 @@ pub trait Transform: Send {
 
     /// Called once after the last batch: emit all that is held back.
     fn flush(&mut self, _out: &mut Outputs) {}
+
+    /// What it has learned from the events so far, in its own notation, version included; `None` for transforms
+    /// that learn nothing. Asked for once after [`Transform::start`], then now and then between two batches.
+    /// After a crash the transform gets one that is not ahead of the events that come again: some of what it
+    /// had learned may be missing, but nothing was learned from an event that was not delivered. Events that
+    /// are held back do not belong into it; they come again by themselves. At most 64 MiB are kept.
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// What the runtime gives a transform.
@@ -41,6 +52,8 @@ pub struct TransformContext {
     pub id: Arc<str>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What [`Transform::state`] said, if there was one.
+    pub state: Option<Arc<[u8]>>,
     /// The directory that relative paths of the topology start from.
     pub base_dir: PathBuf,
     /// Counters and gauges of this component.
@@ -48,10 +61,10 @@ pub struct TransformContext {
 }
 
 impl TransformContext {
-    /// A context whose relative paths start from the current directory.
+    /// A context of a component that starts anew and whose relative paths start from the current directory.
     #[must_use]
     pub fn new(id: Arc<str>, clock: Arc<dyn Clock>, metrics: ComponentMetrics) -> Self {
-        Self { id, clock, base_dir: PathBuf::from("."), metrics }
+        Self { id, clock, state: None, base_dir: PathBuf::from("."), metrics }
     }
 }
 

@@ -11,6 +11,7 @@ use lograil_plugin::{BoxFuture, Clock, Outputs, Port, Shutdown, Transform};
 use crate::crash;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
+use crate::transform_state::StateKeeper;
 
 /// How often transforms are told the time.
 const TICK: Duration = Duration::from_secs(1);
@@ -21,6 +22,8 @@ pub(crate) struct Stage {
     pub outputs: Outputs,
     pub counts: Arc<Counts>,
     pub outlet: Outlet,
+    /// Keeps its state, if it has one and there is a place for it.
+    pub keeper: Option<StateKeeper>,
 }
 
 /// Transforms of which each feeds only the next, and the edge that feeds the first.
@@ -83,6 +86,7 @@ impl Chain {
                 Next::Tick => {
                     let now_ns = self.clock.now_ns();
                     self.call_all(Call::Tick(now_ns));
+                    self.keep_states(StateKeeper::is_due);
                 }
                 Next::End => break,
             }
@@ -95,6 +99,7 @@ impl Chain {
         }
         self.call_all(Call::Flush);
         self.deliver().await;
+        self.keep_states(|_| true);
         self.crash.map_or(Ok(()), Err)
     }
 
@@ -130,6 +135,9 @@ impl Chain {
     fn process(&mut self, index: usize, batch: Batch) {
         let stage = &mut self.stages[index];
         stage.counts.received(batch.len());
+        if let Some(keeper) = &mut stage.keeper {
+            keeper.changed();
+        }
         self.call(index, |transform, outputs| transform.process(batch, outputs));
         self.pass_on(index);
     }
@@ -142,6 +150,21 @@ impl Chain {
                 Call::Flush => transform.flush(outputs),
             });
             self.pass_on(index);
+        }
+    }
+
+    /// Keeps the states of the transforms for which `is_due` says so.
+    fn keep_states(&mut self, mut is_due: impl FnMut(&mut StateKeeper) -> bool) {
+        for index in 0..self.stages.len() {
+            let Some(mut keeper) = self.stages[index].keeper.take() else { continue };
+            if is_due(&mut keeper) {
+                self.call(index, |transform, _| {
+                    if let Some(state) = transform.state() {
+                        keeper.keep(&state);
+                    }
+                });
+            }
+            self.stages[index].keeper = Some(keeper);
         }
     }
 
@@ -231,6 +254,7 @@ mod tests {
             outputs: Outputs::default(),
             outlet: Outlet::new(Vec::new(), Arc::clone(&counts)),
             counts,
+            keeper: None,
         }
     }
 

@@ -21,6 +21,7 @@ mod status;
 mod store;
 mod tap;
 mod topology;
+mod transform_state;
 mod wiring;
 
 pub use error::RuntimeError;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -26,6 +27,7 @@ use crate::source_task::SourceSender;
 use crate::status::{Observed, Observer, ObserverParts};
 use crate::store::{self, CheckpointStore};
 use crate::topology::{Ended, RunOptions, Seams};
+use crate::transform_state::{StateKeeper, TransformStates};
 use crate::wiring::{Wiring, sources_above};
 
 /// Bounds of the buckets that count how long batches are under way.
@@ -45,6 +47,7 @@ pub(crate) struct Parts {
 pub(crate) struct Started {
     pub parts: Parts,
     pub checkpoints: Option<CheckpointStore>,
+    pub states: Option<Arc<TransformStates>>,
     pub lock: Option<std::fs::File>,
 }
 
@@ -68,6 +71,8 @@ struct Starter<'a> {
     ended: mpsc::UnboundedSender<Ended>,
     counts: Vec<Arc<Counts>>,
     metrics: Vec<ComponentMetrics>,
+    /// Where the states of transforms are kept.
+    states: Option<Arc<TransformStates>>,
     tasks: usize,
 }
 
@@ -77,7 +82,7 @@ pub(crate) async fn start(
     seams: &Seams,
 ) -> Result<Started, RuntimeError> {
     let mut built = build_all(&plan)?;
-    let (checkpoints, snapshot, lock) = open_store(&built, &options, seams)?;
+    let (checkpoints, snapshot, mut lock) = open_store(&built, &options, seams)?;
     let (trigger, shutdown) = ShutdownTrigger::new();
     let (reopen_sender, reopen) = watch::channel(0);
     let (abandon_sender, abandon) = watch::channel(false);
@@ -97,11 +102,13 @@ pub(crate) async fn start(
         reopen,
         abandon,
         ended: ended_sender,
+        states: options.data_dir.as_deref().map(|dir| open_states(dir, seams)),
         tasks: 0,
     };
     let observer = starter.observer();
     let replays: Vec<bool> = built.iter().map(|b| b.as_ref().is_some_and(Built::replays)).collect();
     starter.start_transforms(&mut built)?;
+    starter.lock_states(&built, &mut lock)?;
     let sinks = starter.open_sinks(&mut built, &replays).await?;
     // The states of the sinks as they are now, before the first event: what a crash goes back to.
     if let (Some(store), Some(snapshot)) = (&checkpoints, starter.tracker.cut()) {
@@ -113,7 +120,7 @@ pub(crate) async fn start(
     starter.spawn_sinks(sinks);
     starter.spawn_chains(&mut built);
     starter.spawn_sources(built);
-    let tasks = starter.tasks;
+    let (tasks, states) = (starter.tasks, starter.states.take());
     // With the starter go its senders, without which no edge would ever end.
     drop(starter);
     let parts = Parts {
@@ -124,7 +131,7 @@ pub(crate) async fn start(
         tasks,
         observer,
     };
-    Ok(Started { parts, checkpoints, lock })
+    Ok(Started { parts, checkpoints, states, lock })
 }
 
 impl Built {
@@ -162,6 +169,10 @@ fn open_store(
     let lock = store::lock(data_dir)?;
     let (store, snapshot) = CheckpointStore::open(data_dir, Arc::clone(&seams.files))?;
     Ok((Some(store), snapshot, Some(lock)))
+}
+
+fn open_states(data_dir: &Path, seams: &Seams) -> Arc<TransformStates> {
+    Arc::new(TransformStates::new(data_dir, Arc::clone(&seams.files)))
 }
 
 fn metrics_of(component: &PlannedComponent, seams: &Seams) -> ComponentMetrics {
@@ -316,9 +327,11 @@ impl Starter<'_> {
     fn start_transforms(&self, built: &mut [Option<Built>]) -> Result<(), RuntimeError> {
         for (index, component) in self.plan.components.iter().enumerate() {
             let Some(Built::Transform(transform)) = &mut built[index] else { continue };
+            let states = self.states.as_ref();
             let context = TransformContext {
                 id: component.id.as_str().into(),
                 clock: Arc::clone(&self.seams.clock),
+                state: states.and_then(|states| states.load(&component.id, component.spec.name)),
                 base_dir: self.plan.base_dir.clone(),
                 metrics: self.metrics[index].clone(),
             };
@@ -330,15 +343,41 @@ impl Starter<'_> {
         Ok(())
     }
 
+    /// Holds the data directory also where only transforms have something to keep in it.
+    fn lock_states(
+        &self,
+        built: &[Option<Built>],
+        lock: &mut Option<std::fs::File>,
+    ) -> Result<(), RuntimeError> {
+        let is_stateful =
+            |one: &Built| matches!(one, Built::Transform(transform) if transform.state().is_some());
+        if let (Some(data_dir), None) = (self.options.data_dir.as_deref(), &lock)
+            && built.iter().flatten().any(is_stateful)
+        {
+            *lock = Some(store::lock(data_dir)?);
+        }
+        if let (Some(states), Some(_)) = (&self.states, &lock) {
+            let transforms = self.plan.components.iter().filter(|one| one.kind == Kind::Transform);
+            let ids: Vec<&str> = transforms.map(|one| one.id.as_str()).collect();
+            states.forget_all_but(|id| ids.contains(&id));
+        }
+        Ok(())
+    }
+
     fn stage(&self, index: usize, built: Option<Built>) -> Option<Stage> {
         let Some(Built::Transform(transform)) = built else { return None };
         let component = &self.plan.components[index];
         let id: Arc<str> = component.id.as_str().into();
+        let keeper = self.states.as_ref().filter(|_| transform.state().is_some()).map(|states| {
+            let (states, tracker) = (Arc::clone(states), Arc::clone(&self.tracker));
+            StateKeeper::new(states, tracker, &component.id, component.spec.name)
+        });
         Some(Stage {
             transform,
             outputs: Outputs::new(id, component.spec.name),
             counts: Arc::clone(&self.counts[index]),
             outlet: self.outlet(index),
+            keeper,
         })
     }
 

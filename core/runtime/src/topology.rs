@@ -16,6 +16,7 @@ use crate::error::RuntimeError;
 use crate::start::{self, Started};
 use crate::status::Observer;
 use crate::store::CheckpointStore;
+use crate::transform_state::TransformStates;
 
 /// How often the checkpoint is written while batches are delivered.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
@@ -97,6 +98,7 @@ pub struct Running {
     drain_until: Option<Duration>,
     observer: Observer,
     checkpoints: Option<Arc<CheckpointStore>>,
+    states: Option<Arc<TransformStates>>,
     background: Vec<JoinHandle<()>>,
     /// Tells the background tasks to end; dropping it does, too.
     background_stop: watch::Sender<bool>,
@@ -112,7 +114,8 @@ impl Running {
         seams: Seams,
     ) -> Result<Self, RuntimeError> {
         let drain_timeout = plan.global.shutdown_timeout.0;
-        let Started { parts, checkpoints, lock } = start::start(plan, options, &seams).await?;
+        let Started { parts, checkpoints, states, lock } =
+            start::start(plan, options, &seams).await?;
         let mut running = Self {
             shutdown: parts.shutdown,
             reopen: parts.reopen,
@@ -126,6 +129,7 @@ impl Running {
             drain_until: None,
             observer: parts.observer,
             checkpoints: checkpoints.map(Arc::new),
+            states,
             background: Vec::new(),
             background_stop: watch::channel(false).0,
             _lock: lock,
@@ -140,10 +144,11 @@ impl Running {
             observer.sample();
             std::future::ready(())
         });
-        let (observer, store) = (self.observer.clone(), self.checkpoints.clone());
+        let observer = self.observer.clone();
+        let (store, states) = (self.checkpoints.clone(), self.states.clone());
         self.every(CHECKPOINT_INTERVAL, clock, move || {
-            let (observer, store) = (observer.clone(), store.clone());
-            async move { checkpoint(&observer, store.as_ref()).await }
+            let (observer, store, states) = (observer.clone(), store.clone(), states.clone());
+            async move { checkpoint(&observer, store.as_ref(), states).await }
         });
     }
 
@@ -251,7 +256,7 @@ impl Running {
     /// Writes the last checkpoint and says how it ended. Call after [`Running::wait`], or when giving up.
     pub async fn finish(mut self) -> Outcome {
         self.stop_background().await;
-        checkpoint(&self.observer, self.checkpoints.as_ref()).await;
+        checkpoint(&self.observer, self.checkpoints.as_ref(), self.states.take()).await;
         // A reader that went away took the rest of the output with it on purpose.
         if !self.output_closed {
             self.outcome.undelivered_batches = self.observer.tracker().in_flight();
@@ -268,7 +273,11 @@ impl Running {
 
 /// Takes a cut, which also lets the tracker forget what lies before it, and saves it if there is a store. A
 /// failure is not the end: the last checkpoint stays valid.
-async fn checkpoint(observer: &Observer, store: Option<&Arc<CheckpointStore>>) {
+async fn checkpoint(
+    observer: &Observer,
+    store: Option<&Arc<CheckpointStore>>,
+    states: Option<Arc<TransformStates>>,
+) {
     let tracker = observer.tracker();
     if let (Some(snapshot), Some(store)) = (tracker.cut(), store) {
         let store = Arc::clone(store);
@@ -280,4 +289,11 @@ async fn checkpoint(observer: &Observer, store: Option<&Arc<CheckpointStore>>) {
     }
     tracker.saved();
     observer.note_checkpoint();
+    if let Some(states) = states {
+        let observer = observer.clone();
+        let published = tokio::task::spawn_blocking(move || states.publish(observer.tracker()));
+        if let Err(error) = published.await {
+            tracing::error!("write states: {error}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use lograil_event::ValueRef;
+use siphasher::sip128::SipHasher13;
 
 /// Digits up to which different decimal numbers are different 64-bit floats (IEEE 754: 15).
 const DECIMAL_DIGITS_EXACT: usize = 15;
@@ -70,23 +71,33 @@ fn append_number(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Hashes canonical forms to 128 bits: two SipHash-1-3 with keys of their own, drawn at random, so that no
-/// log line can be made to collide with another. Among 10^9 keys the chance that any two collide is 2^-69.
+/// Hashes canonical forms to 128 bits: SipHash-1-3-128 with a key drawn at random, so that no log line can be
+/// made to collide with another. Among 10^9 keys the chance that any two collide is 2^-69.
 pub(crate) struct KeyHasher {
-    halves: [RandomState; 2],
+    sip: SipHasher13,
     /// The canonical form that is being put together.
     pub(crate) form: Vec<u8>,
 }
 
 impl KeyHasher {
     pub(crate) fn new() -> Self {
-        Self { halves: [RandomState::new(), RandomState::new()], form: Vec::new() }
+        let [high, low] = [RandomState::new(), RandomState::new()].map(|random| random.hash_one(0));
+        Self::with_key(u128::from(high) << 64 | u128::from(low))
+    }
+
+    /// A hasher that gives the same hashes as the one that had this key.
+    pub(crate) fn with_key(key: u128) -> Self {
+        Self { sip: SipHasher13::new_with_key(&key.to_le_bytes()), form: Vec::new() }
+    }
+
+    /// The key: a secret.
+    pub(crate) fn key(&self) -> u128 {
+        u128::from_le_bytes(self.sip.key())
     }
 
     /// The hash of [`Self::form`].
     pub(crate) fn hash(&self) -> u128 {
-        let [high, low] = &self.halves;
-        u128::from(high.hash_one(&*self.form)) << 64 | u128::from(low.hash_one(&*self.form))
+        self.sip.hash(&self.form).as_u128()
     }
 }
 

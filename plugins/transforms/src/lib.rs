@@ -18,6 +18,7 @@ pub mod sample;
 pub mod severity;
 #[cfg(test)]
 mod shared_data;
+mod state_bytes;
 pub mod throttle;
 
 use lograil_plugin::ComponentSpec;

@@ -115,6 +115,16 @@ impl<V> Lru<V> {
         self.remove(key)
     }
 
+    /// All entries, the one used longest ago first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, &V)> {
+        let mut next = self.oldest;
+        std::iter::from_fn(move || {
+            let slot = self.slots.get(next as usize)?;
+            next = slot.newer;
+            slot.value.as_ref().map(|value| (slot.key, value))
+        })
+    }
+
     /// All values, in no order that means anything.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
@@ -193,6 +203,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(map.len(), model.len());
+                prop_assert!(map.iter().map(|(key, value)| (key, *value)).eq(model.iter().copied()));
                 prop_assert_eq!(map.oldest(), model.first().map(|(_, value)| value));
             }
         }

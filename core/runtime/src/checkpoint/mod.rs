@@ -43,6 +43,9 @@ pub(crate) struct Snapshot {
     pub sink_states: BTreeMap<String, String>,
 }
 
+/// How far each source had sent at some moment.
+pub(crate) struct Mark(Vec<u64>);
+
 #[derive(Default)]
 struct SourceTrack {
     id: String,
@@ -182,6 +185,17 @@ impl Tracker {
         let track = &mut state.sinks[sink];
         track.durable = track.log.len();
         state.moved = true;
+    }
+
+    /// How far each source has sent by now.
+    pub fn mark(&self) -> Mark {
+        let sent = |track: &SourceTrack| track.base + track.pending.len() as u64;
+        Mark(self.state().sources.iter().map(sent).collect())
+    }
+
+    /// Whether every batch sent before `mark` lies before the last cut.
+    pub fn covers(&self, mark: &Mark) -> bool {
+        self.state().sources.iter().zip(&mark.0).all(|(track, sent)| track.base >= *sent)
     }
 
     /// Batches of all sources that are not delivered yet.

@@ -4,6 +4,7 @@
 
 mod fakes;
 mod faults;
+mod states;
 
 use std::sync::{Arc, Mutex};
 

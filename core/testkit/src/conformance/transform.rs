@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::corpus::corpus;
 use super::{AckLog, assert_valid};
 use crate::batches::events_of;
+use crate::clock::ManualClock;
 use crate::harness::{Emitted, TransformHarness};
 
 /// [`TransformLaws`] of a transform that accounts for every event in the call that brings it.
@@ -16,7 +17,7 @@ pub fn transform(spec: &ComponentSpec, options: &Value) {
 
 /// The laws of every transform: options and build; any event passes without a panic; what comes out is
 /// valid; every event is accounted for; no acknowledgement is lost; a shared batch is left as it was; key
-/// ids mean nothing across batches.
+/// ids mean nothing across batches; a damaged state does no harm.
 #[derive(Debug)]
 pub struct TransformLaws<'a> {
     spec: &'a ComponentSpec,
@@ -83,6 +84,7 @@ impl<'a> TransformLaws<'a> {
             self.check_sharing(batch);
         }
         self.check_key_ids();
+        self.check_states();
     }
 
     fn start(&self) -> TransformHarness {
@@ -113,6 +115,29 @@ impl<'a> TransformLaws<'a> {
         deliver(harness.flush());
         drop(harness);
         log.assert_all_resolved("after the flush");
+    }
+
+    /// A state goes on in a new instance; one that is damaged in whatever way is no reason to panic.
+    fn check_states(&self) {
+        let mut harness = self.start();
+        for (_, batch) in corpus(self.options) {
+            deliver(harness.feed(batch));
+        }
+        let Some(state) = harness.state() else { return };
+        let cut = (0..state.len().min(300)).map(|length| state[..length].to_vec());
+        let flipped = (0..state.len().min(300)).map(|at| {
+            let mut state = state.clone();
+            state[at] ^= 0x81;
+            state
+        });
+        for state in cut.chain(flipped).chain([state.clone(), [&state[..], b"more"].concat()]) {
+            let clock = ManualClock::new();
+            let mut harness =
+                TransformHarness::resume(self.spec, self.options.clone(), clock, &state)
+                    .unbalanced();
+            deliver(harness.feed_lines(&["a line"]));
+            deliver(harness.flush());
+        }
     }
 
     fn check_sharing(&self, mut batch: Batch) {

@@ -90,13 +90,30 @@ impl TransformHarness {
     /// Starts a transform with metrics of the test's own.
     #[must_use]
     pub fn with_type(
-        mut transform: Box<dyn Transform>,
+        transform: Box<dyn Transform>,
         component_type: &'static str,
         metrics: ComponentMetrics,
     ) -> Self {
-        let clock = ManualClock::new();
+        Self::start(transform, component_type, metrics, ManualClock::new(), None)
+    }
+
+    /// Builds a transform that goes on where another one left off: what that one's [`Transform::state`] said.
+    #[must_use]
+    pub fn resume(spec: &ComponentSpec, options: Value, clock: ManualClock, state: &[u8]) -> Self {
+        let metrics = ComponentMetrics::detached();
+        Self::start(build(spec, options), spec.name, metrics, clock, Some(state.into()))
+    }
+
+    fn start(
+        mut transform: Box<dyn Transform>,
+        component_type: &'static str,
+        metrics: ComponentMetrics,
+        clock: ManualClock,
+        state: Option<Arc<[u8]>>,
+    ) -> Self {
         let id: Arc<str> = COMPONENT_ID.into();
-        let context = TransformContext::new(id.clone(), clock.shared(), metrics);
+        let mut context = TransformContext::new(id.clone(), clock.shared(), metrics);
+        context.state = state;
         if let Err(error) = transform.start(context) {
             panic!("{component_type} does not start: {error}");
         }
@@ -107,13 +124,7 @@ impl TransformHarness {
     /// Builds a transform from its options and starts it; panics where they are refused.
     #[must_use]
     pub fn build(spec: &ComponentSpec, options: Value) -> Self {
-        let Build::Transform(build) = spec.build else {
-            panic!("{spec:?} is no transform");
-        };
-        match build(&Options(options)) {
-            Ok(transform) => Self::with_type(transform, spec.name, ComponentMetrics::detached()),
-            Err(errors) => panic!("{spec:?}: {errors:?}"),
-        }
+        Self::with_type(build(spec, options), spec.name, ComponentMetrics::detached())
     }
 
     /// For transforms that hold events back: the ledger must balance after [`Self::flush`] only.
@@ -134,6 +145,12 @@ impl TransformHarness {
     #[must_use]
     pub fn clock(&self) -> &ManualClock {
         &self.clock
+    }
+
+    /// What the transform has learned so far.
+    #[must_use]
+    pub fn state(&self) -> Option<Vec<u8>> {
+        self.transform.state()
     }
 
     /// Feeds one batch.
@@ -186,5 +203,15 @@ impl TransformHarness {
             );
         }
         emitted
+    }
+}
+
+fn build(spec: &ComponentSpec, options: Value) -> Box<dyn Transform> {
+    let Build::Transform(build) = spec.build else {
+        panic!("{spec:?} is no transform");
+    };
+    match build(&Options(options)) {
+        Ok(transform) => transform,
+        Err(errors) => panic!("{spec:?}: {errors:?}"),
     }
 }

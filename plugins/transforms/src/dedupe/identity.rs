@@ -59,6 +59,16 @@ impl Identity {
         (errors.len() == before).then_some(identity)
     }
 
+    /// The key of the hash: a secret.
+    pub(super) fn hash_key(&self) -> u128 {
+        self.hasher.key()
+    }
+
+    /// Hashes from now on as with this key.
+    pub(super) fn set_hash_key(&mut self, key: u128) {
+        self.hasher = KeyHasher::with_key(key);
+    }
+
     /// Resolves names to the keys of a batch, once for all its events.
     pub(super) fn bind(&mut self, batch: &Batch) {
         let (Fields::Only(paths) | Fields::AllBut(paths)) = &self.fields;

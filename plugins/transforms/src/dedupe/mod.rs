@@ -1,6 +1,7 @@
 //! The transform `dedupe`: drops events that are the same as one seen before.
 
 mod identity;
+mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 use crate::lru::Lru;
 use identity::Identity;
+use memory::Seen;
 
 /// The component type.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -70,19 +72,15 @@ impl Default for Cache {
 
 struct Dedupe {
     identity: Identity,
+    /// The option `fields`, for which what is remembered holds.
+    fields: String,
     seen: Lru<Seen>,
     max_age: Option<Duration>,
     /// Which events of the current batch are new.
     is_new: Vec<bool>,
     clock: Option<Arc<dyn Clock>>,
-}
-
-/// An event that has passed.
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    at: Duration,
-    /// Where it was read. The same place again is the same event, offered again: no duplicate.
-    origin: Option<(u64, u64)>,
+    /// The age of the oldest event that was remembered at the start: time is counted from then.
+    past: Duration,
 }
 
 impl Dedupe {
@@ -101,11 +99,17 @@ impl Dedupe {
         };
         Ok(Self {
             identity,
+            fields: format!("{fields:?}"),
             seen: Lru::new(options.cache.num_events as usize),
             max_age: options.max_age.map(|period| period.0),
             is_new: Vec::new(),
             clock: None,
+            past: Duration::ZERO,
         })
+    }
+
+    fn now(&self) -> Duration {
+        self.past + self.clock.as_ref().map_or(Duration::ZERO, |clock| clock.monotonic())
     }
 
     fn judge(&mut self, batch: &Batch, now: Duration) {
@@ -135,12 +139,16 @@ impl Dedupe {
 
 impl Transform for Dedupe {
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
+        if let Some(state) = &context.state {
+            // One of other options holds for other events: then all are new.
+            let _recalled = self.recall(state, &*context.clock);
+        }
         self.clock = Some(context.clock);
         Ok(())
     }
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
-        let now = self.clock.as_ref().map_or(Duration::ZERO, |clock| clock.monotonic());
+        let now = self.now();
         self.judge(&batch, now);
         // A batch that stays whole may be shared with other branches: leave its arrays alone.
         if self.is_new.contains(&false) {
@@ -148,6 +156,10 @@ impl Transform for Dedupe {
             out.discard("duplicate", batch.retain(|event| is_new[event]));
         }
         out.emit(batch);
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        Some(self.remember())
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use lograil_event::{Batch, Origin, Span, Tag};
 use lograil_plugin::{Build, ConfigErrors, Options};
 use lograil_testkit::conformance::{self, TransformLaws};
-use lograil_testkit::{TransformHarness, batch_of_bytes, batch_of_json, lines_of};
+use lograil_testkit::{ManualClock, TransformHarness, batch_of_bytes, batch_of_json, lines_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -113,9 +113,47 @@ fn an_event_that_is_offered_again_is_no_duplicate_of_itself() {
     };
     let mut dedupe = dedupe(json!({}));
     assert_eq!(dedupe.feed(lines(0)).main().len(), 1);
+    let state = dedupe.state().unwrap();
+    let mut next = TransformHarness::resume(&SPEC, json!({}), ManualClock::new(), &state);
+    assert_eq!(next.feed(lines(0)).main().len(), 1);
     // The delivery failed: the source reads the same block again.
     assert_eq!(dedupe.feed(lines(0)).main().len(), 1);
     assert_eq!(dedupe.feed(lines(2)).main().len(), 0);
+}
+
+#[test]
+fn what_is_remembered_outlives_the_process_and_ages_meanwhile() {
+    let options = || json!({"fields": {"match": ["a"]}, "max_age": "10s"});
+    let event = |a: u32| [json!({"a": a})];
+    let clock = ManualClock::new();
+    let mut first = TransformHarness::build(&SPEC, options());
+    first.feed_json(&event(1));
+    first.clock().advance(Duration::from_secs(4));
+    first.feed_json(&event(2));
+    let state = first.state().unwrap();
+
+    // Three seconds pass on the wall clock; the monotonic clock of the next process starts anew.
+    clock.set_wall(lograil_plugin::Clock::now_ns(first.clock()) + 3_000_000_000);
+    let mut next = TransformHarness::resume(&SPEC, options(), clock, &state);
+    assert_eq!(next.feed_json(&event(1)).discarded, [("duplicate", 1)]);
+    next.clock().advance(Duration::from_secs(3));
+    assert_eq!(next.feed_json(&event(1)).main(), event(1));
+    assert_eq!(next.feed_json(&event(2)).discarded, [("duplicate", 1)]);
+
+    let other = json!({"fields": {"match": ["b"]}});
+    let mut other = TransformHarness::resume(&SPEC, other, ManualClock::new(), &state);
+    assert_eq!(other.feed_json(&[json!({"b": 1})]).main().len(), 1);
+}
+
+#[test]
+fn a_smaller_memory_keeps_what_was_seen_last() {
+    let mut first = dedupe(json!({}));
+    first.feed_json(&[1, 2, 3].map(|a| json!({"a": a})));
+    let state = first.state().unwrap();
+    let options = json!({"cache": {"num_events": 2}});
+    let mut next = TransformHarness::resume(&SPEC, options, ManualClock::new(), &state);
+    let passed = next.feed_json(&[3, 2, 1].map(|a| json!({"a": a}))).main();
+    assert_eq!(passed, [json!({"a": 1})]);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 //! the ratio rounded down; only a seeded ratio is exact on average.
 
 use crate::event_key::mix;
+use crate::state_bytes::{StateReader, StateWriter};
+
+const KIND: &str = "sample 1";
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +57,7 @@ impl Choice {
         match (self.share, self.seed) {
             (Share::OneIn(rate), _) => {
                 let is_kept = self.at == self.kept_at;
-                self.at += 1;
+                self.at = self.at.saturating_add(1);
                 if self.at >= rate {
                     self.at = 0;
                     self.kept_at = self.draw_place();
@@ -72,6 +75,31 @@ impl Choice {
                 is_kept
             }
         }
+    }
+
+    /// Where it stands in its series of choices.
+    pub(super) fn place(&self) -> Vec<u8> {
+        let mut state = StateWriter::new(KIND, &self.terms());
+        for number in [self.at, self.kept_at, self.round, self.owed.to_bits()] {
+            state.u64(number);
+        }
+        state.finish()
+    }
+
+    /// Goes on where another one stood, `None` if that is not whole or of other options.
+    pub(super) fn go_on(&mut self, state: &[u8]) -> Option<()> {
+        let mut state = StateReader::open(state, KIND, &self.terms())?;
+        let (at, kept_at, round) = (state.u64()?, state.u64()?, state.u64()?);
+        let owed = f64::from_bits(state.u64()?);
+        if !state.is_done() || !(0.0..2.0).contains(&owed) {
+            return None;
+        }
+        (self.at, self.kept_at, self.round, self.owed) = (at, kept_at, round, owed);
+        Some(())
+    }
+
+    fn terms(&self) -> String {
+        format!("{:?} {:?}", self.share, self.seed)
     }
 
     /// Which event of the next group is kept: the first, or a drawn one.

@@ -148,6 +148,10 @@ impl Transform for Sample {
         if let Some(exclude) = &mut self.exclude {
             exclude.start(&context);
         }
+        if let Some(state) = &context.state {
+            // One of other options is a place in another series: then this one begins.
+            let _continued = self.choice.go_on(state);
+        }
         Ok(())
     }
 
@@ -176,6 +180,10 @@ impl Transform for Sample {
             }
         }
         out.emit(batch);
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        Some(self.choice.place())
     }
 }
 

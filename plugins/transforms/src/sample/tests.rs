@@ -2,7 +2,7 @@
 
 use lograil_plugin::{Build, ConfigErrors, Options};
 use lograil_testkit::conformance::{self, TransformLaws};
-use lograil_testkit::{TransformHarness, batch_of_json, events_of};
+use lograil_testkit::{ManualClock, TransformHarness, batch_of_json, events_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -109,6 +109,27 @@ fn the_rate_is_told_under_the_name_that_was_asked_for() {
     let batch = batch_of_json(&[json!({"weight": "old"})]);
     let emitted = sample.feed(batch);
     assert_eq!(events_of(&emitted.batches[0].1), [json!({"weight": 1.0})]);
+}
+
+#[test]
+fn a_series_of_choices_goes_on_in_the_next_process() {
+    let events: Vec<Value> = (0..60).map(|n| json!({"n": n})).collect();
+    for options in [
+        json!({"rate": 7}),
+        json!({"rate": 7, "seed": 3}),
+        json!({"ratio": 0.3}),
+        json!({"ratio": 0.3, "seed": 3}),
+    ] {
+        let whole = TransformHarness::build(&SPEC, options.clone()).feed_json(&events).main();
+        for cut in 0..events.len() {
+            let mut first = TransformHarness::build(&SPEC, options.clone());
+            let mut kept = first.feed_json(&events[..cut]).main();
+            let (clock, state) = (ManualClock::new(), first.state().unwrap());
+            let mut next = TransformHarness::resume(&SPEC, options.clone(), clock, &state);
+            kept.extend(next.feed_json(&events[cut..]).main());
+            assert_eq!(kept, whole, "{options}, cut at {cut}");
+        }
+    }
 }
 
 #[test]

@@ -46,6 +46,17 @@ impl Limit {
         Duration::from_nanos(u64::try_from(wait_ns).unwrap_or(u64::MAX))
     }
 
+    /// How much longer than until `now_ns` it takes for the budget to be whole, in ns * threshold.
+    pub(super) fn rest(&self, budget: &Budget, now_ns: u128) -> u128 {
+        budget.0.saturating_sub(now_ns * self.threshold)
+    }
+
+    /// The budget that a rest had become after `away_ns`; `None` if it is whole again.
+    pub(super) fn after(&self, rest: u128, away_ns: u128, now_ns: u128) -> Option<Budget> {
+        let rest = rest.min(self.cost * self.threshold).saturating_sub(away_ns * self.threshold);
+        (rest > 0).then(|| Budget(now_ns * self.threshold + rest))
+    }
+
     /// The window.
     pub(super) fn window(&self) -> Duration {
         Duration::from_nanos(u64::try_from(self.cost).unwrap_or(u64::MAX))

@@ -1,6 +1,7 @@
 //! The transform `throttle`: at most so many events in a time, for each key.
 
 mod budget;
+mod memory;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,8 @@ struct Throttle {
     hasher: KeyHasher,
     scratch: Vec<u8>,
     budgets: Lru<Budget>,
+    /// The options for which the budgets hold.
+    terms: String,
     /// Which events of the current batch pass.
     passes: Vec<bool>,
     /// How long until the first of the events that do not pass may.
@@ -144,6 +147,7 @@ impl Throttle {
             hasher: KeyHasher::new(),
             scratch: Vec::new(),
             budgets: Lru::new(options.max_keys as usize),
+            terms: format!("{} {:?} {:?}", options.threshold, options.window.0, options.key_field),
             passes: Vec::new(),
             wait: Duration::ZERO,
             held: None,
@@ -210,6 +214,10 @@ impl Transform for Throttle {
         let help = "Keys forgotten because there were more than `max_keys`.";
         let evicted = context.metrics.counter("evicted_keys", help);
         let keys = context.metrics.gauge("keys", "Keys that are remembered.");
+        if let Some(state) = &context.state {
+            // One of other options holds for other keys or limits: then every key has a whole threshold.
+            let _resumed = self.resume(state, &*context.clock);
+        }
         self.running = Some(Running { clock: context.clock, evicted, keys });
         Ok(())
     }
@@ -250,6 +258,10 @@ impl Transform for Throttle {
         if let Some(held) = self.held.take() {
             out.emit(held);
         }
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        self.running.as_ref().map(|running| self.budgets_left(&*running.clock))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lograil_plugin::{Build, ConfigErrors, MetricsRegistry, Options};
-use lograil_testkit::TransformHarness;
 use lograil_testkit::conformance::{self, TransformLaws};
+use lograil_testkit::{ManualClock, TransformHarness};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ fn the_pause_is_as_long_as_the_first_event_has_to_wait() {
     for (window, wanted_ms) in [("2s", 1_000), ("10ms", 10), ("4ms", 4)] {
         let options = json!({"threshold": 2, "window": window, "mode": "wait"});
         let mut throttle = build(&Options(options)).unwrap();
-        let clock = lograil_testkit::ManualClock::new().shared();
+        let clock = ManualClock::new().shared();
         let metrics = MetricsRegistry::default().component("t", "transform", "throttle");
         throttle.start(lograil_plugin::TransformContext::new("t".into(), clock, metrics)).unwrap();
         let mut out = lograil_plugin::Outputs::new("t".into(), "throttle");
@@ -148,6 +148,27 @@ fn the_key_seen_longest_ago_is_forgotten_and_counted() {
     assert_eq!(passed, [&events[0], &events[1], &events[3], &events[5]].map(Clone::clone));
     assert_eq!(metrics.counter("evicted_keys", "").get(), 2);
     assert_eq!(metrics.gauge("keys", "").get(), 2);
+}
+
+#[test]
+fn budgets_outlive_the_process_and_grow_meanwhile() {
+    let options = || json!({"threshold": 4, "window": "4s", "key_field": "service"});
+    let mut first = TransformHarness::build(&SPEC, options());
+    assert_eq!(first.feed_json(&of("a", 9)).main().len(), 4);
+    first.feed_json(&of("b", 1));
+    let state = first.state().unwrap();
+    let resume = |away_ms: i64, options: Value| {
+        let clock = ManualClock::new();
+        clock.set_wall(lograil_plugin::Clock::now_ns(first.clock()) + away_ms * 1_000_000);
+        TransformHarness::resume(&SPEC, options, clock, &state)
+    };
+    for (away_ms, a, b) in [(0, 0, 3), (-5_000, 0, 3), (2_500, 2, 4), (60_000, 4, 4)] {
+        let mut next = resume(away_ms, options());
+        assert_eq!(next.feed_json(&of("a", 9)).main().len(), a, "after {away_ms} ms");
+        assert_eq!(next.feed_json(&of("b", 9)).main().len(), b, "after {away_ms} ms");
+    }
+    let mut other = resume(0, json!({"threshold": 3, "window": "4s", "key_field": "service"}));
+    assert_eq!(other.feed_json(&of("a", 9)).main().len(), 3);
 }
 
 #[test]
