@@ -13,6 +13,7 @@ mod encode_logfmt;
 mod encode_syslog;
 mod encoding;
 pub mod glog;
+pub mod grok;
 pub mod json;
 pub mod key_value;
 pub mod lines;

@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::constant::Constant;
 use crate::context::{Context, Path, Stop, Target};
 use crate::error::EvalError;
-use crate::functions::{Arguments, Function, merge_objects};
+use crate::functions::{Arguments, Function, Grok, merge_objects};
 use crate::kind::Kind;
 use crate::nested::{MEMBERS_FEW, members_of, step_into};
 use crate::value::{Object, Value};
@@ -16,6 +16,8 @@ use crate::value::{Object, Value};
 #[derive(Debug)]
 pub(crate) enum Node {
     Constant(Constant),
+    /// A pattern; only the function that it was written for can use it.
+    Grok(Box<Grok>),
     Event,
     Path(Path),
     Variable(usize),
@@ -88,6 +90,7 @@ impl Node {
     pub(crate) fn eval<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
         Ok(match self {
             Self::Constant(value) => value.value(),
+            Self::Grok(_) => Value::Null,
             Self::Event => Value::Object(context.whole()),
             Self::Path(path) => context.get(path).unwrap_or(Value::Null),
             Self::Variable(slot) => {

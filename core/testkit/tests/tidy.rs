@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("core/abi", &[]),
     ("core/event", &[]),
     ("core/codec", &["event"]),
-    ("core/expr", &["event"]),
+    ("core/expr", &["event", "codec"]),
     ("core/plugin", &["event", "abi"]),
     ("core/loader", &["event", "plugin", "abi"]),
     ("core/buffer", &["event"]),

@@ -3,9 +3,10 @@
 use super::{Compiler, Mode, Typed};
 use crate::ast::{Argument, Call, Expr, ExprKind};
 use crate::check::Check;
+use crate::constant::Constant;
 use crate::context::Target;
 use crate::error::{ExprError, Span, closest};
-use crate::functions::{self, Accepts, Function};
+use crate::functions::{self, Accepts, Function, Grok};
 use crate::kind::Kind;
 use crate::node::Node;
 
@@ -182,6 +183,7 @@ impl Compiler {
         let typed = self.expr(expr);
         let accepted = match parameter.accepts {
             Accepts::Path => return typed,
+            Accepts::Grok => return self.grok(typed, expr),
             Accepts::Value(kind) => kind,
         };
         if typed.kind.intersects(accepted) {
@@ -210,6 +212,23 @@ impl Compiler {
             (Kind::STRING, _) => error.help("turn it into text with `to_string`"),
             _ => error,
         })
+    }
+}
+
+impl Compiler {
+    /// A pattern that is written in the program, compiled.
+    fn grok(&mut self, typed: Typed, expr: &Expr) -> Typed {
+        let compiled = match &typed.node {
+            Node::Constant(Constant::String(pattern)) => {
+                Grok::compile(&String::from_utf8_lossy(pattern), &expr.span)
+            }
+            _ => Err(ExprError::new(expr.span.clone(), "a grok pattern must be a text in quotes")
+                .help("it is compiled when the program is loaded")),
+        };
+        match compiled {
+            Ok(grok) => Typed { node: Node::Grok(Box::new(grok)), ..typed },
+            Err(error) => self.error(error),
+        }
     }
 }
 

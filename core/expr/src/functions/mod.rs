@@ -6,6 +6,8 @@
 mod array;
 mod coerce;
 mod encode;
+mod formats;
+mod grok;
 mod hash;
 mod inspect;
 mod network;
@@ -17,6 +19,7 @@ mod string;
 mod text;
 mod time;
 
+pub(crate) use grok::Grok;
 pub(crate) use object::merge as merge_objects;
 use regex::bytes::Regex;
 
@@ -28,13 +31,15 @@ use crate::node::{Closure, Node};
 use crate::value::{Array, Object, Value};
 
 /// Every function, by family.
-const FAMILIES: [&[Function]; 13] = [
+const FAMILIES: [&[Function]; 15] = [
     program::FUNCTIONS,
     inspect::FUNCTIONS,
     coerce::FUNCTIONS,
     string::FUNCTIONS,
     text::FUNCTIONS,
     parse::FUNCTIONS,
+    formats::FUNCTIONS,
+    grok::FUNCTIONS,
     encode::FUNCTIONS,
     number::FUNCTIONS,
     time::FUNCTIONS,
@@ -122,6 +127,8 @@ pub enum Accepts {
     Path,
     /// A value of one of these types.
     Value(Kind),
+    /// A grok pattern, as a text in the program.
+    Grok,
 }
 
 /// An example of a function.

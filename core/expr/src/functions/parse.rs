@@ -123,6 +123,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .fallible(),
     Function::new(
+        "parse_csv",
+        &[required("value", Kind::STRING), optional("delimiter", Kind::STRING)],
+        Kind::ARRAY,
+        "The fields of one record (RFC 4180), as texts; the delimiter is one byte.",
+        &[
+            gives("parse_csv!(.a)", r#"{"a":"x,\"a \"\"b\"\", c\",,1"}"#, r#"["x","a \"b\", c","","1"]"#),
+            gives("parse_csv!(.a, delimiter: \";\")", r#"{"a":"x;y"}"#, r#"["x","y"]"#),
+            fails("parse_csv!(.a)", r#"{"a":"\"x"}"#, "`parse_csv`: a quote is never closed"),
+        ],
+        csv_fields,
+    )
+    .fallible(),
+    Function::new(
         "parse_query_string",
         &[required("value", Kind::STRING)],
         Kind::OBJECT,
@@ -246,6 +259,44 @@ fn token<'a>(
     let first = ends.iter().filter_map(|end| memchr::memmem::find(text, end)).min();
     let end = first.unwrap_or(text.len());
     (text[..end].trim_ascii_end(), &text[end..])
+}
+
+fn csv_fields<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let mut rest = arguments.string(0)?;
+    let [delimiter] = *arguments.string_or(1, ",")? else {
+        return Err(arguments.error("the delimiter must be one byte"));
+    };
+    let bump = arguments.context.bump;
+    let mut fields = BumpVec::new_in(bump);
+    loop {
+        let quoted = rest.strip_prefix(b"\"");
+        let mut field: BumpVec<'a, u8> = BumpVec::new_in(bump);
+        if let Some(mut inside) = quoted {
+            loop {
+                let end = memchr::memchr(b'"', inside);
+                let end = end.ok_or_else(|| arguments.error("a quote is never closed"))?;
+                field.extend_from_slice(&inside[..end]);
+                inside = &inside[end + 1..];
+                let Some(after) = inside.strip_prefix(b"\"") else { break };
+                field.push(b'"');
+                inside = after;
+            }
+            rest = inside;
+        }
+        let end = memchr::memchr(delimiter, rest).unwrap_or(rest.len());
+        let plain = &rest[..end];
+        let whole = if quoted.is_none() {
+            plain
+        } else {
+            field.extend_from_slice(plain);
+            field.into_bump_slice()
+        };
+        fields.push(Value::String(whole));
+        if end == rest.len() {
+            return Ok(arguments.context.array_of(fields));
+        }
+        rest = &rest[end + 1..];
+    }
 }
 
 fn query<'a>(arguments: &Arguments<'a, '_>, text: &'a [u8]) -> Result<Value<'a>, EvalError> {

@@ -42,6 +42,7 @@ fn chapter() -> String {
             let accepts = match parameter.accepts {
                 Accepts::Path => "a path".to_owned(),
                 Accepts::Value(kind) => kind.to_string(),
+                Accepts::Grok => "a grok pattern in quotes".to_owned(),
             };
             let needed = if parameter.required { "" } else { ", optional" };
             writeln!(out, "- `{}`: {accepts}{needed}", parameter.name).unwrap();

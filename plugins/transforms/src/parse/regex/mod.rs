@@ -1,5 +1,6 @@
 //! `format = "regex"`: the named groups of a pattern become fields, which point into the event's own text.
 
+mod boundary;
 mod keys;
 mod matcher;
 
@@ -11,10 +12,10 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::convert::Type;
-use super::grok::boundary::without_sure_boundaries;
 use super::lowered::ABSENT;
 use super::options::ParseOptions;
 use super::{Format, kind};
+use boundary::without_sure_boundaries;
 use keys::GroupKeys;
 use matcher::{Encoding, Matcher, NoMatch};
 

@@ -30,7 +30,7 @@ enum Side {
 }
 
 /// The same expression without the word boundaries that are sure to hold.
-pub(in super::super) fn without_sure_boundaries(hir: &Hir) -> Hir {
+pub(super) fn without_sure_boundaries(hir: &Hir) -> Hir {
     let Ok(word) = regex_syntax::parse(r"\w") else { return hir.clone() };
     let HirKind::Class(Class::Unicode(word)) = word.kind() else { return hir.clone() };
     Remover { word }.walk(hir, Beside::Unknown, Beside::Unknown)

@@ -3,33 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use lograil_plugin::ConfigError;
-
-use super::super::convert::Type;
-use super::{base, network, servers, suggest};
+use super::{Capture, CaptureType, Expanded, Problem, base, network, servers, suggest};
 
 /// How deep patterns may refer to each other.
 const DEPTH_MAX: usize = 32;
 /// Longest expanded expression.
 const LEN_MAX: usize = 256 << 10;
-
-/// A group of the expression.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Capture {
-    /// Its name in the expression.
-    pub(super) group: String,
-    /// The field that it becomes.
-    pub(super) field: String,
-    /// What it is read as, if the pattern says so.
-    pub(super) kind: Option<Type>,
-}
-
-/// An expression without references.
-#[derive(Debug, Default)]
-pub(super) struct Expanded {
-    pub(super) regex: String,
-    pub(super) captures: Vec<Capture>,
-}
 
 /// Expands patterns.
 struct Expander<'d> {
@@ -39,40 +18,26 @@ struct Expander<'d> {
     path: Vec<String>,
 }
 
-/// Why a pattern cannot be expanded, and where in it.
-struct Problem {
-    message: String,
-    help: String,
-    within: Range<usize>,
-}
-
 /// Expands a pattern; the definitions go before the bundled ones.
-pub(super) fn expand(
-    pattern: &str,
-    definitions: &BTreeMap<String, String>,
-) -> Result<Expanded, ConfigError> {
+pub fn expand(pattern: &str, definitions: &BTreeMap<String, String>) -> Result<Expanded, Problem> {
     let mut expander = Expander { definitions, out: Expanded::default(), path: Vec::new() };
     match expander.text(pattern) {
         Ok(()) => Ok(expander.out),
         Err(problem) => {
             // A mistake within a definition is shown there.
-            let custom = expander.path.last().filter(|name| definitions.contains_key(*name));
-            let error = match custom {
-                Some(name) => ConfigError::new(["pattern_definitions", name], problem.message),
-                None => ConfigError::new(["pattern"], problem.message),
-            };
-            Err(error.within(problem.within).help(problem.help))
+            let definition = expander.path.pop().filter(|name| definitions.contains_key(name));
+            Err(Problem { definition, ..problem })
         }
     }
 }
 
 /// The bundled definition of a name.
-pub(super) fn bundled(name: &str) -> Option<&'static str> {
+fn bundled(name: &str) -> Option<&'static str> {
     all().find(|(other, _)| *other == name).map(|(_, definition)| definition)
 }
 
 /// All bundled patterns.
-pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     base::PATTERNS.iter().chain(servers::PATTERNS).chain(network::PATTERNS).copied()
 }
 
@@ -101,6 +66,7 @@ impl Expander<'_> {
                     message: format!("the expanded pattern is longer than {LEN_MAX} bytes"),
                     help: "split it into several patterns".to_owned(),
                     within: 0..text.len(),
+                    definition: None,
                 });
             }
         }
@@ -123,6 +89,7 @@ impl Expander<'_> {
                     help: "matching takes linear time because it never goes back; say what the text looks like instead, with `(?:...)`"
                         .to_owned(),
                     within: at..at + start.len(),
+                    definition: None,
                 });
             }
         }
@@ -136,6 +103,7 @@ impl Expander<'_> {
                 message: "the name of the group is never closed".to_owned(),
                 help: "such as `(?<status>[0-9]+)`".to_owned(),
                 within: at..text.len(),
+                definition: None,
             });
         };
         self.open_capture(&rest[opening.len()..len], None);
@@ -144,8 +112,12 @@ impl Expander<'_> {
 
     /// `%{NAME}`, `%{NAME:field}` or `%{NAME:field:type}`; gives the bytes read.
     fn reference(&mut self, text: &str, at: usize) -> Result<usize, Problem> {
-        let problem =
-            |message: String, help: String, within: Range<usize>| Problem { message, help, within };
+        let problem = |message: String, help: String, within: Range<usize>| Problem {
+            message,
+            help,
+            within,
+            definition: None,
+        };
         let Some(len) = text[at..].find('}') else {
             let message = "`%{` is never closed".to_owned();
             return Err(problem(message, "such as `%{WORD:method}`".to_owned(), at..text.len()));
@@ -188,7 +160,7 @@ impl Expander<'_> {
         Ok(len + 1)
     }
 
-    fn open_capture(&mut self, field: &str, kind: Option<Type>) {
+    fn open_capture(&mut self, field: &str, kind: Option<CaptureType>) {
         let group = format!("g{}", self.out.captures.len());
         self.out.regex.push_str(&format!("(?P<{group}>"));
         self.out.captures.push(Capture { group, field: field_name(field), kind });
@@ -203,12 +175,12 @@ fn field_name(field: &str) -> String {
     }
 }
 
-fn type_of(word: &str) -> Option<Type> {
+fn type_of(word: &str) -> Option<CaptureType> {
     Some(match word {
-        "int" | "integer" | "long" => Type::Int,
-        "float" | "double" | "number" => Type::Float,
-        "bool" | "boolean" => Type::Bool,
-        "string" | "text" | "keyword" => Type::String,
+        "int" | "integer" | "long" => CaptureType::Int,
+        "float" | "double" | "number" => CaptureType::Float,
+        "bool" | "boolean" => CaptureType::Bool,
+        "string" | "text" | "keyword" => CaptureType::String,
         _ => return None,
     })
 }
