@@ -16,6 +16,8 @@ pub mod sink;
 pub mod source;
 pub mod spec;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transform;
 
 pub use clock::{Clock, SystemClock};

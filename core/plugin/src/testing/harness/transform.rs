@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use lograil_event::Batch;
-use lograil_plugin::{
+use crate::{
     Build, ComponentMetrics, ComponentSpec, Options, Outputs, Port, Transform, TransformContext,
 };
+use lograil_event::Batch;
 use serde_json::Value;
 
 use super::COMPONENT_ID;
-use crate::batches::{batch_of_json, batch_of_lines, events_of};
-use crate::clock::ManualClock;
+use crate::testing::batches::{batch_of_json, batch_of_lines, events_of};
+use crate::testing::clock::ManualClock;
 
 /// What a transform made of one call.
 #[derive(Debug, Default)]
@@ -172,7 +172,7 @@ impl TransformHarness {
 
     /// Lets the transform look at the clock.
     pub fn tick(&mut self) -> Emitted {
-        let now_ns = lograil_plugin::Clock::now_ns(&self.clock);
+        let now_ns = crate::Clock::now_ns(&self.clock);
         self.transform.tick(now_ns, &mut self.outputs);
         self.take(Ledger::EveryBatch)
     }

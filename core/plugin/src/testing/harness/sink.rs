@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::{ComponentMetrics, Delivery, FileSystem, Sink, SinkContext, SinkError};
 use lograil_event::Batch;
-use lograil_plugin::{ComponentMetrics, Delivery, FileSystem, Sink, SinkContext, SinkError};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::{COMPONENT_ID, current_thread, in_time};
-use crate::batches::{batch_of_json, batch_of_lines};
-use crate::clock::ManualClock;
-use crate::sim::SimFiles;
+use crate::testing::batches::{batch_of_json, batch_of_lines};
+use crate::testing::clock::ManualClock;
+use crate::testing::sim::SimFiles;
 
 /// A sink and what it is given.
 pub struct SinkHarness {

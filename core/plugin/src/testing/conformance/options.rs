@@ -1,6 +1,6 @@
 //! Laws of a component's options.
 
-use lograil_plugin::{Build, ComponentSpec, ConfigErrors, Options};
+use crate::{Build, ComponentSpec, ConfigErrors, Options};
 use serde_json::Value;
 
 use super::schema::Schema;

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lograil_event::Batch;
-use lograil_plugin::{
+use crate::{
     BatchSender, BoxFuture, Closed, ComponentMetrics, FileSystem, Port, PositionUpdate,
     ShutdownTrigger, Source, SourceContext, SourceError, SourceOutput,
 };
+use lograil_event::Batch;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot};
 
 use super::{COMPONENT_ID, current_thread, in_time};
-use crate::batches::{events_of, lines_of};
-use crate::clock::{ManualClock, settle};
-use crate::sim::SimFiles;
+use crate::testing::batches::{events_of, lines_of};
+use crate::testing::clock::{ManualClock, settle};
+use crate::testing::sim::SimFiles;
 
 /// What a source sent in one call.
 #[derive(Debug)]

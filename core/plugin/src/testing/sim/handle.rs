@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use lograil_plugin::File;
-use lograil_plugin::fs::Metadata;
+use crate::File;
+use crate::fs::Metadata;
 
 use super::SimFiles;
 use super::fault::SimOperation;

@@ -3,7 +3,7 @@
 use lograil_event::{Batch, Field, FieldFlags, TIMESTAMP_UNKNOWN, Tag};
 use serde_json::Value;
 
-use crate::batches::{batch_of_bytes, batch_of_json};
+use crate::testing::batches::{batch_of_bytes, batch_of_json};
 
 const LARGE_BYTES: usize = 1 << 20;
 const MANY_EVENTS: usize = 5_000;

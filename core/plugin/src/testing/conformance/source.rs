@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use lograil_plugin::{Build, ComponentSpec, FileSystem, Options, Source};
+use crate::{Build, ComponentSpec, FileSystem, Options, Source};
 use serde_json::Value;
 
-use crate::harness::{SourceHarness, SourceHarnessBuilder};
+use crate::testing::harness::{SourceHarness, SourceHarnessBuilder};
 
 /// Options and build; a source stops when it is asked to, before its first send, after some, and while the
 /// edges are full once they are free again; it also ends when nobody takes its batches any more; what it

@@ -3,17 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lograil_event::Batch;
-use lograil_plugin::fs::Open;
-use lograil_plugin::{
+use crate::fs::Open;
+use crate::{
     BoxFuture, Delivery, File, Outputs, Port, PositionUpdate, Sink, SinkContext, SinkError, Source,
     SourceContext, SourceError, Transform,
 };
+use lograil_event::Batch;
 use serde_json::json;
 
 use super::*;
-use crate::batches::{batch_of_lines, lines_of};
-use crate::sim::SimFiles;
+use crate::testing::batches::{batch_of_lines, lines_of};
+use crate::testing::sim::SimFiles;
 
 /// Sends one numbered line a second, from the position on, up to `last`.
 struct Ticker {

@@ -1,6 +1,6 @@
 //! Laws of a component's manual.
 
-use lograil_plugin::ComponentSpec;
+use crate::ComponentSpec;
 use serde_json::Value;
 
 use super::options::build;

@@ -1,14 +1,14 @@
 //! Laws of a transform.
 
+use crate::{ComponentSpec, Port};
 use lograil_event::{AckStatus, Batch};
-use lograil_plugin::{ComponentSpec, Port};
 use serde_json::Value;
 
 use super::corpus::corpus;
 use super::{AckLog, assert_valid};
-use crate::batches::events_of;
-use crate::clock::ManualClock;
-use crate::harness::{Emitted, TransformHarness};
+use crate::testing::batches::events_of;
+use crate::testing::clock::ManualClock;
+use crate::testing::harness::{Emitted, TransformHarness};
 
 /// [`TransformLaws`] of a transform that accounts for every event in the call that brings it.
 pub fn transform(spec: &ComponentSpec, options: &Value) {

@@ -17,7 +17,7 @@ pub use fault::{EIO, EMFILE, ENOSPC, Fault, Hits, Logged, SimOperation};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lograil_plugin::{Clock, FileSystem};
+use crate::{Clock, FileSystem};
 
 use state::State;
 

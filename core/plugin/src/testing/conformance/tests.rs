@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::schemars::JsonSchema;
+use crate::spec::{no_claims, no_ports, schema_of};
+use crate::{Build, ComponentSpec, ConfigErrors, Options, Outputs, Threading, Transform};
 use lograil_event::{Batch, Field};
-use lograil_plugin::schemars::JsonSchema;
-use lograil_plugin::spec::{no_claims, no_ports, schema_of};
-use lograil_plugin::{Build, ComponentSpec, ConfigErrors, Options, Outputs, Threading, Transform};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::batches::lines_of;
+use crate::testing::batches::lines_of;
 
 /// What the transform does wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
-#[schemars(crate = "lograil_plugin::schemars")]
+#[schemars(crate = "crate::schemars")]
 #[serde(rename_all = "snake_case")]
 enum Sin {
     /// Nothing.
@@ -38,7 +38,7 @@ enum Sin {
 
 /// One step of several.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[schemars(crate = "lograil_plugin::schemars")]
+#[schemars(crate = "crate::schemars")]
 #[serde(deny_unknown_fields)]
 struct Step {
     /// The step's field.
@@ -47,7 +47,7 @@ struct Step {
 }
 
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[schemars(crate = "lograil_plugin::schemars")]
+#[schemars(crate = "crate::schemars")]
 #[serde(deny_unknown_fields, default)]
 struct Config {
     /// What it does wrong.
@@ -191,7 +191,7 @@ fn a_manual_that_lies_is_caught() {
 #[test]
 fn options_that_are_not_refused_or_not_described_are_caught() {
     #[derive(Default, Deserialize, JsonSchema)]
-    #[schemars(crate = "lograil_plugin::schemars")]
+    #[schemars(crate = "crate::schemars")]
     #[serde(default)]
     struct Open {
         /// Described.
@@ -199,7 +199,7 @@ fn options_that_are_not_refused_or_not_described_are_caught() {
         _a: u32,
     }
     #[derive(Default, Deserialize, JsonSchema)]
-    #[schemars(crate = "lograil_plugin::schemars")]
+    #[schemars(crate = "crate::schemars")]
     #[serde(default, deny_unknown_fields)]
     struct Undescribed {
         #[serde(rename = "a")]
@@ -228,14 +228,14 @@ fn options_that_are_not_refused_or_not_described_are_caught() {
 mod of_others {
     use std::time::Duration;
 
-    use lograil_plugin::fs::Open;
-    use lograil_plugin::{
+    use crate::fs::Open;
+    use crate::{
         BoxFuture, Delivery, File, Rejection, Sink, SinkContext, SinkError, Source, SourceContext,
         SourceError,
     };
 
     use super::*;
-    use crate::sim::SimFiles;
+    use crate::testing::sim::SimFiles;
 
     struct Ticker;
 
@@ -246,7 +246,7 @@ mod of_others {
         ) -> BoxFuture<'static, Result<(), SourceError>> {
             Box::pin(async move {
                 while !context.shutdown.is_requested() {
-                    let batch = crate::batches::batch_of_lines(&["tick"]);
+                    let batch = crate::testing::batches::batch_of_lines(&["tick"]);
                     if context.output.send(batch, Vec::new()).await.is_err() {
                         break;
                     }
@@ -303,7 +303,7 @@ mod of_others {
 
     #[test]
     fn a_source_and_a_sink_that_behave_pass() {
-        let files: Arc<dyn lograil_plugin::FileSystem> = SimFiles::new().shared();
+        let files: Arc<dyn crate::FileSystem> = SimFiles::new().shared();
         let spec = ComponentSpec { build: Build::Source(&source_spec), ..SPEC };
         source(&spec, &json!({}), &files);
         let spec = ComponentSpec { build: Build::Sink(&sink_spec), ..SPEC };

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::{Build, ComponentSpec, Delivery, FileSystem, Options, Sink};
 use lograil_event::Batch;
-use lograil_plugin::{Build, ComponentSpec, Delivery, FileSystem, Options, Sink};
 use serde_json::Value;
 
 use super::corpus::corpus;
-use crate::harness::SinkHarness;
+use crate::testing::harness::SinkHarness;
 
 /// Options and build; any batch is delivered or its events rejected with a reason, without a panic; an
 /// empty batch is nothing; a commit without a write does not change the state; a sink that was closed can be
@@ -46,7 +46,7 @@ pub fn sink(
     assert_eq!(harness.state(), state, "{spec:?}: a commit without a write changes no state");
     close(spec, harness);
     let mut harness = start(state);
-    write(spec, &mut harness, &crate::batches::batch_of_lines(&["again"]));
+    write(spec, &mut harness, &crate::testing::batches::batch_of_lines(&["again"]));
     close(spec, harness);
 }
 

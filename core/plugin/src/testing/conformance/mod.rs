@@ -35,7 +35,7 @@ fn assert_valid(batch: &Batch) {
         panic!("every batch a component emits is valid: {error}");
     }
     // Reads every value, and JSON text as JSON.
-    let _events = crate::batches::events_of(batch);
+    let _events = crate::testing::batches::events_of(batch);
 }
 
 /// The fates of acknowledgements, by the order in which they were given out.

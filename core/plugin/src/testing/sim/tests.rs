@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use lograil_plugin::fs::Open;
+use crate::fs::Open;
 
 use super::*;
 
@@ -140,7 +140,7 @@ fn agrees_with_the_machine_on_a_sequence_of_calls() {
         see("entries", Ok(format!("{entries:?}")));
         seen
     };
-    assert_eq!(of(&sim), of(&lograil_plugin::SystemFiles));
+    assert_eq!(of(&sim), of(&crate::SystemFiles));
 }
 
 #[test]

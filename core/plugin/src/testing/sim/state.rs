@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use lograil_plugin::Clock;
-use lograil_plugin::fs::{FileId, Metadata, Open};
+use crate::Clock;
+use crate::fs::{FileId, Metadata, Open};
 
 use super::fault::{ENOSPC, Faults, SimOperation};
 use super::names::{NameChange, Names};

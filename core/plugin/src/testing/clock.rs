@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use lograil_plugin::{BoxFuture, Clock};
+use crate::{BoxFuture, Clock};
 use tokio::sync::Notify;
 
 /// How often a task gives way so that the others of its thread come to rest.

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lograil_plugin::fs::{Metadata, Open};
-use lograil_plugin::{File, FileSystem};
+use crate::fs::{Metadata, Open};
+use crate::{File, FileSystem};
 
 use super::SimFiles;
 use super::fault::SimOperation;
