@@ -20,6 +20,7 @@ pub mod lines;
 pub mod logfmt;
 mod quoted;
 pub mod row;
+pub mod rows;
 pub mod syslog;
 pub mod text;
 pub mod time;

@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::listen;
 use options::{HttpOptions, Settings};
 use server::Server;
 
@@ -59,7 +60,7 @@ fn build(options: &Options) -> Result<Box<dyn Source>, ConfigErrors> {
 /// The address, unless the system chooses the port.
 fn claims(options: &Value) -> Vec<String> {
     let listen = options.get("listen").and_then(Value::as_str).unwrap_or(options::LISTEN);
-    if listen.ends_with(":0") { Vec::new() } else { vec![format!("tcp {listen}")] }
+    listen::claim("tcp", listen)
 }
 
 impl Source for HttpSource {

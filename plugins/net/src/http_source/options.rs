@@ -7,6 +7,8 @@ use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Period, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::listen;
+
 /// Where it listens unless told otherwise.
 pub(super) const LISTEN: &str = "127.0.0.1:8080";
 
@@ -105,19 +107,9 @@ impl HttpOptions {
     /// Checks what the schema cannot.
     pub(super) fn resolve(self) -> Result<Settings, ConfigErrors> {
         let mut errors = Vec::new();
-        let listen = self.listen.parse::<SocketAddr>().map_err(|_| {
-            ConfigError::new(["listen"], format!("`{}` is no IP address with a port", self.listen))
-                .help("such as `127.0.0.1:8080` or `[::1]:8080`")
-        });
-        let is_open = self.token.is_none() && !self.expose_without_token;
-        match &listen {
-            Ok(address) if !address.ip().is_loopback() && is_open => errors.push(
-                ConfigError::new(["listen"], format!("{address} is reached from other machines"))
-                    .help("set `token`, or `expose_without_token = true` if anybody may send"),
-            ),
-            Ok(_) => {}
-            Err(error) => errors.push(error.clone()),
-        }
+        let may_expose = self.token.is_some() || self.expose_without_token;
+        let remedy = "set `token`, or `expose_without_token = true` if anybody may send";
+        let listen = listen::address("listen", &self.listen, may_expose, remedy, &mut errors);
         if !self.path.starts_with('/') {
             errors.push(ConfigError::new(["path"], "a path starts with `/`"));
         }
@@ -134,10 +126,8 @@ impl HttpOptions {
                 errors.push(ConfigError::new([name], "must be from 1 byte to 1 GiB"));
             }
         }
-        if !(1..=65_536).contains(&self.max_connections) {
-            errors.push(ConfigError::new(["max_connections"], "must be from 1 to 65536"));
-        }
-        let Ok(listen) = listen else { return Err(ConfigErrors(errors)) };
+        listen::check_connections(self.max_connections, &mut errors);
+        let Some(listen) = listen else { return Err(ConfigErrors(errors)) };
         if !errors.is_empty() {
             return Err(ConfigErrors(errors));
         }

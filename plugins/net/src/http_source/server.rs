@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,20 +17,18 @@ use lograil_plugin::{Clock, Shutdown, dead_letter};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Submission;
 use super::body::{self, Paid};
 use super::events;
 use super::options::{Acknowledge, Settings};
+use crate::accept;
 
 /// Bytes a request's head may have.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Header lines a request may have.
 const HEADERS_MAX: usize = 100;
-/// How long requests that were begun may take once the topology stops.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// How long a client is asked to wait, in seconds.
 const RETRY_AFTER: &str = "1";
 
@@ -95,39 +92,15 @@ impl Server {
         Arc::new(Self { settings, id, clock, submissions, pending_bytes, parser })
     }
 
-    /// Takes connections until the topology stops and the requests that were begun are answered.
-    pub async fn accept(self: Arc<Self>, listener: TcpListener, mut shutdown: Shutdown) {
-        let room = Arc::new(Semaphore::new(self.settings.connections_max));
-        let mut connections = JoinSet::new();
-        loop {
-            while connections.try_join_next().is_some() {}
-            let accepted = async {
-                let permit = Arc::clone(&room).acquire_owned().await;
-                (listener.accept().await, permit)
-            };
-            let (accepted, permit) = tokio::select! {
-                () = shutdown.requested() => break,
-                accepted = accepted => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    let (server, shutdown) = (Arc::clone(&self), shutdown.clone());
-                    connections.spawn(async move {
-                        server.serve(stream, shutdown).await;
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    // Out of descriptors, most likely: others may become free.
-                    tracing::warn!(component_id = %self.id, "accept a connection: {error}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        drop(listener);
-        let drained = async { while connections.join_next().await.is_some() {} };
-        // What takes longer is cut off unanswered: its client sends it again.
-        let _in_time = timeout(DRAIN_TIME, drained).await;
+    /// Takes connections until the topology stops and the requests that were begun are answered; what takes too
+    /// long is cut off unanswered, so that its client sends it again.
+    pub async fn accept(self: Arc<Self>, listener: TcpListener, shutdown: Shutdown) {
+        let (id, connections_max) = (Arc::clone(&self.id), self.settings.connections_max);
+        let until = shutdown.clone();
+        accept::serve_all(listener, connections_max, &id, shutdown, |stream, _| {
+            Arc::clone(&self).serve(stream, until.clone())
+        })
+        .await;
     }
 
     async fn serve(self: Arc<Self>, stream: TcpStream, mut shutdown: Shutdown) {

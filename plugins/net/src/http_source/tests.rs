@@ -2,16 +2,11 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures::future::BoxFuture;
-use lograil_event::{AckStatus, Batch};
-use lograil_plugin::{
-    BatchSender, Closed, ComponentMetrics, Options, Port, PositionUpdate, ShutdownTrigger,
-    SourceContext, SourceOutput, SystemClock,
-};
+use lograil_event::AckStatus;
+use lograil_plugin::{Options, Port};
 use lograil_testkit::{SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,58 +14,20 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::options::HttpOptions;
 use super::{SPEC, run_on};
-
-type Sent = Arc<Mutex<Vec<(Port, Vec<Vec<u8>>)>>>;
-
-/// Keeps the raw bytes of what it is sent, and gives every batch the same fate; `None` holds it for ever.
-struct Output {
-    sent: Sent,
-    fate: Option<AckStatus>,
-    held: Vec<Batch>,
-}
-
-impl BatchSender for Output {
-    fn send<'a>(
-        &'a mut self,
-        port: Port,
-        mut batch: Batch,
-        _: Vec<PositionUpdate>,
-    ) -> BoxFuture<'a, Result<(), Closed>> {
-        let raw = batch.iter().map(|event| event.raw().unwrap().to_vec()).collect();
-        self.sent.lock().unwrap().push((port, raw));
-        match self.fate {
-            Some(fate) => batch.take_acks().resolve(fate),
-            None => self.held.push(batch),
-        }
-        Box::pin(async { Ok(()) })
-    }
-}
-
-struct Running {
-    address: SocketAddr,
-    sent: Sent,
-    _stop: ShutdownTrigger,
-}
+use crate::captured::Captured;
 
 async fn start(options: Value, fate: Option<AckStatus>) -> Running {
     let settings = Options(options).parse::<HttpOptions>().unwrap().resolve().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let sent = Sent::default();
-    let output = Output { sent: Arc::clone(&sent), fate, held: Vec::new() };
-    let (trigger, shutdown) = ShutdownTrigger::new();
-    let context = SourceContext {
-        id: "in".into(),
-        output: SourceOutput::new(Box::new(output)),
-        shutdown,
-        clock: Arc::new(SystemClock::default()),
-        files: SimFiles::new().shared(),
-        positions: Default::default(),
-        once: false,
-        metrics: ComponentMetrics::detached(),
-    };
-    tokio::spawn(run_on(listener, settings, context));
-    Running { address, sent, _stop: trigger }
+    let captured = Captured::new(fate);
+    tokio::spawn(run_on(listener, settings, captured.context()));
+    Running { address, captured }
+}
+
+struct Running {
+    address: SocketAddr,
+    captured: Captured,
 }
 
 /// The whole answer to a `POST` with these header lines.
@@ -95,7 +52,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 }
 
 fn sent(running: &Running) -> Vec<(Port, Vec<Vec<u8>>)> {
-    running.sent.lock().unwrap().clone()
+    running.captured.raw()
 }
 
 const DELIVERED: Option<AckStatus> = Some(AckStatus::Delivered);

@@ -8,11 +8,11 @@ use lograil_codec::glog::Glog;
 use lograil_codec::key_value::KeyValue;
 use lograil_codec::logfmt::Logfmt;
 use lograil_codec::row::RowParser;
+use lograil_codec::rows::Rows;
 use lograil_codec::syslog::Syslog;
 use lograil_plugin::{ConfigError, ConfigErrors};
 
 use super::options::{FormatName, ParseOptions};
-use super::rows::Rows;
 use super::{Format, auto, grok, json, regex};
 
 /// The format that the options ask for.

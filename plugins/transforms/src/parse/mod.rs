@@ -9,11 +9,12 @@ mod json;
 mod lowered;
 mod options;
 mod regex;
-mod rows;
 
 use std::sync::Arc;
 
-use lograil_event::{Batch, Tag};
+use lograil_codec::row::RowParser;
+use lograil_codec::rows::Rows;
+use lograil_event::Batch;
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, Clock, ComponentMetrics, ComponentSpec, ConfigErrors, Outputs, Threading, Transform,
@@ -55,6 +56,24 @@ trait Format: Send {
     /// Why the `nth` failed event of the last batch could not be parsed: what was expected and where, but
     /// never the text itself.
     fn reason(&self, nth: usize) -> String;
+}
+
+impl<P: RowParser> Format for Rows<P> {
+    fn set_now(&mut self, now_ns: i64) {
+        Rows::set_now(self, now_ns);
+    }
+
+    fn parse(&mut self, batch: &mut Batch, failed: &mut Vec<usize>) {
+        self.parse_where(batch, failed, |_| true);
+    }
+
+    fn headers(&self) -> usize {
+        Rows::headers(self)
+    }
+
+    fn reason(&self, nth: usize) -> String {
+        Rows::reason(self, nth)
+    }
 }
 
 struct Parse {
@@ -122,22 +141,9 @@ impl Transform for Parse {
     }
 }
 
-/// What a value of a tag is called.
-fn kind(tag: Tag) -> &'static str {
-    match tag {
-        Tag::Null => "null",
-        Tag::Bool => "boolean",
-        Tag::I64 | Tag::U64 => "integer",
-        Tag::F64 => "float",
-        Tag::Timestamp => "timestamp",
-        Tag::Number => "number",
-        Tag::Str | Tag::Bytes => "string",
-        Tag::Object => "object",
-        Tag::Array => "array",
-    }
-}
-
 #[cfg(test)]
 mod manual;
+#[cfg(test)]
+mod rows_tests;
 #[cfg(test)]
 mod tests;

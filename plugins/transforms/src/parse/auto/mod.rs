@@ -10,12 +10,12 @@ mod streams;
 mod syslog;
 mod words;
 
+use lograil_codec::rows::Rows;
 use lograil_event::Batch;
 use lograil_plugin::{ComponentMetrics, ConfigError};
 
 use super::Format;
 use super::options::ParseOptions;
-use super::rows::Rows;
 use json::Objects;
 use parser::AutoParser;
 

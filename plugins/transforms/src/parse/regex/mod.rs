@@ -6,15 +6,16 @@ mod matcher;
 
 use std::ops::Range;
 
+use lograil_codec::rows::kind;
 use lograil_event::{Batch, BatchMut, EventFlags, Field, FieldFlags, Key, Span, Tag};
 use lograil_plugin::{ComponentMetrics, ConfigError, ConfigErrors};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::Format;
 use super::convert::Type;
 use super::lowered::ABSENT;
 use super::options::ParseOptions;
-use super::{Format, kind};
 use boundary::without_sure_boundaries;
 use keys::GroupKeys;
 use matcher::{Encoding, Matcher, NoMatch};

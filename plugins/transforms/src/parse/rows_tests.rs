@@ -6,7 +6,7 @@ use lograil_plugin::{Build, ConfigErrors, Options, Port};
 use lograil_testkit::{TransformHarness, batch_of_bytes, batch_of_json, conformance};
 use serde_json::{Value, json};
 
-use super::super::SPEC;
+use super::SPEC;
 
 fn harness(options: Value) -> TransformHarness {
     TransformHarness::build(&SPEC, options)

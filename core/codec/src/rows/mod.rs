@@ -1,11 +1,12 @@
-//! The formats in which every line has a row of values: from what a parser of the codec crate found to fields.
+//! The formats in which every line has a row of values: from what a [`RowParser`] found to the fields of a batch.
+//!
+//! **Invariant:** a field points into the text it was parsed from unless that has escapes.
 
 mod keys;
 
-use lograil_codec::row::{Expected, Name, Part, Place, Row, RowParser, Value};
+use crate::row::{Expected, Name, Part, Place, Row, RowParser, Value};
 use lograil_event::{Batch, BatchMut, EventFlags, Field, FieldFlags, Key, Origin, Span, Tag};
 
-use super::Format;
 use keys::Keys;
 
 /// Fields that room is made for at most.
@@ -20,8 +21,8 @@ enum Failure {
     NotUtf8(&'static str),
 }
 
-/// A format by its parser.
-pub(super) struct Rows<P> {
+/// Parses a field of every event of a batch, row by row.
+pub struct Rows<P> {
     parser: P,
     field: String,
     keep_field: bool,
@@ -38,7 +39,9 @@ pub(super) struct Rows<P> {
 }
 
 impl<P: RowParser> Rows<P> {
-    pub(super) fn new(parser: P, field: &str, keep_field: bool) -> Self {
+    /// Parses the field `field`, which stays if `keep_field`.
+    #[must_use]
+    pub fn new(parser: P, field: &str, keep_field: bool) -> Self {
         Self {
             parser,
             field: field.to_owned(),
@@ -52,22 +55,21 @@ impl<P: RowParser> Rows<P> {
             headers: Vec::new(),
         }
     }
-}
 
-impl<P: RowParser> Format for Rows<P> {
-    fn set_now(&mut self, now_ns: i64) {
+    /// States the time, which completes dates without a year.
+    pub fn set_now(&mut self, now_ns: i64) {
         self.now_ns = now_ns;
     }
 
-    fn parse(&mut self, batch: &mut Batch, failed: &mut Vec<usize>) {
-        self.parse_where(batch, failed, |_| true);
-    }
-
-    fn headers(&self) -> usize {
+    /// How many events of the last batch were header lines, which were taken out.
+    #[must_use]
+    pub fn headers(&self) -> usize {
         self.headers.len()
     }
 
-    fn reason(&self, nth: usize) -> String {
+    /// Why the `nth` failed event of the last batch could not be parsed; never the text itself.
+    #[must_use]
+    pub fn reason(&self, nth: usize) -> String {
         let field = &self.field;
         match self.failures.get(nth) {
             None | Some(Failure::Missing) => format!("the event has no field `{field}`"),
@@ -78,11 +80,10 @@ impl<P: RowParser> Format for Rows<P> {
             Some(Failure::NotUtf8(what)) => format!("`{field}`: {what} is not UTF-8"),
         }
     }
-}
 
-impl<P: RowParser> Rows<P> {
-    /// [`Format::parse`] of those events that are wanted.
-    pub(super) fn parse_where(
+    /// Parses the events that are wanted. One that cannot be parsed stays as it is; its index is added to `failed`,
+    /// in rising order.
+    pub fn parse_where(
         &mut self,
         batch: &mut Batch,
         failed: &mut Vec<usize>,
@@ -205,7 +206,7 @@ impl<P: RowParser> Run<'_, P> {
         let is_utf8 = match field.tag {
             Tag::Str => true,
             Tag::Bytes => false,
-            tag => return Err(Failure::NotText(super::kind(tag))),
+            tag => return Err(Failure::NotText(kind(tag))),
         };
         let span = field.span();
         self.describe(edit, event);
@@ -317,5 +318,18 @@ fn text_field(edit: &BatchMut<'_>, places: &Places, key: u32, part: Part) -> Fie
     Field::text(key, tag, span, places.flags(part))
 }
 
-#[cfg(test)]
-mod tests;
+/// What a value of a tag is called.
+#[must_use]
+pub fn kind(tag: Tag) -> &'static str {
+    match tag {
+        Tag::Null => "null",
+        Tag::Bool => "boolean",
+        Tag::I64 | Tag::U64 => "integer",
+        Tag::F64 => "float",
+        Tag::Timestamp => "timestamp",
+        Tag::Number => "number",
+        Tag::Str | Tag::Bytes => "string",
+        Tag::Object => "object",
+        Tag::Array => "array",
+    }
+}

@@ -1,0 +1,45 @@
+//! Where a component listens: what its options may say, and what it claims.
+//!
+//! **Invariant:** beyond loopback only what is protected, or asked for by name.
+
+use std::net::SocketAddr;
+
+use lograil_plugin::ConfigError;
+
+/// Most connections an option may allow.
+const CONNECTIONS_MAX: usize = 65_536;
+
+/// The address that the option `option` says. `may_expose` if it may be reached from other machines; `remedy` is
+/// what to do otherwise.
+pub(crate) fn address(
+    option: &str,
+    text: &str,
+    may_expose: bool,
+    remedy: &str,
+    errors: &mut Vec<ConfigError>,
+) -> Option<SocketAddr> {
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        let error = ConfigError::new([option], format!("`{text}` is no IP address with a port"));
+        errors.push(error.help("such as `127.0.0.1:8080` or `[::1]:8080`"));
+        return None;
+    };
+    if !address.ip().is_loopback() && !may_expose {
+        let message = format!("{address} is reached from other machines");
+        errors.push(ConfigError::new([option], message).help(remedy));
+        return None;
+    }
+    Some(address)
+}
+
+/// Checks the option `max_connections`.
+pub(crate) fn check_connections(connections_max: usize, errors: &mut Vec<ConfigError>) {
+    if !(1..=CONNECTIONS_MAX).contains(&connections_max) {
+        let message = format!("must be from 1 to {CONNECTIONS_MAX}");
+        errors.push(ConfigError::new(["max_connections"], message));
+    }
+}
+
+/// What no other component may use at the same time; nothing if the system chooses the port.
+pub(crate) fn claim(protocol: &str, listen: &str) -> Vec<String> {
+    if listen.ends_with(":0") { Vec::new() } else { vec![format!("{protocol} {listen}")] }
+}

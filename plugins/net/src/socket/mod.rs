@@ -1,0 +1,237 @@
+//! `socket`: messages by TCP, UDP and unix sockets. `syslog` is the same with other defaults.
+//!
+//! **Invariant:** a stream whose messages have no room waits; a datagram that has none is counted.
+
+mod block;
+mod datagram;
+mod framing;
+mod intake;
+mod options;
+mod stream;
+mod system_drops;
+#[cfg(test)]
+mod tests;
+mod unix_path;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use lograil_codec::Strictness;
+use lograil_codec::rows::Rows;
+use lograil_codec::syslog::Syslog;
+use lograil_event::{Batch, KeyTable};
+use lograil_plugin::spec::{no_ports, schema_of};
+use lograil_plugin::{
+    Build, Closed, ComponentSpec, Options, Source, SourceContext, SourceError, SourceOutput,
+    Threading, dead_letter,
+};
+use socket2::SockRef;
+use tokio::net::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::accept;
+use datagram::DatagramSocket;
+pub(crate) use framing::Framing;
+use intake::{Intake, Meters, Paid};
+use options::{Address, Settings};
+pub(crate) use options::{Defaults, MessageFormat, SocketOptions, claims};
+use unix_path::Bound;
+
+/// Blocks that wait for room in the edges.
+const BLOCKS_MAX: usize = 4;
+/// Bytes of datagrams the system is asked to hold while nobody reads.
+const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+
+const DEFAULTS: Defaults = Defaults {
+    component_type: "socket",
+    listen: "127.0.0.1:9000",
+    framing: Framing::Newline,
+    format: MessageFormat::Text,
+    host_key: "host",
+};
+
+/// The spec of `socket`.
+pub const SPEC: ComponentSpec = ComponentSpec {
+    name: DEFAULTS.component_type,
+    summary: "Takes lines or counted messages by TCP, UDP and unix sockets.",
+    manual: include_str!("README.md"),
+    schema: schema_of::<SocketOptions>,
+    ports: no_ports,
+    claims: |options| claims(options, &DEFAULTS),
+    threading: Threading::Async,
+    build: Build::Source(&|options| SocketSource::build(options, &DEFAULTS)),
+};
+
+/// The source, of either component type.
+pub(crate) struct SocketSource {
+    settings: Settings,
+}
+
+impl SocketSource {
+    pub fn build(
+        options: &Options,
+        defaults: &Defaults,
+    ) -> Result<Box<dyn Source>, lograil_plugin::ConfigErrors> {
+        Ok(Box::new(Self { settings: Settings::new(options, defaults)? }))
+    }
+}
+
+/// A socket that is listened on.
+enum Socket {
+    Tcp(TcpListener),
+    UnixStream(UnixListener),
+    Datagram(DatagramSocket),
+}
+
+impl Socket {
+    /// Binds. The address that comes back has the port that the system chose.
+    async fn bind(address: &Address) -> std::io::Result<(Self, Bound, Address)> {
+        Ok(match address {
+            Address::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let bound = Address::Tcp(listener.local_addr()?);
+                (Self::Tcp(listener), Bound::none(), bound)
+            }
+            Address::Udp(address) => {
+                let socket = UdpSocket::bind(address).await?;
+                // As much as the system allows.
+                let _granted = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+                let bound = Address::Udp(socket.local_addr()?);
+                (Self::Datagram(DatagramSocket::Udp(socket)), Bound::none(), bound)
+            }
+            Address::UnixStream(path) => {
+                let (listener, bound) = unix_path::bind(path, |path| UnixListener::bind(path))?;
+                (Self::UnixStream(listener), bound, address.clone())
+            }
+            Address::UnixDatagram(path) => {
+                let (socket, bound) = unix_path::bind(path, |path| UnixDatagram::bind(path))?;
+                (Self::Datagram(DatagramSocket::Unix(socket)), bound, address.clone())
+            }
+        })
+    }
+}
+
+impl Source for SocketSource {
+    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async move {
+            let settings = self.settings;
+            let (socket, _file, address) =
+                Socket::bind(&settings.address).await.map_err(|source| SourceError::Io {
+                    action: format!("listen on {}", settings.address),
+                    source,
+                })?;
+            tracing::info!(component_id = %context.id, "taking messages on {address}");
+            run_on(socket, settings, context).await;
+            Ok(())
+        })
+    }
+}
+
+/// Takes messages until it is asked to stop.
+async fn run_on(socket: Socket, settings: Settings, context: SourceContext) {
+    let SourceContext { id, output, shutdown, clock, metrics, .. } = context;
+    let (blocks, mut received) = mpsc::channel(BLOCKS_MAX);
+    let meters = Meters::new(&metrics);
+    let intake = Intake::new(settings, id, clock, meters, blocks);
+    let mut feed = Feed::new(&intake, output);
+    // Ends with this function, whatever ends it.
+    let mut serving = JoinSet::new();
+    match socket {
+        Socket::Tcp(listener) => {
+            serving.spawn(accept_streams(listener, intake, shutdown));
+        }
+        Socket::UnixStream(listener) => {
+            serving.spawn(accept_streams(listener, intake, shutdown));
+        }
+        Socket::Datagram(socket) => {
+            serving.spawn(datagram::serve(socket, intake, shutdown));
+        }
+    }
+    while let Some(paid) = received.recv().await {
+        if feed.send(paid).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn accept_streams<L>(listener: L, intake: Arc<Intake>, shutdown: lograil_plugin::Shutdown)
+where
+    L: accept::Listen + Sync,
+    L::Stream: tokio::io::AsyncRead + Unpin + 'static,
+{
+    let (id, connections_max) = (Arc::clone(&intake.id), intake.settings.connections_max);
+    let until = shutdown.clone();
+    accept::serve_all(listener, connections_max, &id, shutdown, |stream, sender| {
+        stream::serve(stream, sender, Arc::clone(&intake), until.clone())
+    })
+    .await;
+}
+
+/// Turns blocks into batches and sends them.
+struct Feed {
+    output: SourceOutput,
+    id: Arc<str>,
+    component_type: &'static str,
+    clock: Arc<dyn lograil_plugin::Clock>,
+    shape: block::Shape,
+    keys: Arc<KeyTable>,
+    syslog: Option<Rows<Syslog>>,
+    message_bytes_max: usize,
+    oversized: prometheus::IntCounter,
+    failed: Vec<usize>,
+}
+
+impl Feed {
+    fn new(intake: &Intake, output: SourceOutput) -> Self {
+        let settings = &intake.settings;
+        let parser = |zone| Rows::new(Syslog::new(Strictness::Lenient, zone), "message", false);
+        Self {
+            output,
+            id: Arc::clone(&intake.id),
+            component_type: settings.component_type,
+            clock: Arc::clone(&intake.clock),
+            keys: settings.shape.keys(),
+            shape: settings.shape.clone(),
+            syslog: settings.syslog.clone().map(parser),
+            message_bytes_max: settings.message_bytes_max,
+            oversized: intake.meters.oversized.clone(),
+            failed: Vec::new(),
+        }
+    }
+
+    async fn send(&mut self, paid: Paid) -> Result<(), Closed> {
+        self.oversized.inc_by(paid.block.cut() as u64);
+        let now_ns = self.clock.now_ns();
+        let (mut batch, letters) = paid.block.into_batch(&self.shape, &self.keys, now_ns);
+        if let Some(letters) = letters {
+            let limit = self.message_bytes_max;
+            let reason = format!("longer than max_message_bytes ({limit} bytes), or cut short");
+            self.refuse(letters, |_| reason.clone()).await?;
+        }
+        if let Some(parser) = &mut self.syslog {
+            self.failed.clear();
+            parser.set_now(now_ns);
+            parser.parse_where(&mut batch, &mut self.failed, |_| true);
+            let is_failed = |event: usize| self.failed.binary_search(&event).is_ok();
+            if let Some(letters) = batch.split_off_where(is_failed) {
+                let reasons: Vec<String> =
+                    (0..letters.len()).map(|nth| parser.reason(nth)).collect();
+                self.refuse(letters, |nth| reasons[nth].clone()).await?;
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.output.send(batch, Vec::new()).await
+    }
+
+    async fn refuse(
+        &mut self,
+        letters: Batch,
+        reason: impl FnMut(usize) -> String,
+    ) -> Result<(), Closed> {
+        let letters = dead_letter::convert(letters, &self.id, self.component_type, reason);
+        self.output.dead_letter(letters).await
+    }
+}
