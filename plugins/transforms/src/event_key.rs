@@ -101,6 +101,33 @@ impl KeyHasher {
     }
 }
 
+/// What a canonical form of one value stands for, for people to read.
+pub(crate) fn shown(form: &[u8]) -> String {
+    let text = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+    match form {
+        [] | [b'-', ..] => String::new(),
+        [b'0', ..] => "null".to_owned(),
+        [b't', ..] => "true".to_owned(),
+        [b'f', ..] => "false".to_owned(),
+        [b'i', rest @ ..] => rest
+            .try_into()
+            .map_or_else(|_| text(rest), |bytes| i128::from_le_bytes(bytes).to_string()),
+        [b'd', rest @ ..] => rest.try_into().map_or_else(
+            |_| text(rest),
+            |bytes| f64::from_bits(u64::from_le_bytes(bytes)).to_string(),
+        ),
+        [b'T', rest @ ..] => rest.try_into().map_or_else(
+            |_| text(rest),
+            |bytes| {
+                let mut out = Vec::new();
+                lograil_codec::time::write_rfc3339(i64::from_le_bytes(bytes), &mut out);
+                text(&out)
+            },
+        ),
+        [_, rest @ ..] => text(rest.get(size_of::<u64>()..).unwrap_or_default()),
+    }
+}
+
 /// A hash that is the same on every machine, in every run and every release: FNV-1a, its bits mixed by
 /// MurmurHash3's finaliser.
 pub(crate) fn stable_hash(form: &[u8], seed: u64) -> u64 {
@@ -139,6 +166,22 @@ mod tests {
         assert_eq!(form(ValueRef::U64(1)), one);
         assert_eq!(form(ValueRef::Number(b"1.50")), form(ValueRef::F64(1.5)));
         assert_eq!(form(ValueRef::F64(-0.0)), form(ValueRef::I64(0)));
+    }
+
+    #[test]
+    fn forms_can_be_shown() {
+        for (value, wanted) in [
+            (ValueRef::str("a \"b\""), "a \"b\""),
+            (ValueRef::I64(-7), "-7"),
+            (ValueRef::F64(1.5), "1.5"),
+            (ValueRef::Timestamp(0), "1970-01-01T00:00:00Z"),
+            (ValueRef::Bool(true), "true"),
+            (ValueRef::Null, "null"),
+            (ValueRef::Bytes(b"\xFF"), "\u{FFFD}"),
+        ] {
+            assert_eq!(shown(&form(value)), wanted);
+        }
+        assert_eq!((shown(b"-"), shown(b""), shown(b"s1")), Default::default());
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** transforms know no other component, no runtime and no topology file.
 
+pub mod anomaly;
 mod condition;
 pub mod dedupe;
 mod event_key;
+mod event_time;
 mod field_path;
 pub mod filter;
 mod level;
@@ -25,6 +27,7 @@ use lograil_plugin::ComponentSpec;
 
 /// Every transform of this crate, for the catalogue.
 pub const SPECS: &[ComponentSpec] = &[
+    anomaly::SPEC,
     dedupe::SPEC,
     filter::SPEC,
     parse::SPEC,

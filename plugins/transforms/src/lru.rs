@@ -63,6 +63,10 @@ impl<V> Lru<V> {
         self.index.len()
     }
 
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Whether a new key would push an old one out.
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= self.capacity

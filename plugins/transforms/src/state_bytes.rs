@@ -23,9 +23,27 @@ impl StateWriter {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
 
+    pub(crate) fn i64(&mut self, number: i64) {
+        self.u64(number.cast_unsigned());
+    }
+
+    /// Every bit of it.
+    pub(crate) fn f64(&mut self, number: f64) {
+        self.u64(number.to_bits());
+    }
+
+    pub(crate) fn f64s(&mut self, numbers: &[f64]) {
+        self.u64(numbers.len() as u64);
+        numbers.iter().for_each(|number| self.f64(*number));
+    }
+
     pub(crate) fn text(&mut self, text: &str) {
-        self.u64(text.len() as u64);
-        self.0.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.u64(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
@@ -40,7 +58,7 @@ impl<'a> StateReader<'a> {
     /// `None` if it is of another kind or version, or was made under other options.
     pub(crate) fn open(state: &'a [u8], kind: &str, options: &str) -> Option<Self> {
         let mut reader = Self(state);
-        (reader.text()? == kind.as_bytes() && reader.text()? == options.as_bytes())
+        (reader.bytes()? == kind.as_bytes() && reader.bytes()? == options.as_bytes())
             .then_some(reader)
     }
 
@@ -52,11 +70,25 @@ impl<'a> StateReader<'a> {
         self.take().map(u128::from_le_bytes)
     }
 
-    fn text(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn i64(&mut self) -> Option<i64> {
+        self.u64().map(u64::cast_signed)
+    }
+
+    pub(crate) fn f64(&mut self) -> Option<f64> {
+        self.u64().map(f64::from_bits)
+    }
+
+    /// At most `max` numbers.
+    pub(crate) fn f64s(&mut self, max: usize) -> Option<Vec<f64>> {
+        let length = usize::try_from(self.u64()?).ok().filter(|length| *length <= max)?;
+        (0..length).map(|_| self.f64()).collect()
+    }
+
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.u64()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        Some(text)
+        Some(bytes)
     }
 
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {

@@ -11,7 +11,8 @@ use lograil_plugin::{
     TransformContext, TransformError,
 };
 
-use options::{ClassOptions, SeverityOptions};
+use options::ClassOptions;
+pub(crate) use options::SeverityOptions;
 use scorer::Scorer;
 
 /// The component type.
@@ -29,7 +30,8 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 /// The classes, from the least.
 const CLASSES: [&str; 4] = ["LOW", "MEDIUM", "HIGH", "CRITICAL"];
 
-struct Severity {
+/// Scores events and writes it into them.
+pub(crate) struct Rater {
     scorer: Scorer,
     score_field: String,
     class_field: String,
@@ -38,46 +40,29 @@ struct Severity {
     scores: Vec<f64>,
 }
 
-impl Severity {
-    fn new(options: &SeverityOptions) -> Result<Self, ConfigErrors> {
-        let mut errors = Vec::new();
-        if options.score_field.is_empty() {
-            let error = ConfigError::new(["score_field"], "the score has no field");
-            errors.push(error.help("write a name, such as `severity`"));
-        }
-        let Some(scorer) = Scorer::new(options, &mut errors).filter(|_| errors.is_empty()) else {
-            return Err(ConfigErrors(errors));
-        };
-        Ok(Self {
-            scorer,
+impl Rater {
+    /// `None` with what is wrong in `errors`.
+    pub(crate) fn new(options: &SeverityOptions, errors: &mut Vec<ConfigError>) -> Option<Self> {
+        Some(Self {
+            scorer: Scorer::new(options, errors)?,
             score_field: options.score_field.clone(),
             class_field: options.class_field.clone(),
             classes: options.classes.clone(),
             scores: Vec::new(),
         })
     }
-}
 
-impl ClassOptions {
-    /// The place in [`CLASSES`] of a score.
-    fn of(&self, score: f64) -> usize {
-        [self.medium, self.high, self.critical].iter().filter(|least| score >= **least).count()
-    }
-}
-
-impl Transform for Severity {
-    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
-        self.scorer.start(&context);
-        Ok(())
+    pub(crate) fn start(&mut self, context: &TransformContext) {
+        self.scorer.start(context);
     }
 
-    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+    /// Adds score and class to all events of a batch.
+    pub(crate) fn rate(&mut self, batch: &mut Batch) {
         if batch.is_empty() {
-            out.emit(batch);
             return;
         }
         self.scores.clear();
-        self.scorer.score(&batch, &mut self.scores);
+        self.scorer.score(batch, &mut self.scores);
         let mut edit = batch.edit();
         let score_key = edit.key(&self.score_field);
         let class_key = (!self.class_field.is_empty()).then(|| edit.key(&self.class_field));
@@ -92,6 +77,40 @@ impl Transform for Severity {
                 *names[class].get_or_insert_with(|| edit.push_text(CLASSES[class].as_bytes()));
             edit.set(event, Field::text(class_key.0, Tag::Str, name, FieldFlags::CLEAN));
         }
+    }
+}
+
+impl ClassOptions {
+    /// The place in [`CLASSES`] of a score.
+    fn of(&self, score: f64) -> usize {
+        [self.medium, self.high, self.critical].iter().filter(|least| score >= **least).count()
+    }
+}
+
+struct Severity(Rater);
+
+impl Severity {
+    fn new(options: &SeverityOptions) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        if options.score_field.is_empty() {
+            let error = ConfigError::new(["score_field"], "the score has no field");
+            errors.push(error.help("write a name, such as `severity`"));
+        }
+        match Rater::new(options, &mut errors).filter(|_| errors.is_empty()) {
+            Some(rater) => Ok(Self(rater)),
+            None => Err(ConfigErrors(errors)),
+        }
+    }
+}
+
+impl Transform for Severity {
+    fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
+        self.0.start(&context);
+        Ok(())
+    }
+
+    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+        self.0.rate(&mut batch);
         out.emit(batch);
     }
 }

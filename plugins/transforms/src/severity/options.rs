@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SeverityOptions {
     /// The field that gets the score, an integer from 0 to 100.
-    pub(super) score_field: String,
+    pub(crate) score_field: String,
     /// The field that gets the class: LOW, MEDIUM, HIGH or CRITICAL. Empty: no field.
     pub(super) class_field: String,
     /// What the event's level weighs.

@@ -1,0 +1,137 @@
+//! An alarm: what was found, and why it is one.
+
+use lograil_codec::time::write_rfc3339;
+use lograil_event::{Acks, Batch, Field, FieldFlags, Tag};
+use serde_json::{Map, Value, json};
+
+use super::method::{Judgement, MethodName};
+use super::novelty::Rarity;
+
+/// What an alarm needs to know of the configuration.
+pub(super) struct Names {
+    pub(super) key_field: Option<String>,
+    pub(super) value_field: String,
+    pub(super) text_field: String,
+    pub(super) interval: String,
+    pub(super) method: MethodName,
+    /// The field that holds the score.
+    pub(super) field: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub(super) enum Finding {
+    Value(f64, Judgement),
+    Rate(u64, Judgement),
+    Text(String, Rarity),
+}
+
+/// An alarm.
+#[derive(Debug, Clone)]
+pub(super) struct Alarm {
+    pub(super) finding: Finding,
+    pub(super) score: f64,
+    pub(super) time_ns: i64,
+    pub(super) key: String,
+    pub(super) first_seen_ns: i64,
+}
+
+impl Alarm {
+    /// The reasons, as the object that goes into the field of the event and of the alarm.
+    pub(super) fn object(&self, names: &Names) -> Value {
+        let mut object = Map::new();
+        let mut set = |name: &str, value: Value| object.insert(name.to_owned(), value);
+        set("score", json!(round(self.score)));
+        set("alarm", json!(true));
+        match &self.finding {
+            Finding::Value(value, judgement) => {
+                set("kind", json!("value"));
+                set("field", json!(names.value_field));
+                set("value", json!(value));
+                expected(&mut set, judgement, names.method);
+            }
+            Finding::Rate(events, judgement) => {
+                set("kind", json!("rate"));
+                set("interval", json!(names.interval));
+                set("value", json!(events));
+                expected(&mut set, judgement, names.method);
+            }
+            Finding::Text(text, rarity) => {
+                set("kind", json!(if rarity.times == 0 { "new" } else { "rare" }));
+                set("field", json!(names.text_field));
+                set("value", json!(text));
+                set("seen_before", json!(rarity.times));
+                set("expected_one_in", json!(rarity.one_in.round()));
+            }
+        }
+        if let Some(field) = &names.key_field {
+            set("key_field", json!(field));
+            set("key", json!(self.key));
+        }
+        set("first_seen", json!(time(self.first_seen_ns)));
+        Value::Object(object)
+    }
+
+    /// A sentence for people.
+    fn message(&self, names: &Names) -> String {
+        let of = match &names.key_field {
+            Some(field) => format!(" of {field} {:?}", self.key),
+            None => String::new(),
+        };
+        let outside = |judgement: &Judgement| {
+            format!("expected {:.6} to {:.6}", judgement.low, judgement.high)
+        };
+        match &self.finding {
+            Finding::Value(value, judgement) => {
+                format!("{}{of} is {value}, {}", names.value_field, outside(judgement))
+            }
+            Finding::Rate(events, judgement) => {
+                format!("{events} events{of} in {}, {}", names.interval, outside(judgement))
+            }
+            Finding::Text(text, Rarity { times: 0, .. }) => {
+                format!("{}{of} has the new value {text:?}", names.text_field)
+            }
+            Finding::Text(text, rarity) => {
+                let one_in = rarity.one_in.round();
+                format!("{}{of} has the value {text:?}, one in {one_in}", names.text_field)
+            }
+        }
+    }
+}
+
+fn expected(set: &mut impl FnMut(&str, Value) -> Option<Value>, of: &Judgement, by: MethodName) {
+    set("expected_low", json!(of.low));
+    set("expected_high", json!(of.high));
+    set("baseline", json!(of.baseline));
+    set("method", json!(by.as_str()));
+}
+
+fn round(score: f64) -> f64 {
+    (score * 1e6).round() / 1e6
+}
+
+fn time(ns: i64) -> String {
+    let mut text = Vec::new();
+    write_rfc3339(ns, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The alarms as events of their own, which share the fate of the events that caused them.
+pub(super) fn events(alarms: &[Alarm], names: &Names, acks: Acks) -> Batch {
+    let mut batch = Batch::new();
+    let mut edit = batch.edit();
+    let timestamp = edit.key("timestamp");
+    let level = edit.key("level");
+    let message = edit.key("message");
+    let object = edit.key(&names.field);
+    for alarm in alarms {
+        let event = edit.push_event(alarm.time_ns);
+        edit.append(event, Field::timestamp(timestamp.0, alarm.time_ns));
+        edit.set_str(event, level, "WARN");
+        edit.set_str(event, message, &alarm.message(names));
+        let span = edit.push_text(alarm.object(names).to_string().as_bytes());
+        edit.set(event, Field::text(object.0, Tag::Object, span, FieldFlags::NONE));
+    }
+    batch.add_acks(acks);
+    batch
+}

@@ -1,0 +1,59 @@
+//! A running range that slowly forgets: what values have been, without a look at their distribution.
+//!
+//! A range makes no assumption that a spike, a step or a lull could break, and a new extreme is rare by itself:
+//! the n-th of n values in random order is one with the chance 2/n.
+
+use crate::state_bytes::{StateReader, StateWriter};
+
+/// How much of the way to the centre each end goes with every value: an end is half forgotten after 23,000 values.
+const LEAK: f64 = 3e-5;
+
+/// Weight of a new value in the centre.
+const CENTRE_WEIGHT: f64 = 0.01;
+
+/// Values before which nothing is said.
+const WARM_UP: u64 = 50;
+
+/// The excess of a value where nothing ever varied.
+const EXCESS_FROM_CONSTANT: f64 = 1.0;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Range {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) centre: f64,
+    values: u64,
+}
+
+impl Range {
+    /// How far a value lies outside, in widths of the range; 0 inside. Then learns it.
+    pub(super) fn push(&mut self, value: f64) -> f64 {
+        if self.values == 0 {
+            (self.low, self.high, self.centre) = (value, value, value);
+        }
+        let width = self.high - self.low;
+        let beyond = (value - self.high).max(self.low - value).max(0.0);
+        let excess = match self.values {
+            ..WARM_UP => 0.0,
+            _ if width > 0.0 => beyond / width,
+            _ if beyond > 0.0 => EXCESS_FROM_CONSTANT,
+            _ => 0.0,
+        };
+        self.centre += CENTRE_WEIGHT * (value - self.centre);
+        self.high =
+            if value > self.high { value } else { self.high - LEAK * (self.high - self.centre) };
+        self.low =
+            if value < self.low { value } else { self.low + LEAK * (self.centre - self.low) };
+        self.values = self.values.saturating_add(1);
+        excess
+    }
+
+    pub(super) fn write(&self, out: &mut StateWriter) {
+        [self.low, self.high, self.centre].iter().for_each(|value| out.f64(*value));
+        out.u64(self.values);
+    }
+
+    pub(super) fn read(from: &mut StateReader<'_>) -> Option<Self> {
+        Some(Self { low: from.f64()?, high: from.f64()?, centre: from.f64()?, values: from.u64()? })
+    }
+}
