@@ -10,6 +10,7 @@ mod exit;
 mod logging;
 mod output;
 mod signals;
+mod stores;
 mod topology;
 
 use clap::Parser;

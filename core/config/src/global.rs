@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lograil_plugin::schemars::JsonSchema;
-use lograil_plugin::{ByteSize, Period, schemars};
+use lograil_plugin::{ByteSize, Period, Secret, schemars};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -47,6 +47,10 @@ pub struct PluginOptions {
 pub struct AdminOptions {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// What everything but the page and the probes asks for.
+    pub token: Option<Secret>,
+    /// How long a question to a store may take.
+    pub query_timeout: Period,
 }
 
 /// The channels between components: `[buffer]`.
@@ -122,9 +126,19 @@ impl Default for GlobalOptions {
 pub(crate) struct AdminTable {
     /// Address and port, `127.0.0.1:9598`.
     pub listen: String,
-    /// Allows an address that other machines can reach.
+    /// Allows an address that other machines can reach, although there is no `token`.
     #[serde(default)]
     pub allow_remote: bool,
+    /// What everything but the page and the probes asks for, as `Authorization: Bearer TOKEN`.
+    pub token: Option<Secret>,
+    /// How long a question to a store may take.
+    #[serde(default = "default_query_timeout")]
+    pub query_timeout: Period,
+}
+
+/// Longer, and the browser that asked has most likely given up.
+fn default_query_timeout() -> Period {
+    Period(Duration::from_secs(10))
 }
 
 impl Global {
@@ -133,7 +147,11 @@ impl Global {
         json!({
             "data_dir": self.data_dir,
             "shutdown_timeout": self.shutdown_timeout,
-            "admin": self.admin.as_ref().map(|admin| json!({ "listen": admin.listen })),
+            "admin": self.admin.as_ref().map(|admin| json!({
+                "listen": admin.listen,
+                "token": admin.token,
+                "query_timeout": admin.query_timeout,
+            })),
             "buffer": { "max_bytes": self.buffer.max_bytes },
             "plugins": {
                 "dir": self.plugins.dir,
@@ -170,7 +188,11 @@ pub(crate) fn check(
         }
     };
     let admin = match &options.admin {
-        Some(admin) => Some(AdminOptions { listen: listen(admin, &table, files, diagnostics)? }),
+        Some(admin) => Some(AdminOptions {
+            listen: listen(admin, &table, files, diagnostics)?,
+            token: admin.token.clone(),
+            query_timeout: admin.query_timeout,
+        }),
         None => None,
     };
     Some(Global {
@@ -222,11 +244,13 @@ fn listen(
         );
         return None;
     };
-    if !address.ip().is_loopback() && !admin.allow_remote {
+    if !address.ip().is_loopback() && !admin.allow_remote && admin.token.is_none() {
         diagnostics.push(
             Diagnostic::error("remote-admin", "the admin server would be open to other machines")
                 .at(span, "not a loopback address")
-                .help("it asks for no password; say `allow_remote = true` in `[admin]` if that is meant"),
+                .help(
+                    "set a `token` in `[admin]`, or say `allow_remote = true` if anybody may ask",
+                ),
         );
         return None;
     }

@@ -1,38 +1,36 @@
-//! Routes and listening.
+//! What the server answers from, and how it starts.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{Query, RawPathParams, Request};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router, middleware};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
-use lograil_plugin::MetricsRegistry;
+use axum::routing::{MethodFilter, on};
+use axum::{Router, middleware};
+use lograil_plugin::schemars::{self, JsonSchema};
+use lograil_plugin::{Catalogue, MetricsRegistry, Secret, Store};
 use lograil_runtime::Observer;
-use prometheus::{Encoder, TextEncoder};
-use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::host;
+use crate::access::{self, Access};
+use crate::parameter::{Parameters, Place};
+use crate::problem::Problem;
+use crate::route::{Asked, Route};
+use crate::{listener, routes};
 
-/// Connections served at the same time; others wait.
-const CONNECTIONS_MAX: usize = 64;
+/// Listeners to components at the same time.
+const TAPS_MAX: usize = 16;
 
-/// How long a client may take to send its request's head.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Bytes a request's head may have.
-const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Questions to stores that are worked on at the same time.
+const QUESTIONS_MAX: usize = 4;
 
 /// What the routes answer from.
-#[derive(Clone)]
 pub struct AdminState {
     /// The running topology.
     pub observer: Observer,
@@ -40,6 +38,49 @@ pub struct AdminState {
     pub metrics: MetricsRegistry,
     /// The running configuration, secrets redacted.
     pub configuration: Value,
+    /// The component types that a topology may name.
+    pub catalogue: Catalogue,
+    /// The plugins that are loaded.
+    pub plugins: Vec<PluginInfo>,
+    /// The stores of the topology's sinks, in the order of the sinks.
+    pub stores: Vec<AttachedStore>,
+    /// What everything but the page and the probes asks for.
+    pub token: Option<Secret>,
+    /// How long a question to a store may take.
+    pub query_timeout: Duration,
+}
+
+/// A sink that can be asked.
+pub struct AttachedStore {
+    /// The sink's id.
+    pub id: String,
+    /// What it keeps.
+    pub store: Arc<dyn Store>,
+}
+
+/// A plugin that is loaded.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+pub struct PluginInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The version of the plugin interface it was built for.
+    pub abi: String,
+    /// The name of its file.
+    pub file: String,
+    /// The hash of the file, in hexadecimal.
+    pub sha256: String,
+    /// Its components, as `kind name`.
+    pub components: Vec<String>,
+}
+
+/// The state, and what bounds the work on it.
+pub(crate) struct Shared {
+    pub state: AdminState,
+    pub taps: Arc<Semaphore>,
+    pub questions: Arc<Semaphore>,
 }
 
 /// Starts serving on `address`; gives the address it really has, for port 0.
@@ -49,91 +90,62 @@ pub struct AdminState {
 pub async fn listen(address: SocketAddr, state: AdminState) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    let router = routes(state, address);
-    tokio::spawn(accept(listener, router));
+    let access = Access { address, token: state.token.clone().map(Arc::new) };
+    let shared = Shared {
+        state,
+        taps: Arc::new(Semaphore::new(TAPS_MAX)),
+        questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+    };
+    tokio::spawn(listener::accept(listener, router(Arc::new(shared), access)));
     Ok(address)
 }
 
-fn routes(state: AdminState, address: SocketAddr) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/topology", get(topology))
-        .route("/config", get(config))
+fn router(shared: Arc<Shared>, access: Access) -> Router {
+    let mut router = Router::new();
+    for route in routes::all() {
+        let shared = Arc::clone(&shared);
+        let method = MethodFilter::from(route.method);
+        let serve = move |path: RawPathParams, request: Request| {
+            let shared = Arc::clone(&shared);
+            async move { answer(route, shared, &path, request).await.into_response() }
+        };
+        router = router.route(route.path, on(method, serve));
+    }
+    router
         .fallback(unknown)
-        .layer(middleware::from_fn_with_state(address, host::check))
-        .with_state(Arc::new(state))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(access, access::check))
 }
 
-async fn accept(listener: TcpListener, router: Router) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    serve(stream, router).await;
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: others may become free.
-                tracing::warn!("accept a connection of the admin server: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
+/// Checks the parameters of a request and asks its route.
+async fn answer(
+    route: &'static Route,
+    shared: Arc<Shared>,
+    path: &RawPathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(request.uri())
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let own = |place| move |(name, text): (&str, &str)| (place, name.to_owned(), text.to_owned());
+    let in_path = path.iter().map(own(Place::Path));
+    let in_query = pairs.0.into_iter().map(|(name, text)| (Place::Query, name, text));
+    let given: Vec<_> = in_path.chain(in_query).collect();
+    let parameters = Parameters::check(route.parameters, &given, now_ns())?;
+    (route.handler)(Asked { shared, parameters }).await
 }
 
-async fn serve(stream: TcpStream, router: Router) {
-    // Without this it waits, and without a limit, for a first line that could be HTTP/2's.
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX);
-    let service = TowerToHyperService::new(router);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!("serve an admin connection: {error}");
-    }
+fn now_ns() -> i64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
-    state.observer.sample_buffers();
-    let mut body = Vec::new();
-    let encoder = TextEncoder::new();
-    match encoder.encode(&state.metrics.registry().gather(), &mut body) {
-        Ok(()) => {
-            ([(header::CONTENT_TYPE, encoder.format_type().to_owned())], body).into_response()
-        }
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
+async fn unknown() -> Problem {
+    let mut paths: Vec<&str> = routes::all().map(|route| route.path).collect();
+    paths.dedup();
+    Problem::not_found(format!("there are {}", paths.join(", ")))
 }
 
-/// The process lives and answers.
-async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
-}
-
-/// The topology runs: this server starts only after every component did.
-async fn ready() -> Json<Value> {
-    Json(json!({ "status": "ready" }))
-}
-
-async fn topology(State(state): State<Arc<AdminState>>) -> Response {
-    Json(state.observer.status()).into_response()
-}
-
-async fn config(State(state): State<Arc<AdminState>>) -> Json<Value> {
-    Json(state.configuration.clone())
-}
-
-async fn unknown() -> (StatusCode, Json<Value>) {
-    let detail = "there are /metrics, /health, /ready, /topology and /config";
-    let problem =
-        json!({ "type": "about:blank", "title": "Not Found", "status": 404, "detail": detail });
-    (StatusCode::NOT_FOUND, Json(problem))
+async fn wrong_method() -> Problem {
+    let detail = "the path takes other methods; see /openapi.json";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }

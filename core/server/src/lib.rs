@@ -1,10 +1,20 @@
-//! The admin server: metrics, health and the state of the topology over HTTP.
+//! The admin server: what runs, what it did, and what the stores hold, over HTTP.
 //!
-//! **Invariant:** reads the topology through the runtime's observer; never holds it up. Refuses requests
-//! whose `Host` is not the address it listens on, so that a web page elsewhere cannot read it through the
-//! user's browser (DNS rebinding).
+//! Every operation is a [`route::Route`]: the router, the check of its parameters and the OpenAPI document at
+//! `/openapi.json` follow from it.
+//!
+//! **Invariant:** reads the topology through the runtime's observer and stores through the trait `Store`; never
+//! holds either up. Knows no component by name. Refuses what a web page elsewhere could send through the user's
+//! browser.
 
+mod access;
 mod admin;
-mod host;
+mod listener;
+mod openapi;
+mod parameter;
+mod problem;
+mod question;
+mod route;
+mod routes;
 
-pub use admin::{AdminState, listen};
+pub use admin::{AdminState, AttachedStore, PluginInfo, listen};

@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("core/buffer", &["event"]),
     ("core/config", &["plugin"]),
     ("core/runtime", &["event", "plugin", "config", "buffer"]),
-    ("core/server", &["plugin", "runtime"]),
+    ("core/server", &["event", "codec", "expr", "plugin", "runtime"]),
     ("core/testkit", &["event", "plugin"]),
     ("plugins/sources", &["event", "codec", "expr", "plugin"]),
     ("plugins/transforms", &["event", "codec", "expr", "plugin"]),

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lograil_config::Plan;
+use lograil_loader::LoadedPlugin;
+use lograil_plugin::ComponentSpec;
 use lograil_runtime::{Outcome, RunOptions, Running, Seams, TopologyStatus};
+use lograil_server::{AdminState, PluginInfo};
 
 use crate::args::RunArguments;
+use crate::catalogue::{self, with_plugins};
 use crate::exit::Exit;
-use crate::{dead_letters, signals, topology};
+use crate::{dead_letters, signals, stores, topology};
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let loaded = topology::read(&arguments.topology)?;
@@ -42,19 +46,27 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
     let deadline = plan.global.shutdown_timeout.0;
     let admin = plan.global.admin.clone();
     let configuration = plan.redacted_json();
+    let (catalogue, plugins) = (with_plugins(&plan.global.plugins).0, plugins_of(&plan));
+    let stores = stores::attach(&plan);
     let seams = Seams::default();
     let result: anyhow::Result<(Outcome, TopologyStatus)> = runtime.block_on(async {
         let running = Running::start(plan, options, seams.clone()).await?;
         let observer = running.observer();
         if let Some(admin) = admin {
-            let state = lograil_server::AdminState {
+            let listen = admin.listen;
+            let state = AdminState {
                 observer: observer.clone(),
                 metrics: seams.metrics.clone(),
                 configuration,
+                catalogue,
+                plugins,
+                stores,
+                token: admin.token,
+                query_timeout: admin.query_timeout.0,
             };
-            let address = lograil_server::listen(admin.listen, state)
+            let address = lograil_server::listen(listen, state)
                 .await
-                .with_context(|| format!("listen on {} for the admin server", admin.listen))?;
+                .with_context(|| format!("listen on {listen} for the admin server"))?;
             tracing::info!("admin server on http://{address}");
         }
         let outcome = signals::follow(running, deadline).await?;
@@ -67,6 +79,24 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
         tell(&status);
     }
     Ok(exit_of(&outcome))
+}
+
+/// What the admin server tells of the plugins. They are loaded by now, so this reads nothing anew.
+fn plugins_of(plan: &Plan) -> Vec<PluginInfo> {
+    let (plugins, _) = catalogue::plugins(&plan.global.plugins);
+    let about = |plugin: LoadedPlugin| {
+        let component = |spec: &ComponentSpec| format!("{} {}", spec.kind().name(), spec.name);
+        let manifest = &plugin.manifest;
+        PluginInfo {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            abi: format!("{}.{}", manifest.abi.0, manifest.abi.1),
+            file: plugin.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            sha256: plugin.sha256.clone(),
+            components: plugin.components.iter().map(component).collect(),
+        }
+    };
+    plugins.into_iter().map(|(_, plugin)| about(plugin)).collect()
 }
 
 fn exit_of(outcome: &Outcome) -> Exit {

@@ -1,0 +1,216 @@
+//! The API of the admin server as its OpenAPI document has it: every operation is asked, parameters are checked by
+//! name, and only who may ask is answered.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use support::http::{self, Response, connect, get, request};
+use support::{Background, Place};
+
+/// Events at a steady rate, so that there is something to listen to.
+const TOPOLOGY: &str = r#"
+data_dir = "data"
+[admin]
+listen = "127.0.0.1:0"
+
+[sources.app]
+type = "generator"
+format = "json"
+rate = 500
+levels = { INFO = 0.5, ERROR = 0.5 }
+
+[transforms.parsed]
+type = "parse"
+inputs = ["app"]
+format = "json"
+
+[transforms.split]
+type = "route"
+inputs = ["parsed"]
+route.errors = '.level == "ERROR"'
+
+[sinks.out]
+type = "null"
+inputs = ["split.errors"]
+"#;
+
+/// Operations of the document, a request for each, and the status it has in this topology.
+const OPERATIONS: &[(&str, &str, &str, u16)] = &[
+    ("get", "/health", "/health", 200),
+    ("get", "/ready", "/ready", 200),
+    ("get", "/metrics", "/metrics", 200),
+    ("get", "/openapi.json", "/openapi.json", 200),
+    ("get", "/topology", "/topology", 200),
+    ("get", "/ledger", "/ledger", 200),
+    ("get", "/config", "/config", 200),
+    ("get", "/plugins", "/plugins", 200),
+    ("get", "/components", "/components?kind=source", 200),
+    ("get", "/components/{kind}/{name}", "/components/source/generator", 200),
+    ("get", "/tap/{component}", "/tap/nobody", 404),
+    ("get", "/stores", "/stores", 200),
+    ("get", "/logs", "/logs?limit=50", 404),
+    ("get", "/logs/{id}", "/logs/1?before=2&after=2", 404),
+    ("post", "/logs/{id}/label", "/logs/1/label?label=noise", 404),
+    ("get", "/anomalies", "/anomalies?from=-1h", 404),
+    ("get", "/bursts", "/bursts?order=oldest", 404),
+    ("get", "/stats", "/stats?intervals=60", 404),
+    ("get", "/stats/{service}", "/stats/api", 404),
+    ("get", "/services", "/services", 404),
+    ("get", "/templates", "/templates?order=rare", 404),
+];
+
+fn start(topology: &str) -> (Place, Background, SocketAddr) {
+    let place = Place::new();
+    place.write("t.toml", topology);
+    let running = place.start(&["run", "t.toml"]);
+    let address = http::admin_address(&place);
+    (place, running, address)
+}
+
+fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Response {
+    let method = method.to_uppercase();
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    request(address, &text)
+}
+
+#[test]
+fn every_operation_of_the_document_is_answered_as_it_says() {
+    let (_place, _running, address) = start(TOPOLOGY);
+    let document = get(address, "/openapi.json").json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut tried = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let known = OPERATIONS.iter().find(|one| (one.0, one.1) == (method, path));
+            let (_, _, request, status) =
+                known.unwrap_or_else(|| panic!("no request tries {method} {path}"));
+            let answer = ask(address, method, request, "");
+            assert_eq!(answer.status, *status, "{request}: {}", answer.body);
+            assert!(operation["responses"][status.to_string()].is_object(), "{request}: {status}");
+            let kind = if *status == 200 { "200" } else { "" };
+            let told = &operation["responses"][kind]["content"];
+            let media_type = told.as_object().and_then(|told| told.keys().next());
+            let media_type = media_type.map_or("application/problem+json", String::as_str);
+            assert!(
+                answer.head.contains(&format!("content-type: {media_type}")),
+                "{}",
+                answer.head
+            );
+            assert!(answer.head.contains("content-security-policy: default-src 'self'"));
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, OPERATIONS.len(), "an operation is not in the document any more");
+    assert_eq!(ask(address, "delete", "/topology", "").status, 405);
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_told_with_the_names_of_the_parameters() {
+    let (_place, _running, address) = start(TOPOLOGY);
+    let asked = "/logs?limit=0&form=-1h&where=.level+%3D%3D&order=up&from=soon";
+    let answer = get(address, asked);
+    assert_eq!(answer.status, 400);
+    assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
+    let problem = answer.json();
+    let named: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
+    assert_eq!(named, ["limit", "form", "where", "order", "from"], "{problem:#}");
+    let unknown = problem["errors"][1]["detail"].as_str().unwrap();
+    assert!(unknown.contains("severity") && unknown.contains("cursor"), "{unknown}");
+    for path in ["/topology?a=1", "/logs/one", "/components/sauce/file", "/logs?limit=5&limit=6"] {
+        assert_eq!(get(address, path).status, 400, "{path}");
+    }
+    assert_eq!(get(address, "/components/source/nothing").status, 404);
+    let none = get(address, "/logs?limit=50").json();
+    assert!(none["detail"].as_str().unwrap().contains("no sink of the topology"), "{none}");
+}
+
+#[test]
+fn with_a_token_only_the_page_and_the_probes_are_open() {
+    let with_token = TOPOLOGY.replace("[admin]", "[admin]\ntoken = \"${TOKEN:-s3cret-token}\"");
+    let (place, _running, address) = start(&with_token);
+    for path in ["/topology", "/config", "/metrics", "/logs", "/tap/app", "/nothing"] {
+        let refused = get(address, path);
+        assert_eq!(refused.status, 401, "{path}");
+        assert!(refused.head.contains("www-authenticate: bearer"), "{}", refused.head);
+    }
+    assert_eq!((get(address, "/health").status, get(address, "/ready").status), (200, 200));
+    let allowed = ask(address, "get", "/config", "Authorization: Bearer s3cret-token\r\n");
+    assert_eq!((allowed.status, &allowed.json()["admin"]["token"]), (200, &"***".into()));
+    assert_eq!(ask(address, "get", "/config", "Authorization: Bearer S3cret\r\n").status, 401);
+    assert!(!place.read("stderr").contains("s3cret"));
+}
+
+#[test]
+fn a_request_from_a_page_of_another_site_is_refused() {
+    let (_place, _running, address) = start(TOPOLOGY);
+    for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
+        let answer = ask(address, "post", "/logs/1/label", &format!("Origin: {origin}\r\n"));
+        assert_eq!(answer.status, 403, "{origin}");
+    }
+    let own = format!("Origin: http://{address}\r\n");
+    assert_eq!(ask(address, "get", "/topology", &own).status, 200);
+}
+
+/// Listens to a component until the text holds so many of `what`, or the server ends it.
+fn listen(address: SocketAddr, path: &str, what: &str, count: usize) -> String {
+    let mut stream = connect(address);
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let (mut heard, mut block) = (Vec::new(), [0; 4096]);
+    while let Ok(read @ 1..) = stream.read(&mut block) {
+        heard.extend_from_slice(&block[..read]);
+        if String::from_utf8_lossy(&heard).matches(what).count() >= count {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+fn events(heard: &str) -> Vec<Value> {
+    let data = heard.lines().filter_map(|line| line.strip_prefix("data: {"));
+    data.map(|rest| serde_json::from_str(&format!("{{{rest}")).unwrap()).collect()
+}
+
+#[test]
+fn a_tap_shows_live_events_that_fit_and_what_it_left_out() {
+    let (_place, _running, address) = start(TOPOLOGY);
+    let path = "/tap/parsed?where=.level+%3D%3D+%22ERROR%22&limit=5";
+    let heard = listen(address, path, "never", 1);
+    assert!(heard.to_lowercase().contains("content-type: text/event-stream"), "{heard}");
+    let found = events(&heard);
+    assert_eq!(found.len(), 5, "{heard}");
+    assert!(found.iter().all(|event| event["level"] == "ERROR"), "{heard}");
+    let outputs = listen(address, "/tap/split?limit=20", "never", 1);
+    assert!(outputs.contains("id: errors") && outputs.contains("event: event"), "{outputs}");
+    // Events that reach a sink, at most one a second: the others are counted.
+    let slow = listen(address, "/tap/out?rate=1", "event: missed", 1);
+    assert!(slow.contains("event: missed"), "{slow}");
+    assert_eq!(get(address, "/tap/nobody").status, 404);
+}
+
+#[test]
+fn listeners_are_limited_and_make_room_when_they_go() {
+    let (_place, _running, address) = start(TOPOLOGY);
+    let open = || {
+        let mut stream = connect(address);
+        write!(stream, "GET /tap/app HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stream
+    };
+    let listeners: Vec<_> = (0..16).map(|_| open()).collect();
+    assert_eq!(get(address, "/tap/app").status, 429);
+    drop(listeners);
+    support::until("there is room again", || {
+        let heard = listen(address, "/tap/app?limit=1", "never", 1);
+        heard.starts_with("HTTP/1.1 200")
+    });
+}

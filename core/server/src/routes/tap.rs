@@ -1,0 +1,199 @@
+//! Live events of a component, as server-sent events.
+//!
+//! **Invariant:** a listener never holds the component up: it misses what it is too slow for, and is told how
+//! much.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use lograil_codec::{Codec, Encoder, EncodingConfig};
+use lograil_event::Batch;
+use lograil_expr::Condition;
+use lograil_plugin::Port;
+use lograil_runtime::TapListener;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::parameter::{Parameter, ParameterKind};
+use crate::problem::Problem;
+use crate::route::{Answer, Asked, Content, Method, Route};
+
+pub(super) const ROUTES: &[Route] = &[Route {
+    method: Method::Get,
+    path: "/tap/{component}",
+    tag: "topology",
+    summary: "Live events of a component: those that leave it, or reach it if it is a sink. Server-sent events: \
+        `event` with an event in JSON (with `id:` the output it left by, where that is not the main one), `missed` \
+        with the number of events that fitted and were not shown, `failed` with the number of those for which the \
+        condition has no value.",
+    parameters: &[
+        Parameter::path(
+            "component",
+            ParameterKind::Text { bytes_max: 256 },
+            "The component's id in the topology.",
+        ),
+        Parameter::query(
+            "where",
+            ParameterKind::Expression,
+            "Only events for which this condition is true.",
+        ),
+        Parameter::query(
+            "sample",
+            ParameterKind::Integer { min: 1, max: 1_000_000, default: Some(1) },
+            "Only one in so many of the events that fit.",
+        ),
+        Parameter::query(
+            "rate",
+            ParameterKind::Integer { min: 1, max: 10_000, default: Some(200) },
+            "At most so many events a second; the rest counts as missed.",
+        ),
+        Parameter::query(
+            "limit",
+            ParameterKind::Integer { min: 1, max: 1_000_000, default: None },
+            "End after so many events.",
+        ),
+    ],
+    answer: Content::Events,
+    problems: &[404, 429],
+    handler: tap,
+}];
+
+/// Events that wait to be written to the client at most; they come out of one batch.
+const WAITING_MAX: usize = 10_000;
+
+fn tap(mut asked: Asked) -> Answer {
+    Box::pin(async move {
+        let Ok(permit) = Arc::clone(&asked.shared.taps).try_acquire_owned() else {
+            let detail = "there are too many listeners; close one";
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
+        };
+        let id = asked.parameters.text("component").unwrap_or_default();
+        let Some(listener) = asked.shared.state.observer.tap(id) else {
+            return Err(Problem::not_found("there is no such component; see /topology"));
+        };
+        let config = EncodingConfig { codec: Codec::Json, ..EncodingConfig::default() };
+        let encoder = config
+            .build()
+            .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        let feed = Feed {
+            listener,
+            _permit: permit,
+            encoder,
+            sample: asked.parameters.count("sample") as u64,
+            rate: asked.parameters.count("rate") as u64,
+            left: asked.parameters.integer("limit").and_then(|limit| u64::try_from(limit).ok()),
+            condition: asked.parameters.take_expression("where").map(|one| one.condition),
+            fitting: 0,
+            second: Instant::now(),
+            shown_in_second: 0,
+            waiting: VecDeque::new(),
+        };
+        let stream = futures::stream::unfold(feed, |mut feed| async move {
+            let event = feed.next().await?;
+            Some((Ok::<_, Infallible>(event), feed))
+        });
+        let keep_alive = KeepAlive::new().interval(Duration::from_secs(10));
+        Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
+    })
+}
+
+/// What one client is shown.
+struct Feed {
+    listener: TapListener,
+    _permit: OwnedSemaphorePermit,
+    encoder: Encoder,
+    condition: Option<Condition>,
+    sample: u64,
+    rate: u64,
+    /// Events until the end.
+    left: Option<u64>,
+    /// Events that fitted so far.
+    fitting: u64,
+    second: Instant,
+    shown_in_second: u64,
+    waiting: VecDeque<Event>,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            if self.left == Some(0) {
+                return None;
+            }
+            let (port, batch) = self.listener.next().await?;
+            self.take(port, batch);
+        }
+    }
+
+    /// Takes what fits out of a batch.
+    fn take(&mut self, port: Port, batch: Batch) {
+        let mut missed = self.listener.take_missed();
+        let mut failed = 0_u64;
+        let mut chosen = Vec::new();
+        if self.second.elapsed() >= Duration::from_secs(1) {
+            (self.second, self.shown_in_second) = (Instant::now(), 0);
+        }
+        let mut condition = self.condition.as_ref().map(|condition| condition.bind(&batch));
+        for index in 0..batch.len() {
+            match condition.as_mut().map(|condition| condition.test(batch.event(index))) {
+                Some(Ok(false)) => continue,
+                Some(Err(_)) => {
+                    failed += 1;
+                    continue;
+                }
+                Some(Ok(true)) | None => {}
+            }
+            self.fitting += 1;
+            if !(self.fitting - 1).is_multiple_of(self.sample) {
+                continue;
+            }
+            if self.left == Some(0) {
+                break;
+            }
+            if self.shown_in_second >= self.rate || chosen.len() >= WAITING_MAX {
+                missed += 1;
+                continue;
+            }
+            self.shown_in_second += 1;
+            self.left = self.left.map(|left| left - 1);
+            chosen.push(index);
+        }
+        drop(condition);
+        self.show(port, batch, &chosen);
+        for (name, count) in [("missed", missed), ("failed", failed)] {
+            if count > 0 {
+                self.waiting.push_back(Event::default().event(name).data(count.to_string()));
+            }
+        }
+    }
+
+    fn show(&mut self, port: Port, mut batch: Batch, chosen: &[usize]) {
+        let mut at = 0;
+        let mut chosen = chosen.iter().copied().peekable();
+        batch.edit().events().retain(|_| {
+            let is_chosen = chosen.next_if_eq(&at).is_some();
+            at += 1;
+            is_chosen
+        });
+        let (mut text, mut ends) = (Vec::new(), Vec::new());
+        self.encoder.encode_with_ends(&batch, &mut text, &mut ends);
+        let output = self.listener.port_name(port).map(str::to_owned);
+        let mut start = 0;
+        for end in ends {
+            let line = String::from_utf8_lossy(text.get(start..end).unwrap_or_default());
+            let mut event = Event::default().event("event").data(line.trim_end());
+            if let Some(output) = &output {
+                event = event.id(output);
+            }
+            self.waiting.push_back(event);
+            start = end;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What runs: the topology with its rates, the ledgers, the configuration, the plugins.
+
+use lograil_plugin::schemars::{self, JsonSchema};
+use lograil_runtime::TopologyStatus;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::admin::PluginInfo;
+use crate::route::{Answer, Asked, Content, Method, Route, json};
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: Method::Get,
+        path: "/topology",
+        tag: "topology",
+        summary: "Every running component: inputs, ledger, rates, utilisation, how full its buffer is.",
+        parameters: &[],
+        answer: Content::json::<TopologyStatus>(),
+        problems: &[],
+        handler: topology,
+    },
+    Route {
+        method: Method::Get,
+        path: "/ledger",
+        tag: "topology",
+        summary: "What became of the events, and that none is missing: received + created = sent + discarded \
+            + dead_lettered + in_flight, for every component.",
+        parameters: &[],
+        answer: Content::json::<LedgerAnswer>(),
+        problems: &[],
+        handler: ledger,
+    },
+    Route {
+        method: Method::Get,
+        path: "/config",
+        tag: "topology",
+        summary: "The running configuration as it was understood, defaults included, secrets as ***.",
+        parameters: &[],
+        answer: Content::json::<Value>(),
+        problems: &[],
+        handler: config,
+    },
+    Route {
+        method: Method::Get,
+        path: "/plugins",
+        tag: "topology",
+        summary: "The plugins that are loaded.",
+        parameters: &[],
+        answer: Content::json::<PluginsAnswer>(),
+        problems: &[],
+        handler: plugins,
+    },
+];
+
+/// The delivery ledgers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct LedgerAnswer {
+    /// Every component, inputs before those they feed.
+    components: Vec<LedgerLine>,
+}
+
+/// What became of the events of one component.
+#[derive(Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct LedgerLine {
+    /// Its id in the topology.
+    id: String,
+    /// `source`, `transform` or `sink`.
+    kind: &'static str,
+    /// Events taken in.
+    received: u64,
+    /// Events made beyond those received.
+    created: u64,
+    /// Events passed on; for a sink: durable.
+    sent: u64,
+    /// Events dropped as configured.
+    discarded: u64,
+    /// Events refused, with a reason.
+    dead_lettered: u64,
+    /// Events inside; below zero where more came out than went in, which is a bug.
+    in_flight: i64,
+}
+
+/// The plugins.
+#[derive(Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct PluginsAnswer {
+    /// In the order they were loaded.
+    plugins: Vec<PluginInfo>,
+}
+
+fn topology(asked: Asked) -> Answer {
+    Box::pin(async move { json(&asked.shared.state.observer.status()) })
+}
+
+fn ledger(asked: Asked) -> Answer {
+    Box::pin(async move {
+        let status = asked.shared.state.observer.status();
+        let line = |component: &lograil_runtime::ComponentStatus| {
+            let ledger = component.ledger;
+            LedgerLine {
+                id: component.id.clone(),
+                kind: component.kind,
+                received: ledger.received,
+                created: ledger.created,
+                sent: ledger.sent,
+                discarded: ledger.discarded,
+                dead_lettered: ledger.dead_lettered,
+                in_flight: i64::try_from(component.in_flight_events).unwrap_or(i64::MAX),
+            }
+        };
+        json(&LedgerAnswer { components: status.components.iter().map(line).collect() })
+    })
+}
+
+fn config(asked: Asked) -> Answer {
+    Box::pin(async move { json(&asked.shared.state.configuration) })
+}
+
+fn plugins(asked: Asked) -> Answer {
+    Box::pin(async move { json(&PluginsAnswer { plugins: asked.shared.state.plugins.clone() }) })
+}
