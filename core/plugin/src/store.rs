@@ -134,7 +134,8 @@ pub struct LogQuery {
     pub levels: Vec<String>,
     /// One of these services; empty for all.
     pub services: Vec<String>,
-    /// Words the message must have.
+    /// Words the message must have, in any order and in any case; `"several words"` in quotes stand together,
+    /// and `word*` stands for all that begin like it.
     pub text: Option<String>,
     /// A condition in the expression language, as source text.
     pub condition: Option<String>,
@@ -203,9 +204,11 @@ pub struct LogRow {
     pub anomaly_score: Option<f64>,
     /// The id of its template.
     pub template_id: Option<String>,
+    /// The text of its template, as the template is now.
+    pub template: Option<String>,
     /// What a person thinks of it.
     pub label: Option<Label>,
-    /// All other fields: the text of one JSON object.
+    /// All other fields: the text of one JSON object. Severity, anomaly and burst are in it too, as they came.
     pub fields: String,
 }
 
@@ -234,11 +237,12 @@ pub enum Label {
 pub struct StatsQuery {
     /// From the minute of this time on.
     pub from_ns: Option<i64>,
-    /// Before the minute of this time.
+    /// Before this time, and to the end of the minute that it cuts.
     pub to_ns: Option<i64>,
     /// Of this service alone.
     pub service: Option<String>,
-    /// Intervals the time is cut into at most; the store takes the shortest of its own that fit.
+    /// Intervals the time is cut into at most; the store takes the shortest of its own that fit. No timeline
+    /// where it is 0.
     pub intervals_max: usize,
 }
 

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plugins/sources", &["event", "codec", "expr", "plugin"]),
     ("plugins/transforms", &["event", "codec", "expr", "plugin"]),
     ("plugins/sinks", &["event", "codec", "expr", "plugin"]),
-    ("plugins/sqlite", &["event", "codec", "plugin"]),
+    ("plugins/sqlite", &["event", "codec", "expr", "plugin"]),
     ("plugins/net", &["event", "codec", "plugin"]),
     ("examples/rust-transform", &["plugin"]),
     ("core/cli/tests/plugins/transforms", &["plugin", "transforms"]),

@@ -1,15 +1,23 @@
-//! The SQLite family: a sink that keeps events in a database file.
+//! The SQLite family: a sink that keeps events in a database file, and the store that answers questions from it.
 //!
-//! **Invariant:** all writing is done by the sink's own thread, one transaction a commit; what is acknowledged
-//! is on disk.
+//! **Invariant:** events are written by the sink's own thread alone, one transaction a commit; what is acknowledged
+//! is on disk. A reader never makes the writer wait.
 
+mod migration;
+mod removal;
 mod schema;
 pub mod sink;
+mod store;
+mod tally;
+mod text_index;
 
-use lograil_plugin::ComponentSpec;
+use lograil_plugin::{ComponentSpec, StoreSpec};
 
 /// All components of this crate.
 pub const SPECS: &[ComponentSpec] = &[sink::SPEC];
+
+/// How what the sinks of this crate keep is queried.
+pub const STORES: &[StoreSpec] = &[store::SPEC];
 
 #[cfg(test)]
 mod tests {

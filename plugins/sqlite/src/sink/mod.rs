@@ -1,5 +1,6 @@
 //! `sqlite`: keeps events in a database file, exactly once where the sources replay.
 
+mod columns;
 mod pending;
 #[cfg(test)]
 mod tests;
@@ -14,12 +15,15 @@ use lograil_plugin::{
     Build, Clock, ComponentSpec, ConfigError, ConfigErrors, Delivery, Options, Sink, SinkContext,
     SinkError, Threading,
 };
-use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::schema::{self, Unusable};
+use crate::tally::{Counted, Sign, Tally};
+use crate::{removal, text_index};
+use columns::Copied;
 use pending::Pending;
 
 /// The spec of `sqlite`.
@@ -83,7 +87,7 @@ impl SqliteSink {
         self.path = context.base_dir.join(&self.options.path);
         let connection = schema::open(&self.path).map_err(|error| match error {
             Unusable::Sqlite(error) => failure("open", &self.path, &error),
-            Unusable::Foreign(why) => {
+            Unusable::Foreign(why) | Unusable::Unfinished(why) => {
                 SinkError::Fatal(format!("open {}: {why}", self.path.display()))
             }
         })?;
@@ -117,40 +121,59 @@ impl Open {
             );
             return Ok(());
         }
-        self.connection.execute("DELETE FROM events WHERE id >= ?1", [next_id])?;
-        Ok(())
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        removal::remove_from(&transaction, next_id)?;
+        transaction.commit()
     }
 
     /// Stores what is pending in one transaction. After an error nothing of it is stored and all still pending.
     fn commit(&mut self) -> rusqlite::Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
+        let Some(first_id) = self.pending.first_id() else { return Ok(()) };
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
-            let mut insert = transaction.prepare(
-                "INSERT INTO events (id, ts, level, service, message, fields)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            for row in self.pending.rows() {
-                insert.execute(params![
-                    row.id,
-                    row.timestamp_ns,
-                    row.level,
-                    row.service,
-                    row.message,
-                    row.fields
-                ])?;
-            }
-            let mut next =
-                transaction.prepare("UPDATE store SET value = ?1 WHERE name = 'next_id'")?;
-            next.execute([self.next_id])?;
-        }
+        insert_rows(&transaction, &self.pending)?;
+        text_index::add_from(&transaction, first_id)?;
+        transaction
+            .execute("UPDATE store SET value = ?1 WHERE name = 'next_id'", [self.next_id])?;
         transaction.commit()?;
         self.pending.clear();
         Ok(())
     }
+}
+
+/// Inserts the rows and counts them.
+fn insert_rows(transaction: &Transaction<'_>, pending: &Pending) -> rusqlite::Result<()> {
+    let mut tally = Tally::default();
+    let mut insert = transaction.prepare(
+        "INSERT INTO events (id, ts, level, service, message, fields, severity, anomaly_score,
+                             is_anomaly, burst, template_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for row in pending.rows() {
+        let Copied { severity, anomaly_score, is_anomaly, burst } = row.copied;
+        insert.execute(params![
+            row.id,
+            row.timestamp_ns,
+            row.level,
+            row.service,
+            row.message,
+            row.fields,
+            severity,
+            anomaly_score,
+            is_anomaly.then_some(1),
+            burst,
+            row.template_id,
+        ])?;
+        tally.add(&Counted {
+            timestamp_ns: row.timestamp_ns,
+            level: row.level.unwrap_or_default(),
+            service: row.service.unwrap_or_default(),
+            is_anomaly: *is_anomaly,
+            template: row.template_id.map(|id| (id, row.template)),
+        });
+    }
+    tally.apply(transaction, Sign::Add)
 }
 
 impl Sink for SqliteSink {

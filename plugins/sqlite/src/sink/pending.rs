@@ -3,22 +3,27 @@
 use std::ops::Range;
 
 use lograil_codec::json::encode_value;
-use lograil_event::{Batch, Key, TIMESTAMP_UNKNOWN, ValueRef};
+use lograil_event::{Batch, EventRef, Key, TIMESTAMP_UNKNOWN};
+
+use super::columns::{Copied, Role, Roles, TEXT_COLUMNS, TextColumn};
 
 /// Rows as flat text, so that a transaction that failed can be tried again.
 #[derive(Default)]
 pub(super) struct Pending {
     text: String,
     rows: Vec<PendingRow>,
+    json: Vec<u8>,
 }
+
+type TextRange = Option<Range<usize>>;
 
 struct PendingRow {
     id: i64,
     timestamp_ns: i64,
-    level: Option<Range<usize>>,
-    service: Option<Range<usize>>,
-    message: Option<Range<usize>>,
+    /// By [`TextColumn`].
+    texts: [TextRange; TEXT_COLUMNS],
     fields: Range<usize>,
+    copied: Copied,
 }
 
 /// One row.
@@ -28,12 +33,16 @@ pub(super) struct Row<'a> {
     pub(super) level: Option<&'a str>,
     pub(super) service: Option<&'a str>,
     pub(super) message: Option<&'a str>,
+    pub(super) template_id: Option<&'a str>,
+    pub(super) template: Option<&'a str>,
     pub(super) fields: &'a str,
+    pub(super) copied: &'a Copied,
 }
 
 impl Pending {
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// The id of the first row, if there is one.
+    pub(super) fn first_id(&self) -> Option<i64> {
+        self.rows.first().map(|row| row.id)
     }
 
     pub(super) fn clear(&mut self) {
@@ -45,54 +54,91 @@ impl Pending {
     /// that have none.
     pub(super) fn add(&mut self, batch: &Batch, id: i64, now_ns: i64) -> u64 {
         let before = self.text.len();
-        let columns = ["level", "service", "message"].map(|name| batch.find_key(name));
-        let mut json = Vec::new();
+        let roles = Roles::of(batch);
+        let mut json = std::mem::take(&mut self.json);
         for (event, id) in batch.iter().zip(id..) {
-            let mut found: [Option<Range<usize>>; 3] = [None, None, None];
-            json.clear();
-            json.push(b'{');
-            for field in event.fields() {
-                let value = batch.value(field);
-                let column = columns.iter().position(|key| *key == Some(Key(field.key)));
-                if let (Some(column), ValueRef::Str { text, .. }) = (column, value)
-                    && found[column].is_none()
-                    && let Ok(text) = std::str::from_utf8(text)
-                {
-                    let start = self.text.len();
-                    self.text.push_str(text);
-                    found[column] = Some(start..self.text.len());
-                    continue;
-                }
-                if json.len() > 1 {
-                    json.push(b',');
-                }
-                batch.keys().append_json_to(Key(field.key), &mut json);
-                encode_value(value, &mut json);
-            }
-            json.push(b'}');
-            let start = self.text.len();
-            // Encoded JSON is UTF-8; nothing is replaced.
-            self.text.push_str(&String::from_utf8_lossy(&json));
-            let [level, service, message] = found;
+            let row = self.row(event, &roles, &mut json);
             let timestamp_ns = match event.timestamp_ns() {
                 TIMESTAMP_UNKNOWN => now_ns,
                 known => known,
             };
-            let fields = start..self.text.len();
-            self.rows.push(PendingRow { id, timestamp_ns, level, service, message, fields });
+            self.rows.push(PendingRow { id, timestamp_ns, ..row });
         }
+        self.json = json;
         (self.text.len() - before) as u64
     }
 
+    fn row(&mut self, event: EventRef<'_>, roles: &Roles, json: &mut Vec<u8>) -> PendingRow {
+        let batch = event.batch();
+        let mut texts: [TextRange; TEXT_COLUMNS] = std::array::from_fn(|_| None);
+        let mut copied = Copied::default();
+        let mut nested = false;
+        // A template's text is kept with its id alone.
+        let has_template_id = event.fields().iter().any(|field| {
+            roles.role(Key(field.key)) == Role::Text(TextColumn::TemplateId)
+                && batch.value(field).as_str().is_some()
+        });
+        json.clear();
+        json.push(b'{');
+        for field in event.fields() {
+            let value = batch.value(field);
+            match roles.role(Key(field.key)) {
+                Role::Text(column) => {
+                    let is_free = texts[column as usize].is_none()
+                        && (column != TextColumn::Template || has_template_id);
+                    if let (true, Some(text)) = (is_free, value.as_str()) {
+                        texts[column as usize] = Some(self.push(text));
+                        continue;
+                    }
+                }
+                Role::Copied(column) => copied.set(column, value),
+                Role::Nested(_) => nested = true,
+                Role::Other => {}
+            }
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            batch.keys().append_json_to(Key(field.key), json);
+            encode_value(value, json);
+        }
+        json.push(b'}');
+        if nested {
+            for field in event.fields() {
+                if let Role::Nested(members) = roles.role(Key(field.key)) {
+                    copied.set_nested(members, batch.value(field));
+                }
+            }
+        }
+        if let Some(level) = &texts[TextColumn::Level as usize] {
+            self.text[level.clone()].make_ascii_uppercase();
+        }
+        // Encoded JSON is UTF-8; nothing is replaced.
+        let fields = self.push(&String::from_utf8_lossy(json));
+        PendingRow { id: 0, timestamp_ns: 0, texts, fields, copied }
+    }
+
+    fn push(&mut self, text: &str) -> Range<usize> {
+        let start = self.text.len();
+        self.text.push_str(text);
+        start..self.text.len()
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let text = |range: &Option<Range<usize>>| range.clone().map(|range| &self.text[range]);
-        self.rows.iter().map(move |row| Row {
-            id: row.id,
-            timestamp_ns: row.timestamp_ns,
-            level: text(&row.level),
-            service: text(&row.service),
-            message: text(&row.message),
-            fields: &self.text[row.fields.clone()],
+        self.rows.iter().map(move |row| {
+            let text = |column: TextColumn| {
+                row.texts[column as usize].clone().map(|range| &self.text[range])
+            };
+            Row {
+                id: row.id,
+                timestamp_ns: row.timestamp_ns,
+                level: text(TextColumn::Level),
+                service: text(TextColumn::Service),
+                message: text(TextColumn::Message),
+                template_id: text(TextColumn::TemplateId),
+                template: text(TextColumn::Template),
+                fields: &self.text[row.fields.clone()],
+                copied: &row.copied,
+            }
         })
     }
 }

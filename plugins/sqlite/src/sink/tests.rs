@@ -1,5 +1,7 @@
 //! The sink through its trait: rows, restarts, locks, files of others.
 
+use lograil_plugin::Store;
+use lograil_plugin::store::{LogQuery, Only, QueryControl, StatsQuery, TemplateQuery};
 use lograil_testkit::{SinkHarness, batch_of_json};
 use serde_json::json;
 
@@ -67,4 +69,69 @@ fn a_locked_database_is_tried_again_and_a_foreign_or_damaged_one_is_refused() {
     let mut refused = SinkHarness::new(sink()).with_base_dir(dir.path());
     let refused = refused.open();
     assert!(matches!(refused, Err(SinkError::Fatal(_))));
+}
+
+fn store(dir: &Path) -> Arc<dyn Store> {
+    (crate::STORES[0].open)(&Options(json!({"path": "logs.db"})), dir).unwrap()
+}
+
+#[test]
+fn what_is_removed_at_a_start_is_no_longer_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = harness(dir.path(), None);
+    let event = |level: &str, id: &str| json!({"message": "m", "level": level, "template_id": id, "template": "t"});
+    first.write(&batch_of_json(&[event("INFO", "kept"), event("ERROR", "kept")])).unwrap();
+    first.commit().unwrap();
+    let state = first.state();
+    first.write(&batch_of_json(&[event("ERROR", "kept"), event("WARN", "gone")])).unwrap();
+    first.commit().unwrap();
+    drop(first);
+    drop(harness(dir.path(), state));
+    let control = QueryControl::default();
+    let stats = store(dir.path()).stats(&StatsQuery::default(), &control).unwrap();
+    assert_eq!((stats.total, stats.errors, stats.levels.len()), (2, 1, 2));
+    let templates = store(dir.path()).templates(&TemplateQuery::default(), &control).unwrap();
+    assert!(templates.is_empty(), "a limit of 0");
+    let all = TemplateQuery { limit: 9, ..Default::default() };
+    let templates = store(dir.path()).templates(&all, &control).unwrap();
+    assert_eq!(
+        templates.iter().map(|t| (t.id.as_str(), t.count)).collect::<Vec<_>>(),
+        [("kept", 2)]
+    );
+    let found = store(dir.path())
+        .logs(&LogQuery { text: Some("m".into()), limit: 9, ..Default::default() }, &control);
+    assert_eq!(found.unwrap().logs.len(), 2);
+}
+
+#[test]
+fn a_database_of_version_1_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Connection::open(dir.path().join("logs.db")).unwrap();
+    old.execute_batch(include_str!("version_1.sql")).unwrap();
+    drop(old);
+    let control = QueryControl::default();
+    let ask = |query: LogQuery| {
+        let page = store(dir.path()).logs(&LogQuery { limit: 9, ..query }, &control)?;
+        Ok(page.logs.iter().map(|row| row.id).collect::<Vec<i64>>())
+    };
+    let before = ask(LogQuery::default());
+    assert!(
+        matches!(before, Err(lograil_plugin::StoreError::Unavailable(why)) if why.contains("version 1"))
+    );
+    let mut sink = harness(dir.path(), None);
+    sink.write(&batch_of_json(&[json!({"message": "new order"})])).unwrap();
+    sink.commit().unwrap();
+    assert_eq!(ask(LogQuery::default()), Ok(vec![5, 4, 2, 1]));
+    assert_eq!(
+        ask(LogQuery { text: Some("order".into()), ..Default::default() }),
+        Ok(vec![5, 2, 1])
+    );
+    assert_eq!(ask(LogQuery { levels: vec!["WARN".into()], ..Default::default() }), Ok(vec![1]));
+    assert_eq!(ask(LogQuery { severity_min: Some(1.0), ..Default::default() }), Ok(vec![1]));
+    assert_eq!(ask(LogQuery { only: Only::Anomalies, ..Default::default() }), Ok(vec![1]));
+    assert_eq!(ask(LogQuery { only: Only::Bursts, ..Default::default() }), Ok(vec![2]));
+    let rows =
+        store(dir.path()).logs(&LogQuery { limit: 9, ..Default::default() }, &control).unwrap();
+    assert_eq!(rows.logs[1].anomaly_score, Some(0.5));
+    assert_eq!(store(dir.path()).stats(&StatsQuery::default(), &control).unwrap().total, 4);
 }

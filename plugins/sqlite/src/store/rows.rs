@@ -1,0 +1,78 @@
+//! Rows of the table by their ids, and what people say of them.
+
+use lograil_plugin::store::{Label, LogRow};
+use rusqlite::{Connection, Row, Statement, params};
+
+use super::connection::QueryError;
+
+const SELECT: &str = "
+    SELECT e.id, e.ts, e.level, e.service, e.message, e.severity, e.anomaly_score, e.template_id,
+           t.text, l.label, e.fields
+    FROM events e LEFT JOIN templates t ON t.id = e.template_id
+                  LEFT JOIN labels l ON l.event_id = e.id
+    WHERE e.id = ?1";
+
+/// Reads rows one after the other.
+pub(super) struct RowReader<'c>(Statement<'c>);
+
+impl<'c> RowReader<'c> {
+    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        connection.prepare(SELECT).map(Self)
+    }
+
+    /// The row of an id, if it is there.
+    pub(super) fn read(&mut self, id: i64) -> rusqlite::Result<Option<LogRow>> {
+        let mut rows = self.0.query([id])?;
+        rows.next()?.map(log_row).transpose()
+    }
+}
+
+fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
+    // The text of a template that was stored without one is empty.
+    let template: Option<String> = row.get(8)?;
+    Ok(LogRow {
+        id: row.get(0)?,
+        timestamp_ns: row.get(1)?,
+        level: row.get(2)?,
+        service: row.get(3)?,
+        message: row.get(4)?,
+        severity: row.get(5)?,
+        anomaly_score: row.get(6)?,
+        template_id: row.get(7)?,
+        template: template.filter(|text| !text.is_empty()),
+        label: row.get_ref(9)?.as_str_or_null()?.and_then(label_of),
+        fields: row.get(10)?,
+    })
+}
+
+fn label_of(name: &str) -> Option<Label> {
+    [Label::Noise, Label::Real].into_iter().find(|label| label_name(*label) == name)
+}
+
+fn label_name(label: Label) -> &'static str {
+    match label {
+        Label::Noise => "noise",
+        Label::Real => "real",
+    }
+}
+
+/// Sets or removes the label of an event; whether the event is there.
+pub(super) fn label(
+    connection: &Connection,
+    id: i64,
+    label: Option<Label>,
+) -> Result<bool, QueryError> {
+    let is_there = "SELECT EXISTS (SELECT 1 FROM events WHERE id = ?1)";
+    if !connection.query_row(is_there, [id], |row| row.get(0))? {
+        return Ok(false);
+    }
+    match label {
+        Some(label) => connection.execute(
+            "INSERT INTO labels (event_id, label) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET label = excluded.label",
+            params![id, label_name(label)],
+        )?,
+        None => connection.execute("DELETE FROM labels WHERE event_id = ?1", [id])?,
+    };
+    Ok(true)
+}

@@ -1,0 +1,247 @@
+//! Statistics from the counts alone: a range of time is put together from the largest intervals that fit.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lograil_plugin::store::{
+    IntervalCount, LevelCount, ServiceCount, Stats, StatsQuery, StoreInfo,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::connection::QueryError;
+use crate::tally::{SCALES, interval_start};
+
+const NS_PER_SECOND: i64 = 1_000_000_000;
+
+/// Lengths that a timeline can have, in seconds. Each is a multiple of a scale.
+const INTERVALS: [i64; 9] = [60, 300, 600, 1800, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
+
+/// Levels that count as errors, in capitals.
+const ERROR_LEVELS: [&str; 11] = [
+    "ERROR",
+    "ERR",
+    "SEVERE",
+    "CRITICAL",
+    "CRIT",
+    "FATAL",
+    "ALERT",
+    "EMERGENCY",
+    "EMERG",
+    "PANIC",
+    "DPANIC",
+];
+
+/// Seconds from `from` on, before `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seconds {
+    from: i64,
+    to: i64,
+}
+
+pub(super) fn stats(connection: &Connection, query: &StatsQuery) -> Result<Stats, QueryError> {
+    let Some((oldest, newest)) = time_span(connection)? else { return Ok(Stats::default()) };
+    let minute = SCALES[0];
+    let end = |ns: i64| interval_start(ns, minute) + minute;
+    let range = Seconds {
+        from: interval_start(query.from_ns.unwrap_or(oldest).max(oldest), minute),
+        to: query.to_ns.map_or(i64::MAX, |to_ns| end(to_ns.saturating_sub(1))).min(end(newest)),
+    };
+    let pieces = pieces(range);
+    let mut stats = Stats::default();
+    let mut levels: BTreeMap<String, u64> = BTreeMap::new();
+    let names = match &query.service {
+        Some(service) => vec![service.clone()],
+        None => services(connection)?,
+    };
+    for service in names {
+        let counts = service_counts(connection, &service, &pieces)?;
+        let mut total = ServiceCount { service, ..ServiceCount::default() };
+        for LevelTotal { level, events, anomalies } in counts {
+            total.total += events;
+            total.errors += if is_error(&level) { events } else { 0 };
+            stats.anomalies += anomalies;
+            *levels.entry(level).or_default() += events;
+        }
+        stats.total += total.total;
+        stats.errors += total.errors;
+        if total.total > 0 {
+            stats.services.push(total);
+        }
+    }
+    stats.services.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.service.cmp(&b.service)));
+    stats.levels = by_frequency(levels);
+    if query.intervals_max > 0 {
+        let interval = interval(range, query.intervals_max);
+        stats.interval_ns = interval * NS_PER_SECOND;
+        stats.timeline = timeline(connection, query.service.as_deref(), range, interval)?;
+    }
+    Ok(stats)
+}
+
+fn is_error(level: &str) -> bool {
+    ERROR_LEVELS.contains(&level)
+}
+
+fn by_frequency(levels: BTreeMap<String, u64>) -> Vec<LevelCount> {
+    let mut counts: Vec<LevelCount> =
+        levels.into_iter().map(|(level, count)| LevelCount { level, count }).collect();
+    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.level.cmp(&b.level)));
+    counts
+}
+
+/// The times of the oldest and the newest event.
+fn time_span(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+    let oldest = connection.query_row("SELECT min(ts) FROM events", [], |row| row.get(0))?;
+    let newest = connection.query_row("SELECT max(ts) FROM events", [], |row| row.get(0))?;
+    Ok(Option::zip(oldest, newest))
+}
+
+/// All names of services, without reading more than one row for each.
+fn services(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let coarsest = SCALES[SCALES.len() - 1];
+    let mut first = connection
+        .prepare("SELECT service FROM service_counts WHERE scale = ?1 ORDER BY service LIMIT 1")?;
+    let mut next = connection.prepare(
+        "SELECT service FROM service_counts WHERE scale = ?1 AND service > ?2
+         ORDER BY service LIMIT 1",
+    )?;
+    let mut names: Vec<String> = Vec::new();
+    let mut name: Option<String> = first.query_row([coarsest], |row| row.get(0)).optional()?;
+    while let Some(known) = name {
+        name = next.query_row(params![coarsest, known], |row| row.get(0)).optional()?;
+        names.push(known);
+    }
+    Ok(names)
+}
+
+/// A range cut into intervals of the scales, as few as possible: `(scale, interval range)`.
+fn pieces(range: Seconds) -> Vec<(i64, Seconds)> {
+    fn cut(range: Seconds, scales: &[i64], out: &mut Vec<(i64, Seconds)>) {
+        let Some((scale, finer)) = scales.split_last() else { return };
+        if range.from >= range.to {
+            return;
+        }
+        let from = (range.from + scale - 1).div_euclid(*scale) * scale;
+        let to = range.to.div_euclid(*scale) * scale;
+        if from >= to {
+            cut(range, finer, out);
+            return;
+        }
+        cut(Seconds { from: range.from, to: from }, finer, out);
+        out.push((*scale, Seconds { from, to }));
+        cut(Seconds { from: to, to: range.to }, finer, out);
+    }
+    let mut out = Vec::new();
+    cut(range, &SCALES, &mut out);
+    out
+}
+
+struct LevelTotal {
+    level: String,
+    events: u64,
+    anomalies: u64,
+}
+
+fn service_counts(
+    connection: &Connection,
+    service: &str,
+    pieces: &[(i64, Seconds)],
+) -> rusqlite::Result<Vec<LevelTotal>> {
+    let mut select = connection.prepare(
+        "SELECT level, sum(events), sum(anomalies) FROM service_counts
+         WHERE scale = ?1 AND service = ?2 AND start >= ?3 AND start < ?4 GROUP BY level",
+    )?;
+    let mut totals: Vec<LevelTotal> = Vec::new();
+    for (scale, Seconds { from, to }) in pieces {
+        let mut rows = select.query(params![scale, service, from, to])?;
+        while let Some(row) = rows.next()? {
+            let level = row.get_ref(0)?.as_str()?;
+            let events = row.get::<_, i64>(1)?.cast_unsigned();
+            let anomalies = row.get::<_, i64>(2)?.cast_unsigned();
+            match totals.iter_mut().find(|total| total.level == level) {
+                Some(total) => {
+                    total.events += events;
+                    total.anomalies += anomalies;
+                }
+                None => totals.push(LevelTotal { level: level.to_owned(), events, anomalies }),
+            }
+        }
+    }
+    Ok(totals)
+}
+
+/// The shortest interval that cuts the range into at most so many.
+fn interval(range: Seconds, intervals_max: usize) -> i64 {
+    let fits = |interval: &&i64| {
+        let first = range.from.div_euclid(**interval);
+        let last = (range.to - 1).div_euclid(**interval);
+        usize::try_from(last - first).is_ok_and(|count| count < intervals_max)
+    };
+    INTERVALS.iter().find(fits).copied().unwrap_or(INTERVALS[INTERVALS.len() - 1])
+}
+
+fn timeline(
+    connection: &Connection,
+    service: Option<&str>,
+    range: Seconds,
+    interval: i64,
+) -> rusqlite::Result<Vec<IntervalCount>> {
+    // A scale whose intervals are parts of those wanted, also of the first and the last.
+    let is_part = |scale: &&i64| {
+        [interval, range.from, range.to].iter().all(|length| length.rem_euclid(**scale) == 0)
+    };
+    let scale = SCALES.iter().rev().find(is_part).copied().unwrap_or(SCALES[0]);
+    let (table, condition) = match service {
+        Some(_) => ("service_counts", "service = ?4"),
+        None => ("level_counts", "?4 IS NULL"),
+    };
+    let mut select = connection.prepare(&format!(
+        "SELECT start, level, events, anomalies FROM {table}
+         WHERE scale = ?1 AND start >= ?2 AND start < ?3 AND {condition} ORDER BY start"
+    ))?;
+    let mut rows = select.query(params![scale, range.from, range.to, service])?;
+    let mut timeline: Vec<IntervalCount> = Vec::new();
+    let mut levels: BTreeMap<String, u64> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let start: i64 = row.get(0)?;
+        let start_ns = (start.div_euclid(interval) * interval).saturating_mul(NS_PER_SECOND);
+        if timeline.last().is_none_or(|last| last.start_ns != start_ns) {
+            if let Some(last) = timeline.last_mut() {
+                last.levels = by_frequency(std::mem::take(&mut levels));
+            }
+            timeline.push(IntervalCount { start_ns, ..IntervalCount::default() });
+        }
+        let events = row.get::<_, i64>(2)?.cast_unsigned();
+        let level = row.get_ref(1)?.as_str()?;
+        match levels.get_mut(level) {
+            Some(count) => *count += events,
+            None => drop(levels.insert(level.to_owned(), events)),
+        }
+        if let Some(last) = timeline.last_mut() {
+            last.anomalies += row.get::<_, i64>(3)?.cast_unsigned();
+        }
+    }
+    if let Some(last) = timeline.last_mut() {
+        last.levels = by_frequency(levels);
+    }
+    Ok(timeline)
+}
+
+pub(super) fn info(connection: &Connection, path: &Path) -> Result<StoreInfo, QueryError> {
+    let coarsest = SCALES[SCALES.len() - 1];
+    let rows: i64 = connection.query_row(
+        "SELECT ifnull(sum(events), 0) FROM level_counts WHERE scale = ?1",
+        [coarsest],
+        |row| row.get(0),
+    )?;
+    let span = time_span(connection)?;
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    Ok(StoreInfo {
+        rows: rows.cast_unsigned(),
+        size_bytes: bytes(path) + bytes(Path::new(&wal)),
+        oldest_ns: span.map(|(oldest, _)| oldest),
+        newest_ns: span.map(|(_, newest)| newest),
+    })
+}
