@@ -17,7 +17,7 @@ use lograil_plugin::{ComponentSpec, StoreSpec};
 pub const SPECS: &[ComponentSpec] = &[sink::SPEC];
 
 /// How what the sinks of this crate keep is queried.
-pub const STORES: &[StoreSpec] = &[store::SPEC];
+pub const STORES: &[StoreSpec] = &[store::STORE];
 
 #[cfg(test)]
 mod tests {

@@ -27,7 +27,7 @@ use crate::sink;
 use connection::{change, read};
 
 /// How the store of the sink `sqlite` is reached.
-pub(crate) const SPEC: StoreSpec = StoreSpec { sink: sink::SPEC.name, open };
+pub(crate) const STORE: StoreSpec = StoreSpec { sink: sink::SPEC.name, open };
 
 fn open(options: &Options, base_dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
     let options: sink::SqliteOptions = options.parse().map_err(|errors| {

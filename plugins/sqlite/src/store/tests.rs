@@ -26,7 +26,7 @@ fn fixture() -> Fixture {
     let Build::Sink(build) = sink::SPEC.build else { panic!("a sink") };
     let options = Options(json!({"path": "logs.db"}));
     let sink = SinkHarness::new(build(&options).unwrap()).with_base_dir(dir.path()).opened();
-    let store = (SPEC.open)(&options, dir.path()).unwrap();
+    let store = (STORE.open)(&options, dir.path()).unwrap();
     Fixture { dir, sink, store }
 }
 
@@ -417,7 +417,7 @@ fn questions_that_have_no_answer_say_why() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("other.db");
     let options = Options(json!({"path": "other.db"}));
-    let store = (SPEC.open)(&options, dir.path()).unwrap();
+    let store = (STORE.open)(&options, dir.path()).unwrap();
     let ask = || store.logs(&one, &QueryControl::default()).unwrap_err();
     assert!(matches!(ask(), StoreError::Unavailable(why) if why.contains("no such file")));
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 0").unwrap();
