@@ -21,6 +21,7 @@ pub mod severity;
 #[cfg(test)]
 mod shared_data;
 mod state_bytes;
+pub mod template;
 pub mod throttle;
 
 use lograil_plugin::ComponentSpec;
@@ -36,5 +37,6 @@ pub const SPECS: &[ComponentSpec] = &[
     route::SPEC,
     sample::SPEC,
     severity::SPEC,
+    template::SPEC,
     throttle::SPEC,
 ];

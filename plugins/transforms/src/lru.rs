@@ -101,6 +101,14 @@ impl<V> Lru<V> {
         evicted
     }
 
+    /// Sets the value of a key, whether the map has it or not.
+    pub(crate) fn put(&mut self, key: u128, value: V) {
+        match self.get(key) {
+            Some(known) => *known = value,
+            None => drop(self.insert(key, value)),
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: u128) -> Option<V> {
         let at = self.index.remove(&key)?;
         self.unlink(at);
