@@ -282,6 +282,27 @@ fn route_by_level_gives_every_level_its_place() {
 }
 
 #[test]
+fn message_templates_finds_templates_and_keeps_merges() {
+    let place = Place::new();
+    let variables = [
+        ("OUTPUT_FILE", place.path("templates.ndjson")),
+        ("MERGES_FILE", place.path("merges.ndjson")),
+    ];
+    let mut input = String::new();
+    for user in ["ann", "bob", "cid", "dan", "eve", "fay", "gus"] {
+        input += &format!("2026-11-20 20:36:52 INFO Login of {user} took 5 ms\n");
+    }
+    let ran = run(&place, "message-templates.toml", &variables, &[], input.as_bytes());
+    ran.assert_success();
+    let merges = events(&place.read("merges.ndjson"));
+    assert_eq!(merges.len(), 6);
+    let found = events(&place.read("templates.ndjson"));
+    assert_eq!(found[6]["template"], "Login of <*> took <*>");
+    assert_eq!(found[6]["template_parameters"], serde_json::json!(["gus", "5 ms"]));
+    assert_eq!(merges[0]["into_id"], found[6]["template_id"]);
+}
+
+#[test]
 fn dedupe_and_sample_makes_a_log_quiet_but_keeps_errors() {
     let place = Place::new();
     let variables = [("REFUSED_FILE", place.path("refused.ndjson"))];
