@@ -161,7 +161,8 @@ fn is_at(text: &[u8], at: usize, delimiter: &[u8]) -> bool {
     match delimiter {
         [] => true,
         [a] => text.get(at) == Some(a),
-        [a, b] => text.get(at) == Some(a) && text.get(at + 1) == Some(b),
+        [a, b] => text.get(at..at + 2) == Some(&[*a, *b]),
+        [a, b, c] => text.get(at..at + 3) == Some(&[*a, *b, *c]),
         _ => text.get(at..).is_some_and(|rest| rest.starts_with(delimiter)),
     }
 }
@@ -172,7 +173,7 @@ impl RowParser for Dissect {
     }
 
     fn parse(&mut self, text: &[u8], row: &mut Row) -> Result<(), Expected> {
-        if !text.starts_with(&self.prefix) {
+        if !is_at(text, 0, &self.prefix) {
             return Err(Expected::new("the text before the first key", 0));
         }
         let mut before = self.prefix.as_slice();

@@ -71,6 +71,10 @@ pub fn split(
     let is_utf8 = simdutf8::basic::from_utf8(&block[..end]).is_ok();
     let mut edit = batch.edit();
     let key = edit.key(options.field);
+    // Counting costs less than growing by doubling does.
+    let expected = (memchr::memchr_iter(b'\n', &block[..end]).count() + 1).min(room);
+    edit.fields().reserve(expected);
+    edit.events().reserve(expected);
     let segment = edit.segment_count() as u8;
     let mut lines = LinePusher { edit, key, segment, timestamp_ns: options.timestamp_ns };
     let (mut start, mut events) = (0, 0);
