@@ -1,5 +1,5 @@
 //! The formats of the transform `parse` against regex captures into rows, in one run: `formats [--rounds N]`;
-//! `formats FORMAT [--rounds N]` runs the transform of one format alone, for `valgrind --tool=callgrind`.
+//! `formats FORMAT [--rounds N]` runs the transform of one format alone (`--auto`: as `format = "auto"`), for `valgrind --tool=callgrind`.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 const BLOCKS: usize = 4;
 const LINES: usize = 2048;
+/// The formats that `auto` finds by itself.
+const AUTO: [&str; 5] = ["logfmt", "syslog", "syslog (3164)", "combined", "glog"];
 
 /// A format: its options, a regex that makes the same fields, and lines of it.
 struct Case {
@@ -90,9 +92,17 @@ fn main() {
     for case in cases.iter().filter(chosen) {
         let blocks = blocks(case);
         let size = Size { bytes: blocks.iter().map(Bytes::len).sum(), events: BLOCKS * LINES };
-        let mut paths = vec![rows(case, &blocks), parse(case, &blocks)];
+        let mut paths = vec![rows(case, &blocks), parse(case, &blocks, "parse")];
+        if AUTO.contains(&case.format) {
+            paths.push(parse(case, &blocks, "auto"));
+        }
         if name.is_some() {
-            measure::run_alone(&mut paths, "parse", rounds, size);
+            let path = if arguments.iter().any(|argument| argument == "--auto") {
+                "auto"
+            } else {
+                "parse"
+            };
+            measure::run_alone(&mut paths, path, rounds, size);
         } else {
             let title = format!("{}: {} bytes an event", case.format, size.bytes / size.events);
             measure::compare(&title, &mut paths, rounds, size);
@@ -155,10 +165,13 @@ fn rows<'a>(case: &'a Case, blocks: &'a [Bytes]) -> Path<'a> {
     Path { name: "rows-regex", baseline: None, run: Box::new(run) }
 }
 
-/// The transform, from the block that was read to the batch that goes on.
-fn parse<'a>(case: &Case, blocks: &'a [Bytes]) -> Path<'a> {
+/// The transform, from the block that was read to the batch that goes on: `parse` with the format by its name, or
+/// `auto`, which has to find it out.
+fn parse<'a>(case: &Case, blocks: &'a [Bytes], path: &'static str) -> Path<'a> {
     let mut options = case.options.clone();
-    if options.get("format").is_none() {
+    if path == "auto" {
+        options["format"] = Value::from("auto");
+    } else if options.get("format").is_none() {
         options["format"] = Value::from(case.format);
     }
     let mut transform = match lograil_transforms::parse::SPEC.build {
@@ -182,7 +195,8 @@ fn parse<'a>(case: &Case, blocks: &'a [Bytes]) -> Path<'a> {
         }
         events
     };
-    Path { name: "parse", baseline: Some("rows-regex"), run: Box::new(run) }
+    let baseline = if path == "auto" { "parse" } else { "rows-regex" };
+    Path { name: path, baseline: Some(baseline), run: Box::new(run) }
 }
 
 /// A block's lines, as a source hands them on.

@@ -81,14 +81,9 @@ impl<P: RowParser> Rows<P> {
         }
     }
 
-    /// Parses the events that are wanted. One that cannot be parsed stays as it is; its index is added to `failed`,
-    /// in rising order.
-    pub fn parse_where(
-        &mut self,
-        batch: &mut Batch,
-        failed: &mut Vec<usize>,
-        is_wanted: impl Fn(usize) -> bool,
-    ) {
+    /// Parses the events that are not done, by their index. One that cannot be parsed stays as it is; its index is
+    /// added to `failed`, in rising order.
+    pub fn parse_others(&mut self, batch: &mut Batch, failed: &mut Vec<usize>, is_done: &[bool]) {
         self.failures.clear();
         self.headers.clear();
         // Room for a segment, where they have become scarce.
@@ -111,7 +106,7 @@ impl<P: RowParser> Rows<P> {
             now_ns: self.now_ns,
             words: (!words.is_empty()).then(|| edit.push_text(words)),
         };
-        for event in (0..events).filter(|event| is_wanted(*event)) {
+        for event in (0..events).filter(|event| is_done.get(*event) != Some(&true)) {
             let parsed = match source {
                 Some(source) => run.event(&mut edit, event, source),
                 None => Err(Failure::Missing),

@@ -212,7 +212,7 @@ impl Feed {
         if let Some(parser) = &mut self.syslog {
             self.failed.clear();
             parser.set_now(now_ns);
-            parser.parse_where(&mut batch, &mut self.failed, |_| true);
+            parser.parse_others(&mut batch, &mut self.failed, &[]);
             let is_failed = |event: usize| self.failed.binary_search(&event).is_ok();
             if let Some(letters) = batch.split_off_where(is_failed) {
                 let reasons: Vec<String> =

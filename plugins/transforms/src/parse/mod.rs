@@ -64,7 +64,7 @@ impl<P: RowParser> Format for Rows<P> {
     }
 
     fn parse(&mut self, batch: &mut Batch, failed: &mut Vec<usize>) {
-        self.parse_where(batch, failed, |_| true);
+        self.parse_others(batch, failed, &[]);
     }
 
     fn headers(&self) -> usize {

@@ -42,6 +42,10 @@ impl Auto {
 
     /// Whether any line might be an object.
     fn has_objects(&self, batch: &Batch) -> bool {
+        // Most blocks of other formats have no brace at all.
+        if !batch.segments().iter().any(|segment| memchr::memchr(b'{', &segment.bytes).is_some()) {
+            return false;
+        }
         let Some(key) = batch.find_key(&self.field) else { return false };
         batch.iter().any(|event| {
             let text = event.get(key).and_then(|value| value.as_bytes());
@@ -64,6 +68,7 @@ impl Format for Auto {
     }
 
     fn parse(&mut self, batch: &mut Batch, failed: &mut Vec<usize>) {
+        batch.freeze();
         if !self.has_objects(batch) {
             return self.rows.parse(batch, failed);
         }
@@ -71,8 +76,7 @@ impl Format for Auto {
         if self.is_object.iter().all(|is_object| *is_object) {
             return;
         }
-        let is_object = &self.is_object;
-        self.rows.parse_where(batch, failed, |event| !is_object[event]);
+        self.rows.parse_others(batch, failed, &self.is_object);
     }
 
     fn reason(&self, nth: usize) -> String {

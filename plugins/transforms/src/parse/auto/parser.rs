@@ -99,7 +99,22 @@ impl AutoParser {
         }
     }
 
+    /// The format of a line that is not of its stream's last one.
+    #[cold]
+    fn find(&mut self, text: &[u8], row: &mut Row) -> FormatWord {
+        let formats = [
+            FormatWord::Syslog,
+            FormatWord::Logfmt,
+            FormatWord::Access,
+            FormatWord::Glog,
+            FormatWord::Application,
+        ];
+        let found = formats.into_iter().find(|format| self.read(*format, text, row));
+        found.unwrap_or(FormatWord::Text)
+    }
+
     /// Reads the line as the format; `false` if it is not of it.
+    #[inline]
     fn read(&mut self, format: FormatWord, text: &[u8], row: &mut Row) -> bool {
         let is_read = match format {
             FormatWord::Logfmt => looks_like_logfmt(text) && self.read_logfmt(text, row),
@@ -245,15 +260,7 @@ impl RowParser for AutoParser {
         let mut format = last;
         // A header is the most lenient of formats: it is looked for where no other is.
         if last == FormatWord::Application || !self.read(last, text, row) {
-            let formats = [
-                FormatWord::Syslog,
-                FormatWord::Logfmt,
-                FormatWord::Access,
-                FormatWord::Glog,
-                FormatWord::Application,
-            ];
-            let found = formats.into_iter().find(|format| self.read(*format, text, row));
-            format = found.unwrap_or(FormatWord::Text);
+            format = self.find(text, row);
         }
         if format == FormatWord::Text {
             let end = text.len();
