@@ -5,7 +5,7 @@ use lograil_plugin::StoreSpec;
 use lograil_server::AttachedStore;
 
 /// Every kind of sink that can be asked.
-const SPECS: &[&[StoreSpec]] = &[];
+const SPECS: &[&[StoreSpec]] = &[lograil_sqlite::STORES];
 
 /// The stores of the sinks of a plan.
 pub(crate) fn attach(plan: &Plan) -> Vec<AttachedStore> {

@@ -181,7 +181,7 @@ fn a_page_of_another_site_is_refused() {
 #[test]
 fn an_unknown_path_says_what_there_is() {
     let (_place, _running, address) = start();
-    for path in ["/", "/metric", "/topology/app", "/%2e%2e/etc/passwd"] {
+    for path in ["/ui", "/metric", "/topology/app", "/%2e%2e/etc/passwd"] {
         let answer = get(address, path);
         assert_eq!(answer.status, 404, "{path}");
         let problem = answer.json();

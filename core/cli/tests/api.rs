@@ -39,6 +39,14 @@ type = "null"
 inputs = ["split.errors"]
 "#;
 
+/// The same with a store of all events.
+const STORE: &str = r#"
+[sinks.store]
+type = "sqlite"
+inputs = ["parsed"]
+path = "logs.db"
+"#;
+
 /// Operations of the document, a request for each, and the status it has in this topology.
 const OPERATIONS: &[(&str, &str, &str, u16)] = &[
     ("get", "/health", "/health", 200),
@@ -53,15 +61,15 @@ const OPERATIONS: &[(&str, &str, &str, u16)] = &[
     ("get", "/components/{kind}/{name}", "/components/source/generator", 200),
     ("get", "/tap/{component}", "/tap/nobody", 404),
     ("get", "/stores", "/stores", 200),
-    ("get", "/logs", "/logs?limit=50", 404),
-    ("get", "/logs/{id}", "/logs/1?before=2&after=2", 404),
-    ("post", "/logs/{id}/label", "/logs/1/label?label=noise", 404),
-    ("get", "/anomalies", "/anomalies?from=-1h", 404),
-    ("get", "/bursts", "/bursts?order=oldest", 404),
-    ("get", "/stats", "/stats?intervals=60", 404),
-    ("get", "/stats/{service}", "/stats/api", 404),
-    ("get", "/services", "/services", 404),
-    ("get", "/templates", "/templates?order=rare", 404),
+    ("get", "/logs", "/logs?limit=50", 200),
+    ("get", "/logs/{id}", "/logs/1?before=2&after=2", 200),
+    ("post", "/logs/{id}/label", "/logs/1/label?label=noise", 200),
+    ("get", "/anomalies", "/anomalies?from=-1h", 200),
+    ("get", "/bursts", "/bursts?order=oldest", 200),
+    ("get", "/stats", "/stats?intervals=60", 200),
+    ("get", "/stats/{service}", "/stats/api", 200),
+    ("get", "/services", "/services", 200),
+    ("get", "/templates", "/templates?order=rare", 200),
 ];
 
 fn start(topology: &str) -> (Place, Background, SocketAddr) {
@@ -82,7 +90,11 @@ fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Response
 
 #[test]
 fn every_operation_of_the_document_is_answered_as_it_says() {
-    let (_place, _running, address) = start(TOPOLOGY);
+    let (_place, _running, address) = start(&format!("{TOPOLOGY}{STORE}"));
+    support::until("there are events in the store", || {
+        let stores = get(address, "/stores").json();
+        stores["stores"][0]["rows"].as_u64().is_some_and(|rows| rows > 0)
+    });
     let document = get(address, "/openapi.json").json();
     assert_eq!(document["openapi"], "3.1.0");
     let mut tried = 0;
@@ -109,6 +121,63 @@ fn every_operation_of_the_document_is_answered_as_it_says() {
     }
     assert_eq!(tried, OPERATIONS.len(), "an operation is not in the document any more");
     assert_eq!(ask(address, "delete", "/topology", "").status, 405);
+}
+
+#[test]
+fn pages_of_events_follow_each_other_while_more_arrive() {
+    let (_place, _running, address) = start(&format!("{TOPOLOGY}{STORE}"));
+    let rows = || get(address, "/stores").json()["stores"][0]["rows"].as_u64().unwrap_or(0);
+    support::until("there are events in the store", || rows() > 200);
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    for _ in 0..10 {
+        let page = get(address, &format!("/logs?limit=20{cursor}")).json();
+        let logs = page["logs"].as_array().unwrap().clone();
+        assert_eq!(logs.len(), 20);
+        seen.extend(logs.iter().map(|log| log["id"].as_i64().unwrap()));
+        cursor = format!("&cursor={}", page["next"].as_str().unwrap());
+    }
+    let newest = seen[0];
+    support::until("more events arrive", || rows() > 400);
+    assert!(get(address, "/logs?limit=1").json()["logs"][0]["id"].as_i64().unwrap() > newest);
+    assert_eq!(seen, (newest - 199..=newest).rev().collect::<Vec<_>>(), "repeated or shifted");
+    let errors =
+        get(address, "/logs?where=.level+%3D%3D+%22ERROR%22&level=ERROR,INFO&order=oldest").json();
+    let errors = errors["logs"].as_array().unwrap();
+    assert!(!errors.is_empty() && errors.iter().all(|log| log["level"] == "ERROR"));
+    let id = errors[0]["id"].as_i64().unwrap();
+    let context = get(address, &format!("/logs/{id}?before=0&after=3")).json();
+    assert_eq!(
+        (&context["log"]["id"], context["after"].as_array().unwrap().len()),
+        (&id.into(), 3)
+    );
+    assert_eq!(get(address, &format!("/logs?cursor={}", "x".repeat(9))).status, 400);
+    assert_eq!(get(address, "/logs/987654321").status, 404);
+    assert_eq!(get(address, "/logs?store=nobody").status, 404);
+}
+
+#[test]
+fn the_page_is_whole_and_loads_nothing_from_elsewhere() {
+    let (_place, _running, address) = start(TOPOLOGY);
+    for start in ["/", "/docs"] {
+        let page = get(address, start);
+        assert_eq!(page.status, 200);
+        let links = page.body.split(['"']).filter(|text| text.starts_with('/') && text.len() > 1);
+        let mut files: Vec<String> = links.map(str::to_owned).collect();
+        while let Some(file) = files.pop() {
+            let answer = get(address, &file);
+            assert_eq!(answer.status, 200, "{file}");
+            let imports = answer.body.lines().filter_map(|line| line.strip_prefix("import "));
+            let names = imports.filter_map(|line| line.split('"').nth(1)?.strip_prefix("./"));
+            files.extend(names.map(|name| format!("/ui/{name}")));
+        }
+    }
+    let tag = get(address, "/ui/app.js").head;
+    let tag = tag.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap().to_owned();
+    let again = ask(address, "get", "/ui/app.js", &format!("If-None-Match: {tag}\r\n"));
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let packed = ask(address, "get", "/ui/app.js", "Accept-Encoding: gzip\r\n");
+    assert!(packed.head.contains("content-encoding: gzip"), "{}", packed.head);
 }
 
 #[test]

@@ -16,13 +16,13 @@ use lograil_runtime::Observer;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::access::{self, Access};
 use crate::parameter::{Parameters, Place};
 use crate::problem::Problem;
 use crate::route::{Asked, Route};
-use crate::{listener, routes};
+use crate::{listener, page, routes};
 
 /// Listeners to components at the same time.
 const TAPS_MAX: usize = 16;
@@ -36,6 +36,16 @@ pub struct AdminState {
     pub observer: Observer,
     /// What `/metrics` gathers.
     pub metrics: MetricsRegistry,
+    /// What follows from the topology file; sent anew when another one runs.
+    pub described: watch::Receiver<Arc<Described>>,
+    /// What everything but the page and the probes asks for.
+    pub token: Option<Secret>,
+    /// How long a question to a store may take.
+    pub query_timeout: Duration,
+}
+
+/// What follows from a topology file.
+pub struct Described {
     /// The running configuration, secrets redacted.
     pub configuration: Value,
     /// The component types that a topology may name.
@@ -44,10 +54,6 @@ pub struct AdminState {
     pub plugins: Vec<PluginInfo>,
     /// The stores of the topology's sinks, in the order of the sinks.
     pub stores: Vec<AttachedStore>,
-    /// What everything but the page and the probes asks for.
-    pub token: Option<Secret>,
-    /// How long a question to a store may take.
-    pub query_timeout: Duration,
 }
 
 /// A sink that can be asked.
@@ -83,6 +89,13 @@ pub(crate) struct Shared {
     pub questions: Arc<Semaphore>,
 }
 
+impl Shared {
+    /// What follows from the topology that runs now.
+    pub fn described(&self) -> Arc<Described> {
+        Arc::clone(&self.state.described.borrow())
+    }
+}
+
 /// Starts serving on `address`; gives the address it really has, for port 0.
 ///
 /// # Errors
@@ -111,7 +124,7 @@ fn router(shared: Arc<Shared>, access: Access) -> Router {
         };
         router = router.route(route.path, on(method, serve));
     }
-    router
+    page::serve(router)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(access, access::check))

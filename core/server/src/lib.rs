@@ -11,10 +11,11 @@ mod access;
 mod admin;
 mod listener;
 mod openapi;
+mod page;
 mod parameter;
 mod problem;
 mod question;
 mod route;
 mod routes;
 
-pub use admin::{AdminState, AttachedStore, PluginInfo, listen};
+pub use admin::{AdminState, AttachedStore, Described, PluginInfo, listen};

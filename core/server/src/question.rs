@@ -63,7 +63,8 @@ pub(crate) async fn ask_this<T: Send + 'static>(
 }
 
 fn store(shared: &Shared, parameters: &Parameters) -> Result<Arc<dyn Store>, Problem> {
-    let stores = &shared.state.stores;
+    let described = shared.described();
+    let stores = &described.stores;
     let found = match parameters.text("store") {
         Some(id) => stores.iter().find(|attached| attached.id == id),
         None => stores.first(),

@@ -94,6 +94,16 @@ fn crates_depend_in_one_direction() {
 #[test]
 fn files_are_short_and_named_by_what_they_hold() {
     let mut wrong = Vec::new();
+    let scripts = all("js")
+        .into_iter()
+        .filter(|path| !shown(path).contains(".min.") && !shown(path).contains("-bundle."));
+    for path in scripts {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX || !text.starts_with("//") {
+            wrong.push(format!("{}: {lines} lines, or it does not say what it is", shown(&path)));
+        }
+    }
     for path in all("rs") {
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();

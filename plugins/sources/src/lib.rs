@@ -7,7 +7,6 @@ mod block_pool;
 pub mod file;
 pub mod generator;
 mod line_blocks;
-mod multiline;
 pub mod stdin;
 
 use lograil_plugin::ComponentSpec;

@@ -2,13 +2,15 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use lograil_config::Plan;
 use lograil_loader::LoadedPlugin;
 use lograil_plugin::ComponentSpec;
 use lograil_runtime::{Outcome, RunOptions, Running, Seams, TopologyStatus};
-use lograil_server::{AdminState, PluginInfo};
+use lograil_server::{AdminState, Described, PluginInfo};
+use tokio::sync::watch;
 
 use crate::args::RunArguments;
 use crate::catalogue::{self, with_plugins};
@@ -45,9 +47,7 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
         .context("start the runtime")?;
     let deadline = plan.global.shutdown_timeout.0;
     let admin = plan.global.admin.clone();
-    let configuration = plan.redacted_json();
-    let (catalogue, plugins) = (with_plugins(&plan.global.plugins).0, plugins_of(&plan));
-    let stores = stores::attach(&plan);
+    let described = describe(&plan);
     let seams = Seams::default();
     let result: anyhow::Result<(Outcome, TopologyStatus)> = runtime.block_on(async {
         let running = Running::start(plan, options, seams.clone()).await?;
@@ -57,10 +57,7 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
             let state = AdminState {
                 observer: observer.clone(),
                 metrics: seams.metrics.clone(),
-                configuration,
-                catalogue,
-                plugins,
-                stores,
+                described: watch::channel(Arc::new(described)).1,
                 token: admin.token,
                 query_timeout: admin.query_timeout.0,
             };
@@ -79,6 +76,16 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
         tell(&status);
     }
     Ok(exit_of(&outcome))
+}
+
+/// What the admin server tells of a topology besides its state.
+fn describe(plan: &Plan) -> Described {
+    Described {
+        configuration: plan.redacted_json(),
+        catalogue: with_plugins(&plan.global.plugins).0,
+        plugins: plugins_of(plan),
+        stores: stores::attach(plan),
+    }
 }
 
 /// What the admin server tells of the plugins. They are loaded by now, so this reads nothing anew.

@@ -4,7 +4,6 @@
 //! over its arguments. Arguments are evaluated when they are asked for. The examples are tests.
 
 mod array;
-mod casing;
 mod coerce;
 mod encode;
 mod formats;
@@ -17,7 +16,6 @@ mod object;
 mod parse;
 mod program;
 mod string;
-mod syslog;
 mod text;
 mod time;
 
@@ -33,17 +31,15 @@ use crate::node::{Closure, Node};
 use crate::value::{Array, Object, Value};
 
 /// Every function, by family.
-const FAMILIES: [&[Function]; 17] = [
+const FAMILIES: [&[Function]; 15] = [
     program::FUNCTIONS,
     inspect::FUNCTIONS,
     coerce::FUNCTIONS,
     string::FUNCTIONS,
     text::FUNCTIONS,
-    casing::FUNCTIONS,
     parse::FUNCTIONS,
     formats::FUNCTIONS,
     grok::FUNCTIONS,
-    syslog::FUNCTIONS,
     encode::FUNCTIONS,
     number::FUNCTIONS,
     time::FUNCTIONS,

@@ -95,7 +95,8 @@ fn describe(asked: &Asked, spec: &ComponentSpec) -> ComponentType {
 fn components(asked: Asked) -> Answer {
     Box::pin(async move {
         let wanted = asked.parameters.text("kind");
-        let specs = asked.shared.state.catalogue.iter();
+        let described = asked.shared.described();
+        let specs = described.catalogue.iter();
         let specs = specs.filter(|spec| wanted.is_none_or(|kind| spec.kind().name() == kind));
         json(&ComponentsAnswer { components: specs.map(|spec| describe(&asked, spec)).collect() })
     })
@@ -109,7 +110,8 @@ fn component(asked: Asked) -> Answer {
             _ => Kind::Sink,
         };
         let name = asked.parameters.text("name").unwrap_or_default();
-        let Some(spec) = asked.shared.state.catalogue.find(kind, name) else {
+        let described = asked.shared.described();
+        let Some(spec) = described.catalogue.find(kind, name) else {
             let detail = format!("there is no {} of this type; see /components", kind.name());
             return Err(Problem::not_found(detail));
         };

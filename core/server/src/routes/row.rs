@@ -26,6 +26,8 @@ pub(super) struct Row {
     pub anomaly_score: Option<f64>,
     /// The id of its message template.
     pub template_id: Option<String>,
+    /// Its message template.
+    pub template: Option<String>,
     /// What a person thinks of it: `noise` or `real`.
     pub label: Option<&'static str>,
     /// Its other fields.
@@ -45,6 +47,7 @@ impl From<LogRow> for Row {
             severity: row.severity,
             anomaly_score: row.anomaly_score,
             template_id: row.template_id,
+            template: row.template,
             label: row.label.map(label_name),
             fields: serde_json::from_str(&row.fields).unwrap_or_default(),
             permalink: format!("/#logs/{}", row.id),

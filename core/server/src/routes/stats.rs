@@ -226,7 +226,8 @@ fn services(asked: Asked) -> Answer {
 fn stores(asked: Asked) -> Answer {
     Box::pin(async move {
         let mut stores = Vec::new();
-        for attached in &asked.shared.state.stores {
+        let described = asked.shared.described();
+        for attached in &described.stores {
             let store = std::sync::Arc::clone(&attached.store);
             let info = crate::question::ask_this(&asked.shared, store, |store, control| {
                 store.info(control)

@@ -115,9 +115,11 @@ fn ledger(asked: Asked) -> Answer {
 }
 
 fn config(asked: Asked) -> Answer {
-    Box::pin(async move { json(&asked.shared.state.configuration) })
+    Box::pin(async move { json(&asked.shared.described().configuration) })
 }
 
 fn plugins(asked: Asked) -> Answer {
-    Box::pin(async move { json(&PluginsAnswer { plugins: asked.shared.state.plugins.clone() }) })
+    Box::pin(
+        async move { json(&PluginsAnswer { plugins: asked.shared.described().plugins.clone() }) },
+    )
 }

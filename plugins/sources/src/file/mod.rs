@@ -13,7 +13,6 @@ mod position;
 mod reader;
 mod tracked;
 mod tracker;
-mod turn;
 mod wake;
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 mod content;
 mod follow;
 mod limits;
-mod multiline;
 mod real;
 mod restart;
 mod rotation;

@@ -3,7 +3,7 @@
 //! hide others.
 
 use super::window::Window;
-use super::{Judgement, RATIO_MAX, View};
+use super::{Judgement, RATIO_MAX};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Values that are looked back at.
@@ -39,13 +39,7 @@ impl Mad {
             _ => RATIO_MAX,
         };
         self.0.push(value);
-        Judgement {
-            ratio,
-            low: median - reach,
-            high: median + reach,
-            baseline: median,
-            view: View::Value,
-        }
+        Judgement { ratio, low: median - reach, high: median + reach, baseline: median }
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {

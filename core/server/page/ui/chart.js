@@ -1,0 +1,154 @@
+// Events over time by level: stacked bars, anomalies and bursts on the same axis; dragging sets the range.
+
+import { h, put } from "./dom.js";
+import { compact, count, levelClass, rate } from "./format.js";
+
+const ORDER = ["debug", "other", "info", "warning", "error", "critical"];
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** Intervals from the API as one column a class of levels; intervals without events are zero. */
+function columns(stats, from, to) {
+  const step = stats.interval_seconds;
+  const starts = stats.timeline.map((one) => Date.parse(one.start) / 1000);
+  if (!step || starts.length === 0) return { times: [], counts: {}, anomalies: [], step };
+  const first = Math.min(starts[0], Math.floor(from / 1000 / step) * step || starts[0]);
+  const last = Math.max(starts[starts.length - 1], Math.min(Math.floor(to / 1000 / step) * step, first + 3000 * step));
+  const times = [];
+  // The first and the last interval are cut off: their rate is over the part that belongs to the range.
+  const part = (time) => Math.max(1, Math.min(time + step, to / 1000) - Math.max(time, from / 1000));
+  for (let time = first; time <= last + step / 2; time += step) times.push(time);
+  const counts = Object.fromEntries(ORDER.map((name) => [name, new Array(times.length).fill(0)]));
+  const anomalies = new Array(times.length).fill(0);
+  stats.timeline.forEach((one, at) => {
+    const index = Math.round((starts[at] - first) / step);
+    for (const { level, count: events } of one.levels) counts[levelClass(level)][index] += events;
+    anomalies[index] += one.anomalies;
+  });
+  const seconds = times.map((time) => Math.min(step, part(time)));
+  return { times, counts, anomalies, step, seconds };
+}
+
+export class Timeline {
+  constructor(element, { height = 190, onZoom }) {
+    this.element = element;
+    this.height = height;
+    this.onZoom = onZoom;
+    this.plot = null;
+    this.legend = h("div", { class: "legend" });
+    this.canvas = h("div", { class: "canvas" });
+    put(element, this.canvas, this.legend);
+    this.resize = new ResizeObserver(() => this.plot?.setSize({ width: this.canvas.clientWidth, height }));
+    this.resize.observe(this.canvas);
+    this.redraw = () => this.last && this.show(...this.last);
+    addEventListener("theme", this.redraw);
+  }
+
+  destroy() {
+    this.resize.disconnect();
+    removeEventListener("theme", this.redraw);
+    this.plot?.destroy();
+  }
+
+  /** Draws counts between two moments in milliseconds; `bursts` are pairs of moments. */
+  show(stats, from, to, bursts = []) {
+    this.last = [stats, from, to, bursts];
+    const { times, counts, anomalies, step, seconds } = columns(stats, from, to);
+    this.plot?.destroy();
+    this.plot = null;
+    if (times.length === 0) {
+      put(this.legend);
+      put(this.canvas, h("p", { class: "empty" }, "No events in this time."));
+      return;
+    }
+    put(this.canvas);
+    const used = ORDER.filter((name) => counts[name].some((events) => events > 0));
+    const stacked = [];
+    const sum = new Array(times.length).fill(0);
+    for (const name of used) {
+      counts[name].forEach((events, at) => { sum[at] += events / seconds[at]; });
+      stacked.push([...sum]);
+    }
+    // The highest is drawn first, so that the lower ones lie over it.
+    const series = used.map((name, at) => ({ name, data: stacked[at] })).reverse();
+    const hover = h("div", { class: "hover", hidden: true });
+    const options = this.options(series, { times, counts, anomalies, step, seconds, sum, used, hover, bursts });
+    // An empty interval behind the last one, so that its bar is shown whole.
+    const data = [[...times, times[times.length - 1] + step], ...series.map((one) => [...one.data, null])];
+    this.plot = new uPlot(options, data, this.canvas);
+    this.plot.over.append(hover);
+    const total = (name) => counts[name].reduce((a, b) => a + b, 0);
+    const item = (name) => h("span", { class: `swatch ${name}` }, `${name} ${compact(total(name))}`);
+    const found = anomalies.reduce((a, b) => a + b, 0);
+    put(this.legend, [...used].reverse().map(item), found > 0 && h("span", { class: "swatch anomaly" }, `anomalies ${compact(found)}`),
+      bursts.length > 0 && h("span", { class: "swatch burst" }, `bursts ${bursts.length}`), h("span", { class: "hint" }, "drag to zoom"));
+  }
+
+  options(series, told) {
+    const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "11px system-ui, sans-serif" };
+    const bars = uPlot.paths.bars({ size: [0.9, 60], align: 1 });
+    const level = ({ name }) => ({ stroke: colour(name), fill: colour(name), width: 0, paths: bars, points: { show: false } });
+    return {
+      width: this.canvas.clientWidth || 600,
+      height: this.height,
+      legend: { show: false },
+      padding: [10, 8, 0, 0],
+      cursor: { drag: { x: true, y: false, setScale: false }, points: { show: false } },
+      scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.12)] } },
+      axes: [axis, { ...axis, size: 58, values: (_, values) => values.map((value) => `${value >= 10 || value === 0 ? compact(value) : value.toFixed(1)}/s`) }],
+      series: [{}, ...series.map(level)],
+      hooks: {
+        drawClear: [(plot) => drawBursts(plot, told.bursts)],
+        draw: [(plot) => drawAnomalies(plot, told)],
+        setCursor: [(plot) => showHover(plot, told)],
+        setSelect: [(plot) => {
+          const { left, width } = plot.select;
+          if (width < 4) return;
+          const at = (x) => plot.posToVal(x, "x") * 1000;
+          this.onZoom(at(left), at(left + width));
+        }],
+      },
+    };
+  }
+}
+
+function drawBursts(plot, bursts) {
+  plot.ctx.save();
+  plot.ctx.fillStyle = colour("burst");
+  for (const [start, end] of bursts) {
+    const left = plot.valToPos(start / 1000, "x", true);
+    const right = plot.valToPos(end / 1000, "x", true);
+    plot.ctx.fillRect(left, plot.bbox.top, Math.max(3, right - left), plot.bbox.height);
+  }
+  plot.ctx.restore();
+}
+
+/** A mark above every interval with anomalies. */
+function drawAnomalies(plot, { times, anomalies, sum, step }) {
+  plot.ctx.save();
+  plot.ctx.fillStyle = colour("anomaly");
+  plot.ctx.strokeStyle = colour("panel");
+  anomalies.forEach((events, at) => {
+    if (events === 0) return;
+    const x = plot.valToPos(times[at] + step / 2, "x", true);
+    const y = Math.max(plot.bbox.top + 6, plot.valToPos(sum[at], "y", true) - 7 * devicePixelRatio);
+    plot.ctx.beginPath();
+    plot.ctx.arc(x, y, 4 * devicePixelRatio, 0, 2 * Math.PI);
+    plot.ctx.fill();
+    plot.ctx.stroke();
+  });
+  plot.ctx.restore();
+}
+
+function showHover(plot, { times, counts, anomalies, step, seconds, used, hover }) {
+  const at = plot.cursor.left < 0 ? -1 : Math.floor((plot.posToVal(plot.cursor.left, "x") - times[0]) / step);
+  hover.hidden = at < 0 || at >= times.length;
+  if (hover.hidden) return;
+  const lines = [...used].reverse().filter((name) => counts[name][at] > 0);
+  put(hover, h("b", {}, new Date(times[at] * 1000).toLocaleString()),
+    lines.map((name) => h("div", { class: `swatch ${name}` }, `${name} ${count(counts[name][at])} · ${rate(counts[name][at] / seconds[at])}`)),
+    anomalies[at] > 0 && h("div", { class: "swatch anomaly" }, `anomalies ${anomalies[at]}`));
+  const right = plot.cursor.left > plot.over.clientWidth / 2;
+  hover.style.left = right ? "" : `${plot.cursor.left + 12}px`;
+  hover.style.right = right ? `${plot.over.clientWidth - plot.cursor.left + 12}px` : "";
+}

@@ -1,0 +1,57 @@
+// Numbers and times as people read them.
+
+const whole = new Intl.NumberFormat("en-US");
+const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+export const count = (number) => whole.format(number);
+export const compact = (number) => short.format(number);
+export const percent = (part) => `${(part * 100).toFixed(part >= 0.1 || part === 0 ? 0 : 1)} %`;
+
+/** Events a second. */
+export function rate(number) {
+  if (number >= 1000) return `${short.format(number)}/s`;
+  return `${number >= 10 || number === 0 ? number.toFixed(0) : number.toFixed(1)}/s`;
+}
+
+export function bytes(number) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let at = 0;
+  for (; number >= 1024 && at < units.length - 1; at += 1) number /= 1024;
+  return `${number >= 10 || at === 0 ? number.toFixed(0) : number.toFixed(1)} ${units[at]}`;
+}
+
+/** A time of day with milliseconds, in the browser's zone, with the date where it is not today. */
+export function time(text) {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return text ?? "";
+  const two = (number) => String(number).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${day} ${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
+export function span(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 129600) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+/** A change against the time before: `+12 %`, `new`, `gone`. */
+export function change(now, before) {
+  if (before === 0) return now === 0 ? "±0 %" : "new";
+  if (now === 0) return "gone";
+  const part = (now - before) / before;
+  return `${part >= 0 ? "+" : "−"}${Math.abs(part) >= 10 ? `${Math.round(Math.abs(part))}×` : `${Math.round(Math.abs(part) * 100)} %`}`;
+}
+
+/** The class of the colour of a level. */
+export function levelClass(level) {
+  const name = (level ?? "").toUpperCase();
+  if (["CRITICAL", "FATAL", "EMERGENCY", "ALERT"].includes(name)) return "critical";
+  if (["ERROR", "ERR", "SEVERE"].includes(name)) return "error";
+  if (["WARNING", "WARN"].includes(name)) return "warning";
+  if (["INFO", "NOTICE"].includes(name)) return "info";
+  if (["DEBUG", "TRACE"].includes(name)) return "debug";
+  return "other";
+}

@@ -1,0 +1,61 @@
+// What the address bar holds: the view, the time range, the filters. Everything else follows from it.
+
+const RANGES = [["-15m", "15 min"], ["-1h", "1 h"], ["-6h", "6 h"], ["-24h", "24 h"], ["-7d", "7 d"], ["", "All"]];
+const UNITS = { m: 60e3, h: 3600e3, d: 86400e3 };
+
+/** The view, what follows it after a slash, and the parameters. */
+export function read() {
+  const [path, query = ""] = location.hash.slice(1).split("?", 2);
+  const [view, ...rest] = path.split("/");
+  return { view: view || "overview", rest: rest.map(decodeURIComponent), parameters: new URLSearchParams(query) };
+}
+
+/** Goes to a view; `changes` are laid over the parameters there are, empty ones removed. */
+export function go(view, changes = {}, keep = ["from", "to"]) {
+  location.hash = link(view, changes, keep);
+}
+
+export function link(view, changes = {}, keep = ["from", "to"]) {
+  const now = read().parameters;
+  const next = new URLSearchParams();
+  for (const name of keep) if (now.has(name)) next.set(name, now.get(name));
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined || value === null) next.delete(name);
+    else next.set(name, value);
+  }
+  const text = next.toString();
+  return `#${view}${text ? `?${text}` : ""}`;
+}
+
+/** All parameters stay but those that change. */
+export function change(changes) {
+  const { view, parameters } = read();
+  go(view, changes, [...parameters.keys()]);
+}
+
+export const ranges = RANGES;
+
+/** The range as parameters of the API. */
+export function range() {
+  const { parameters } = read();
+  const from = parameters.get("from") ?? fallback.from;
+  return { from: from || undefined, to: parameters.get("to") || undefined };
+}
+
+/** The range where the address has none: the last hour, or all if the store has nothing that is so new. */
+export const fallback = { from: "-1h" };
+
+/** A time of the range in milliseconds. */
+export function moment(text, otherwise) {
+  if (!text) return otherwise;
+  const relative = /^-(\d+)([mhd])$/.exec(text);
+  return relative ? Date.now() - Number(relative[1]) * UNITS[relative[2]] : Date.parse(text);
+}
+
+/** Whether the range ends now. */
+export const isLive = () => !range().to;
+
+/** Sets the range to two moments in milliseconds. */
+export function zoom(from, to) {
+  change({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+}
