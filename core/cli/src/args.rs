@@ -1,8 +1,12 @@
 //! The command line as it is written.
 
+mod query;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use query::{QueryArguments, QueryFormat, QueryOrder, QueryTemplates};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -59,6 +63,8 @@ pub(crate) enum Command {
     Components(ComponentsArguments),
     /// Run a topology made of flags, from stdin to stdout
     Pipe(PipeArguments),
+    /// Search and count what a sink `sqlite` keeps
+    Query(QueryArguments),
     /// Look at plugins without running them
     Plugin(PluginArguments),
     /// Run the `[[tests]]` of topologies

@@ -6,5 +6,6 @@ pub(crate) mod components;
 pub(crate) mod graph;
 pub(crate) mod pipe;
 pub(crate) mod plugin;
+pub(crate) mod query;
 pub(crate) mod run;
 pub(crate) mod test;
