@@ -30,6 +30,7 @@ fn main() -> std::process::ExitCode {
         Command::Plugin(plugin) => commands::plugin::run(&plugin),
         Command::Test(test) => commands::test::run(&test),
         Command::Graph(graph) => commands::graph::run(&graph),
+        Command::Mock(mock) => commands::mock::run(&mock),
         Command::Completions(completions) => commands::completions::run(&completions),
     };
     let exit = result.unwrap_or_else(|error| {

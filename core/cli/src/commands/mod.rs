@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod components;
 pub(crate) mod graph;
+pub(crate) mod mock;
 pub(crate) mod pipe;
 pub(crate) mod plugin;
 pub(crate) mod query;
