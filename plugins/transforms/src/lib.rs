@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** transforms know no other component, no runtime and no topology file.
 
+pub mod aggregate;
 pub mod anomaly;
 mod condition;
 pub mod dedupe;
@@ -9,8 +10,10 @@ mod event_key;
 mod event_time;
 mod field_path;
 pub mod filter;
+mod held;
 mod level;
 mod lru;
+mod number;
 mod numeric;
 pub mod parse;
 pub mod reduce;
@@ -28,6 +31,7 @@ use lograil_plugin::ComponentSpec;
 
 /// Every transform of this crate, for the catalogue.
 pub const SPECS: &[ComponentSpec] = &[
+    aggregate::SPEC,
     anomaly::SPEC,
     dedupe::SPEC,
     filter::SPEC,

@@ -1,9 +1,7 @@
 //! The transform `reduce`: merges the events of a key into one.
 
 mod group;
-mod held;
 mod names;
-mod number;
 mod options;
 mod strategy;
 mod unique;

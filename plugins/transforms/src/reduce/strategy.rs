@@ -5,9 +5,9 @@ use lograil_event::json_text;
 use lograil_plugin::schemars::{self, JsonSchema};
 use serde::Deserialize;
 
-use super::held::Held;
-use super::number::{Number, Sum};
 use super::unique::Unique;
+use crate::held::Held;
+use crate::number::{Number, Sum};
 
 /// Levels of nesting kept free where values go into an array: one for the array, some for what puts the
 /// event into another document.

@@ -4,7 +4,7 @@ use lograil_event::{BatchMut, Field, FieldFlags, Key, Tag, ValueRef};
 
 /// The value.
 #[derive(Debug, Clone)]
-pub(super) enum Held {
+pub(crate) enum Held {
     /// What fits into a field.
     Scalar(Tag, u64),
     /// Text of any kind.
@@ -12,7 +12,7 @@ pub(super) enum Held {
 }
 
 impl Held {
-    pub(super) fn of(value: ValueRef<'_>) -> Self {
+    pub(crate) fn of(value: ValueRef<'_>) -> Self {
         let text = |tag, text: &[u8]| Self::Text(tag, text.into(), FieldFlags::NONE);
         match value {
             ValueRef::Null => Self::Scalar(Tag::Null, 0),
@@ -33,7 +33,7 @@ impl Held {
     }
 
     /// Takes another value's place; a text of the same length reuses the memory.
-    pub(super) fn replace(&mut self, value: ValueRef<'_>) {
+    pub(crate) fn replace(&mut self, value: ValueRef<'_>) {
         if let (Self::Text(Tag::Str, old, flags), ValueRef::Str { text, clean }) =
             (&mut *self, value)
             && old.len() == text.len()
@@ -46,14 +46,14 @@ impl Held {
     }
 
     /// The value as a field of a batch.
-    pub(super) fn field(&self, key: Key, edit: &mut BatchMut<'_>) -> Field {
+    pub(crate) fn field(&self, key: Key, edit: &mut BatchMut<'_>) -> Field {
         match self {
             Self::Scalar(tag, payload) => Field::scalar(key.0, *tag, *payload),
             Self::Text(tag, text, flags) => Field::text(key.0, *tag, edit.push_text(text), *flags),
         }
     }
 
-    pub(super) fn size_bytes(&self) -> usize {
+    pub(crate) fn size_bytes(&self) -> usize {
         match self {
             Self::Scalar(..) => 0,
             Self::Text(_, text, _) => text.len(),

@@ -4,21 +4,21 @@ use std::cmp::Ordering;
 
 use lograil_event::ValueRef;
 
-use super::held::Held;
+use crate::held::Held;
 
 /// 2^127: from here on floats are beyond every whole number we hold.
 const INTEGERS_END: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Number {
+pub(crate) enum Number {
     Integer(i128),
     Float(f64),
 }
 
 /// A sum: of the whole numbers exactly, of the others as floats.
-#[derive(Debug)]
-pub(super) struct Sum {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sum {
     integers: i128,
     floats: Option<f64>,
     /// The only number so far, as it was written.
@@ -27,7 +27,7 @@ pub(super) struct Sum {
 
 impl Number {
     /// The number of a value; none for NaN.
-    pub(super) fn of(value: ValueRef<'_>) -> Option<Self> {
+    pub(crate) fn of(value: ValueRef<'_>) -> Option<Self> {
         match value {
             ValueRef::I64(value) => Some(Self::Integer(value.into())),
             ValueRef::U64(value) => Some(Self::Integer(value.into())),
@@ -41,8 +41,27 @@ impl Number {
         }
     }
 
+    /// The number as a value.
+    pub(crate) fn held(self) -> Held {
+        match self {
+            Self::Float(float) => Held::of(ValueRef::F64(float)),
+            Self::Integer(integer) => match (i64::try_from(integer), u64::try_from(integer)) {
+                (Ok(integer), _) => Held::of(ValueRef::I64(integer)),
+                (_, Ok(integer)) => Held::of(ValueRef::U64(integer)),
+                _ => Held::of(ValueRef::Number(integer.to_string().as_bytes())),
+            },
+        }
+    }
+
+    pub(crate) fn as_f64(self) -> f64 {
+        match self {
+            Self::Integer(integer) => integer as f64,
+            Self::Float(float) => float,
+        }
+    }
+
     /// Whether it is less than another, exactly.
-    pub(super) fn is_below(self, other: Self) -> bool {
+    pub(crate) fn is_below(self, other: Self) -> bool {
         match (self, other) {
             (Self::Integer(left), Self::Integer(right)) => left < right,
             (Self::Float(left), Self::Float(right)) => left < right,
@@ -64,14 +83,14 @@ fn integer_to_float(integer: i128, float: f64) -> Ordering {
 }
 
 impl Sum {
-    pub(super) fn start(number: Number, value: Held) -> Self {
+    pub(crate) fn start(number: Number, value: Held) -> Self {
         let mut sum = Self { integers: 0, floats: None, alone: None };
         sum.add(number);
         sum.alone = Some(value);
         sum
     }
 
-    pub(super) fn add(&mut self, number: Number) {
+    pub(crate) fn add(&mut self, number: Number) {
         self.alone = None;
         let float = match number {
             Number::Integer(integer) => match self.integers.checked_add(integer) {
@@ -87,17 +106,26 @@ impl Sum {
     }
 
     /// The sum; a single number is given as it was written.
-    pub(super) fn value(&self) -> Held {
+    pub(crate) fn value(&self) -> Held {
         if let Some(alone) = &self.alone {
             return alone.clone();
         }
+        self.number().held()
+    }
+
+    /// The sum as a number.
+    pub(crate) fn number(&self) -> Number {
         match self.floats {
-            Some(floats) => Held::of(ValueRef::F64(floats + self.integers as f64)),
-            None => match (i64::try_from(self.integers), u64::try_from(self.integers)) {
-                (Ok(sum), _) => Held::of(ValueRef::I64(sum)),
-                (_, Ok(sum)) => Held::of(ValueRef::U64(sum)),
-                _ => Held::of(ValueRef::Number(self.integers.to_string().as_bytes())),
-            },
+            Some(floats) => Number::Float(floats + self.integers as f64),
+            None => Number::Integer(self.integers),
+        }
+    }
+
+    /// Adds all that another sum has.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.add(Number::Integer(other.integers));
+        if let Some(floats) = other.floats {
+            self.add(Number::Float(floats));
         }
     }
 }
