@@ -1,8 +1,12 @@
 //! The command line as it is written.
 
+mod query;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use query::{QueryArguments, QueryFormat, QueryOrder, QueryTemplates};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -59,12 +63,16 @@ pub(crate) enum Command {
     Components(ComponentsArguments),
     /// Run a topology made of flags, from stdin to stdout
     Pipe(PipeArguments),
+    /// Search and count what a sink `sqlite` keeps
+    Query(QueryArguments),
     /// Look at plugins without running them
     Plugin(PluginArguments),
     /// Run the `[[tests]]` of topologies
     Test(TestArguments),
     /// Draw a topology: Graphviz, Mermaid or SVG
     Graph(GraphArguments),
+    /// Serve a made-up log stream by websocket, for trying things out
+    Mock(MockArguments),
     /// Print completions for a shell
     Completions(CompletionsArguments),
 }
@@ -107,6 +115,28 @@ pub(crate) struct RunArguments {
     /// Do not print the summary at the end.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+const MOCK_HELP: &str = "\
+Each message is one entry as JSON. The query of the address says what a client wants:
+  interval_ms     time between entries, 10 to 10000; random up to 1000 without it
+  service         the service of all entries
+  level           INFO, WARN or ERROR for all entries
+  level_weights   how often each level comes: INFO:70,WARN:20,ERROR:10
+  debug           true: log each entry here, too
+A wrong value is answered 400 with the reason.
+
+Examples:
+  lograil mock
+  websocat 'ws://127.0.0.1:8080/ws/logs?interval_ms=500&level=ERROR'
+  lograil run configs/websocket-logs.toml";
+
+#[derive(Debug, Args)]
+#[command(after_help = MOCK_HELP)]
+pub(crate) struct MockArguments {
+    /// IP address and port to listen on.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: std::net::SocketAddr,
 }
 
 #[derive(Debug, Args)]

@@ -26,9 +26,11 @@ fn main() -> std::process::ExitCode {
         Command::Check(check) => commands::check::run(&check),
         Command::Components(components) => commands::components::run(&components),
         Command::Pipe(pipe) => commands::pipe::run(&pipe),
+        Command::Query(query) => commands::query::run(&query),
         Command::Plugin(plugin) => commands::plugin::run(&plugin),
         Command::Test(test) => commands::test::run(&test),
         Command::Graph(graph) => commands::graph::run(&graph),
+        Command::Mock(mock) => commands::mock::run(&mock),
         Command::Completions(completions) => commands::completions::run(&completions),
     };
     let exit = result.unwrap_or_else(|error| {

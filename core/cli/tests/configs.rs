@@ -6,12 +6,20 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
-use support::{Finished, Place};
+use support::{Background, Finished, Place, until};
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")
+}
+
+/// The command that runs a topology of `configs/`.
+fn command(place: &Place, name: &str, more: &[&str]) -> Command {
+    let config = directory().join(name);
+    let arguments = ["run", "--data-dir", "data", config.to_str().unwrap()];
+    place.lograil(&[&arguments[..], more].concat())
 }
 
 /// Runs a topology of `configs/` to the end of its input.
@@ -22,9 +30,7 @@ fn run(
     more: &[&str],
     input: &[u8],
 ) -> Finished {
-    let config = directory().join(name);
-    let mut command =
-        place.lograil(&["run", "--once", "--data-dir", "data", config.to_str().unwrap()]);
+    let mut command = command(place, name, &["--once"]);
     command.args(more).env("ADMIN_LISTEN", "127.0.0.1:0");
     command.envs(variables.iter().map(|(name, value)| (name, value)));
     let stdin = place.write("stdin", input);
@@ -323,4 +329,30 @@ fn dedupe_and_sample_makes_a_log_quiet_but_keeps_errors() {
     let sampled = [("0", Some(10)), ("10", Some(10)), ("20", Some(10))];
     assert_eq!(kept, [&sampled[..], &[("x", None), ("y", None)]].concat());
     assert_eq!(events(&place.read("refused.ndjson"))[0]["message"], "not json");
+}
+
+#[test]
+fn websocket_logs_keeps_the_mock_stream_and_shows_its_problems() {
+    let place = Place::new();
+    let mock = place.start(&["mock", "--listen", "127.0.0.1:0"]);
+    let mut url = String::new();
+    until("the mock listens", || {
+        let told = place.read("stderr");
+        let found = told.split_once("log stream on ").and_then(|(_, rest)| rest.split_once('\n'));
+        url = found.map_or("", |(url, _)| url.trim()).to_owned();
+        !url.is_empty()
+    });
+    let mut command = command(&place, "websocket-logs.toml", &[]);
+    command.env("STREAM_URL", format!("{url}?interval_ms=10&level_weights=INFO:1,ERROR:1"));
+    command.env("OUTPUT_FILE", place.path("out.ndjson"));
+    command.stdout(fs::File::create(place.path("screen")).unwrap());
+    command.stderr(fs::File::create(place.path("log")).unwrap());
+    let running = Background(command.spawn().unwrap());
+    until("events are kept", || place.read("out.ndjson").lines().count() > 40);
+    assert!(running.stop().success());
+    assert!(mock.stop().success());
+    let kept = events(&place.read("out.ndjson"));
+    let errors = kept.iter().filter(|event| event["level"] == "ERROR").count();
+    assert!(errors > 0 && errors < kept.len(), "{errors} of {}", kept.len());
+    assert_eq!(place.read("screen").lines().count(), errors);
 }

@@ -4,6 +4,7 @@
 //! **Invariant:** knows no topology file, no channel and no other component; time and files are reached
 //! only through [`Clock`] and [`FileSystem`], so that tests can stop, jump, fail and cut them.
 
+pub mod backoff;
 pub mod clock;
 pub mod dead_letter;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod store;
 pub mod testing;
 pub mod transform;
 
+pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};
 pub use error::{ConfigError, ConfigErrors, SinkError, SourceError, TransformError};
 pub use fs::{File, FileSystem, SystemFiles};

@@ -235,9 +235,9 @@ pub enum Label {
 /// Which events to count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatsQuery {
-    /// From the minute of this time on.
+    /// From this time on, and from the start of the store's shortest interval that it cuts.
     pub from_ns: Option<i64>,
-    /// Before this time, and to the end of the minute that it cuts.
+    /// Before this time, and to the end of the store's shortest interval that it cuts.
     pub to_ns: Option<i64>,
     /// Of this service alone.
     pub service: Option<String>,

@@ -13,7 +13,6 @@ mod error;
 mod gauges;
 mod ledger;
 mod outlet;
-mod retry;
 mod sink_task;
 mod source_task;
 mod start;

@@ -6,13 +6,14 @@ use std::time::Duration;
 use futures::FutureExt;
 use lograil_buffer::EdgeReceiver;
 use lograil_event::{AckStatus, Acks, Batch};
-use lograil_plugin::{Delivery, Port, Rejection, Sink, SinkContext, SinkError, dead_letter};
+use lograil_plugin::{
+    Backoff, Delivery, Port, Rejection, Sink, SinkContext, SinkError, dead_letter,
+};
 use tokio::sync::watch;
 
 use crate::checkpoint::Tracker;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
-use crate::retry::Backoff;
 
 /// Commits of a sink are at least this far apart, so that a trickle does not mean a disk flush an event.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);

@@ -5,12 +5,22 @@
 mod accept;
 #[cfg(test)]
 mod captured;
+mod http_server;
 pub mod http_source;
 mod listen;
+pub mod mock;
+mod payload;
+mod request_headers;
 pub mod socket;
+mod submission;
 pub mod syslog;
+mod tls;
+mod websocket;
+mod websocket_client;
+pub mod websocket_source;
 
 use lograil_plugin::ComponentSpec;
 
 /// All components of this crate.
-pub const SPECS: &[ComponentSpec] = &[http_source::SPEC, socket::SPEC, syslog::SPEC];
+pub const SPECS: &[ComponentSpec] =
+    &[http_source::SPEC, socket::SPEC, syslog::SPEC, websocket_source::SPEC];

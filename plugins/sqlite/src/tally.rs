@@ -9,7 +9,10 @@ use std::hash::Hash;
 use rusqlite::{Params, Transaction, params};
 
 /// Lengths of the intervals that are counted, in seconds. Each is a multiple of the one before.
-pub(crate) const SCALES: [i64; 4] = [60, 600, 3600, 86400];
+pub(crate) const SCALES: [i64; 5] = [10, 60, 600, 3600, 86400];
+
+/// The scale with the fewest rows.
+pub(crate) const COARSEST: i64 = SCALES[SCALES.len() - 1];
 
 const NS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -39,8 +42,8 @@ pub(crate) enum Sign {
 #[derive(Default)]
 pub(crate) struct Tally {
     names: Names,
-    /// By minute, level and service, as ids of names.
-    minutes: HashMap<(i64, u32, u32), Count>,
+    /// By interval of the finest scale, level and service, as ids of names.
+    intervals: HashMap<(i64, u32, u32), Count>,
     templates: HashMap<u32, TemplateCount>,
 }
 
@@ -82,9 +85,9 @@ impl Names {
 impl Tally {
     /// Counts an event.
     pub(crate) fn add(&mut self, event: &Counted<'_>) {
-        let minute = interval_start(event.timestamp_ns, SCALES[0]);
-        let key = (minute, self.names.id(event.level), self.names.id(event.service));
-        let count = self.minutes.entry(key).or_default();
+        let start = interval_start(event.timestamp_ns, SCALES[0]);
+        let key = (start, self.names.id(event.level), self.names.id(event.service));
+        let count = self.intervals.entry(key).or_default();
         count.events += 1;
         count.anomalies += i64::from(event.is_anomaly);
         if let Some((id, text)) = event.template {
@@ -154,8 +157,8 @@ impl Tally {
 
     fn grouped<K: Hash + Eq>(&self, key: impl Fn((i64, u32, u32)) -> K) -> HashMap<K, Count> {
         let mut groups: HashMap<K, Count> = HashMap::new();
-        for (minute, count) in &self.minutes {
-            let group = groups.entry(key(*minute)).or_default();
+        for (interval, count) in &self.intervals {
+            let group = groups.entry(key(*interval)).or_default();
             group.events += count.events;
             group.anomalies += count.anomalies;
         }

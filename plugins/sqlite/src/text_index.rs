@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, params};
 
 /// Events of a part: a quarter of all there are, so that at most about that much of the index is dead, within
 /// these limits.
-const PART_EVENTS_MIN: i64 = 64 << 10;
+const PART_EVENTS_MIN: i64 = 16 << 10;
 const PART_EVENTS_MAX: i64 = 4 << 20;
 
 /// Bytes of terms that are gathered before a segment is written. One segment a commit, where SQLite's own 1 MiB
@@ -91,4 +91,17 @@ fn new_part(transaction: &Transaction<'_>, part: i64, first_id: i64) -> rusqlite
         params![part, first_id],
     )?;
     Ok(new)
+}
+
+/// Drops the parts of which no event is left, except the newest.
+pub(crate) fn drop_dead(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let oldest: Option<i64> =
+        transaction.query_row("SELECT min(id) FROM events", [], |row| row.get(0))?;
+    let mut parts = parts(transaction)?;
+    parts.pop();
+    for part in parts.iter().filter(|part| oldest.is_none_or(|oldest| part.last_id < oldest)) {
+        transaction.execute_batch(&format!("DROP TABLE {}", part.table()))?;
+        transaction.execute("DELETE FROM text_parts WHERE part = ?1", [part.part])?;
+    }
+    Ok(())
 }

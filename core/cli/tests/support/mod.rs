@@ -175,6 +175,25 @@ pub fn has(program: &str) -> bool {
     found
 }
 
+/// A Python that has this module. In CI (`LOGRAIL_REQUIRE_SERVERS=1`) there must be one.
+pub fn python_with(module: &str) -> Option<&'static str> {
+    let import = format!("import {module}");
+    let has_it = |python: &&str| {
+        let mut command = Command::new(python);
+        command.args(["-c", &import]).stdin(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let found = ["python3", "/usr/bin/python3"].into_iter().find(has_it);
+    if found.is_none() {
+        assert!(
+            std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(),
+            "no Python has the module {module}"
+        );
+        eprintln!("skipped: no Python has the module {module}");
+    }
+    found
+}
+
 /// The directory of public log data, if the run has one.
 pub fn shared_data() -> Option<PathBuf> {
     let directory = std::env::var_os("LOGRAIL_SHARED_DATA").map(PathBuf::from);

@@ -13,7 +13,7 @@ use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::options::Settings;
-use super::server::Refusal;
+use crate::http_server::Refusal;
 
 /// Bytes that are decompressed at a time.
 const CHUNK_BYTES: usize = 64 * 1024;

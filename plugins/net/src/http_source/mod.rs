@@ -4,29 +4,23 @@
 //! acknowledged by every sink, or is a dead letter that is.
 
 mod body;
-mod events;
 mod options;
 mod server;
 #[cfg(test)]
 mod tests;
 
 use futures::future::BoxFuture;
-use lograil_event::Batch;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
     Build, ComponentSpec, ConfigErrors, Options, Source, SourceContext, SourceError, Threading,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::listen;
+use crate::{listen, submission};
 use options::{HttpOptions, Settings};
 use server::Server;
-
-/// Batches of requests that wait for room in the edges.
-const SUBMISSIONS_MAX: usize = 16;
 
 /// The spec of `http`.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -39,14 +33,6 @@ pub const SPEC: ComponentSpec = ComponentSpec {
     threading: Threading::Async,
     build: Build::Source(&build),
 };
-
-/// What a request hands to the source.
-pub(crate) enum Submission {
-    /// Events.
-    Events(Batch),
-    /// Events that are refused, as dead letters.
-    Letters(Batch),
-}
 
 struct HttpSource {
     settings: Settings,
@@ -79,19 +65,11 @@ impl Source for HttpSource {
 
 /// Serves until it is asked to stop and what was begun is answered.
 async fn run_on(listener: TcpListener, settings: Settings, context: SourceContext) {
-    let SourceContext { id, mut output, shutdown, clock, .. } = context;
-    let (submissions, mut submitted) = mpsc::channel(SUBMISSIONS_MAX);
-    let server = Server::new(settings, id, clock, submissions);
+    let SourceContext { id, output, shutdown, clock, .. } = context;
+    let (submitter, submissions) = submission::channel(&id, SPEC.name);
+    let server = Server::new(settings, id, clock, submitter);
     // Ends with this function, whatever ends it.
     let mut serving = JoinSet::new();
     serving.spawn(server.accept(listener, shutdown));
-    while let Some(submission) = submitted.recv().await {
-        let sent = match submission {
-            Submission::Events(batch) => output.send(batch, Vec::new()).await,
-            Submission::Letters(batch) => output.dead_letter(batch).await,
-        };
-        if sent.is_err() {
-            return;
-        }
-    }
+    submissions.forward(output).await;
 }

@@ -8,25 +8,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::listen;
+use crate::payload::PayloadFormat;
 
 /// Where it listens unless told otherwise.
 pub(super) const LISTEN: &str = "127.0.0.1:8080";
 
 /// Largest limit for a body: a batch's text stays below 4 GiB, several times.
 const BYTES_MAX: u64 = 1 << 30;
-
-/// What bodies hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BodyFormat {
-    /// JSON if the `Content-Type` says so or the body starts with `{` or `[`; lines otherwise.
-    #[default]
-    Auto,
-    /// A JSON array of events, or one JSON document a line.
-    Json,
-    /// Plain lines, each under the field `message`.
-    Lines,
-}
 
 /// When a request is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -48,7 +36,7 @@ pub struct HttpOptions {
     /// The path that takes events by `POST`.
     pub path: String,
     /// What bodies hold: `auto`, `json` or `lines`.
-    pub format: BodyFormat,
+    pub format: PayloadFormat,
     /// When a request is answered: once its events are `delivered`, or once they are `accepted` into memory.
     pub acknowledge: Acknowledge,
     /// What clients must send as `Authorization: Bearer TOKEN`.
@@ -74,7 +62,7 @@ impl Default for HttpOptions {
         Self {
             listen: LISTEN.to_owned(),
             path: "/".to_owned(),
-            format: BodyFormat::default(),
+            format: PayloadFormat::default(),
             acknowledge: Acknowledge::default(),
             token: None,
             expose_without_token: false,
@@ -92,7 +80,7 @@ impl Default for HttpOptions {
 pub(super) struct Settings {
     pub listen: SocketAddr,
     pub path: String,
-    pub format: BodyFormat,
+    pub format: PayloadFormat,
     pub acknowledge: Acknowledge,
     pub token: Option<Secret>,
     pub body_bytes_max: usize,

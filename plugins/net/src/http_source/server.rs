@@ -1,81 +1,32 @@
 //! Connections, requests and answers.
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::header;
+use hyper::{Method, Request, StatusCode};
 use lograil_codec::json::Parser;
-use lograil_event::{Ack, AckStatus};
-use lograil_plugin::{Clock, Shutdown, dead_letter};
+use lograil_event::{Ack, AckStatus, Acks};
+use lograil_plugin::{Clock, Shutdown};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use super::Submission;
 use super::body::{self, Paid};
-use super::events;
 use super::options::{Acknowledge, Settings};
 use crate::accept;
-
-/// Bytes a request's head may have.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
-/// Header lines a request may have.
-const HEADERS_MAX: usize = 100;
-/// How long a client is asked to wait, in seconds.
-const RETRY_AFTER: &str = "1";
-
-/// Why a request is not taken.
-pub(super) struct Refusal {
-    status: StatusCode,
-    reason: String,
-    is_worth_a_retry: bool,
-}
-
-impl Refusal {
-    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), is_worth_a_retry: false }
-    }
-
-    pub fn later(status: StatusCode, reason: &str) -> Self {
-        Self { is_worth_a_retry: true, ..Self::new(status, reason) }
-    }
-
-    pub fn bad(reason: String) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, reason)
-    }
-
-    fn answer(self) -> Response<Full<Bytes>> {
-        let mut response = answer(self.status, &json!({ "error": self.reason }));
-        if self.is_worth_a_retry {
-            let after = HeaderValue::from_static(RETRY_AFTER);
-            response.headers_mut().insert(header::RETRY_AFTER, after);
-        }
-        response
-    }
-}
-
-fn answer(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
-}
+use crate::http_server::{self, Answer, Refusal, answer};
+use crate::payload::{self, Decoded};
+use crate::submission::{Stopped, Submitter};
 
 /// What all connections share.
 pub(super) struct Server {
     settings: Settings,
     id: Arc<str>,
     clock: Arc<dyn Clock>,
-    submissions: mpsc::Sender<Submission>,
+    submitter: Submitter,
     pending_bytes: Arc<Semaphore>,
     parser: Mutex<Parser>,
 }
@@ -85,11 +36,11 @@ impl Server {
         settings: Settings,
         id: Arc<str>,
         clock: Arc<dyn Clock>,
-        submissions: mpsc::Sender<Submission>,
+        submitter: Submitter,
     ) -> Arc<Self> {
         let pending_bytes = Arc::new(Semaphore::new(settings.pending_bytes_max));
         let parser = Mutex::new(Parser::new());
-        Arc::new(Self { settings, id, clock, submissions, pending_bytes, parser })
+        Arc::new(Self { settings, id, clock, submitter, pending_bytes, parser })
     }
 
     /// Takes connections until the topology stops and the requests that were begun are answered; what takes too
@@ -103,32 +54,19 @@ impl Server {
         .await;
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, mut shutdown: Shutdown) {
-        let service = service_fn(|request| {
+    async fn serve(self: Arc<Self>, stream: TcpStream, shutdown: Shutdown) {
+        let timeout = self.settings.header_timeout;
+        let served = http_server::serve_connection(stream, timeout, shutdown, |request| {
             let server = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(server.respond(request).await) }
-        });
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.settings.header_timeout)
-            .max_buf_size(HEADER_BYTES_MAX)
-            .max_headers(HEADERS_MAX);
-        let mut connection =
-            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let served = tokio::select! {
-            served = connection.as_mut() => served,
-            () = shutdown.requested() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
+            async move { server.respond(request).await }
+        })
+        .await;
         if let Err(error) = served {
             tracing::debug!(component_id = %self.id, "serve a connection: {error}");
         }
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>) -> Answer {
         match self.take(request).await {
             Ok((events, refused)) => {
                 answer(StatusCode::OK, &json!({ "events": events, "refused": refused }))
@@ -155,15 +93,7 @@ impl Server {
     }
 
     fn check(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
-        if !self.is_authorized(request.headers()) {
-            return Err(Refusal::new(
-                StatusCode::UNAUTHORIZED,
-                "the bearer token is missing or wrong",
-            ));
-        }
-        if request.headers().contains_key(header::ORIGIN) {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "no requests of web pages are taken"));
-        }
+        http_server::check_client(request.headers(), self.settings.token.as_ref())?;
         if request.uri().path() != self.settings.path {
             let reason = format!("events are taken at {}", self.settings.path);
             return Err(Refusal::new(StatusCode::NOT_FOUND, reason));
@@ -174,40 +104,18 @@ impl Server {
         Ok(())
     }
 
-    fn is_authorized(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.settings.token else { return true };
-        let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
-        given
-            .strip_prefix(b"Bearer ")
-            .is_some_and(|given| is_same(given, token.expose().as_bytes()))
-    }
-
     async fn deliver(&self, body: &Paid, content_type: &str) -> Result<(usize, usize), Refusal> {
-        let decoded = {
-            let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
-            let (format, now_ns) = (self.settings.format, self.clock.now_ns());
-            events::decode(&body.bytes, format, content_type, now_ns, &mut parser)
-                .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?
-        };
+        let decoded = self.decode(&body.bytes, content_type)?;
         let (fate, mut fates) = mpsc::unbounded_channel();
         let ack = Ack::watching(move |status| {
             // The request may have run out of time: then nobody waits.
             let _waiting = fate.send(status);
         });
-        let (mut events, mut refused) = (0, 0);
-        for one in decoded {
-            let mut batch = one.events;
-            events += batch.len();
-            batch.add_acks(ack.clone().into());
-            self.submit(Submission::Events(batch)).await?;
-            if let Some((mut letters, reasons)) = one.refused {
-                events += letters.len();
-                refused += letters.len();
-                letters.add_acks(ack.clone().into());
-                let letters = dead_letter::convert(letters, &self.id, "http", |at| &reasons[at]);
-                self.submit(Submission::Letters(letters)).await?;
-            }
-        }
+        let acks = Acks::from(ack.clone());
+        let counts = self.submitter.submit(decoded, &acks).await.map_err(|Stopped| {
+            Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the topology is stopping")
+        })?;
+        acks.resolve(AckStatus::Delivered);
         ack.resolve(AckStatus::Delivered);
         let is_delivered = self.settings.acknowledge == Acknowledge::Accepted
             || fates.recv().await.is_some_and(AckStatus::is_resolved);
@@ -215,18 +123,15 @@ impl Server {
             let reason = "the events could not be delivered";
             return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, reason));
         }
-        Ok((events, refused))
+        Ok(counts)
     }
 
-    async fn submit(&self, submission: Submission) -> Result<(), Refusal> {
-        self.submissions.send(submission).await.map_err(|_| {
-            Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the topology is stopping")
-        })
+    fn decode(&self, body: &Bytes, content_type: &str) -> Result<Vec<Decoded>, Refusal> {
+        let is_json = self.settings.format.is_json(body, content_type.contains("json"));
+        let mut pieces = Vec::new();
+        payload::split(body, 0, is_json, &mut pieces)
+            .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
+        let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(payload::batches(body, &pieces, is_json, self.clock.now_ns(), &mut parser))
     }
-}
-
-/// Compares in a time that does not tell how much of a secret was right.
-fn is_same(given: &[u8], secret: &[u8]) -> bool {
-    let differing = given.iter().zip(secret).fold(0, |all, (a, b)| all | (a ^ b));
-    given.len() == secret.len() && differing == 0
 }

@@ -334,7 +334,9 @@ impl Tracker {
                 file.is_hot = true;
                 file.is_drained = false;
             }
-            file.is_hot |= file.has_failed || file.identity != Identity::Settled;
+            // One that is not open is looked for, and no longer followed if it is gone.
+            let is_open = file.file.is_some();
+            file.is_hot |= file.has_failed || file.identity != Identity::Settled || !is_open;
         }
     }
 

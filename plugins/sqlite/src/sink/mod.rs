@@ -2,6 +2,7 @@
 
 mod columns;
 mod pending;
+mod retention;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::tally::{Counted, Sign, Tally};
 use crate::{removal, text_index};
 use columns::Copied;
 use pending::Pending;
+use retention::{Retention, SIZE_BYTES_MIN};
 
 /// The spec of `sqlite`.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -44,6 +46,9 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 pub struct SqliteOptions {
     /// The database file, relative to the directory of the topology; made if it is missing.
     pub path: String,
+    /// How long events are kept; without limits all are.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 fn claims(options: &Value) -> Vec<String> {
@@ -56,6 +61,11 @@ fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
     if options.path.is_empty() || options.path.contains('\0') {
         return Err(ConfigError::new(["path"], "the path is empty or has a NUL byte")
             .help("name the database, such as `path = \"logs.db\"`")
+            .into());
+    }
+    if options.retention.max_bytes.is_some_and(|max| max.0 < SIZE_BYTES_MIN) {
+        return Err(ConfigError::new(["retention", "max_bytes"], "less than 32 MiB")
+            .help("an empty database and one commit need that much")
             .into());
     }
     Ok(Box::new(SqliteSink { options, path: PathBuf::new(), open: None }))
@@ -79,6 +89,9 @@ struct Open {
     identity: String,
     next_id: i64,
     pending: Pending,
+    retention: Retention,
+    /// Events that came since the retention was enforced.
+    arrived: usize,
     clock: Arc<dyn Clock>,
 }
 
@@ -96,6 +109,8 @@ impl SqliteSink {
             identity: String::new(),
             next_id: 1,
             pending: Pending::default(),
+            retention: self.options.retention,
+            arrived: 0,
             clock: Arc::clone(&context.clock),
         };
         open.restore(context).map_err(|error| failure("open", &self.path, &error))?;
@@ -128,7 +143,7 @@ impl Open {
     }
 
     /// Stores what is pending in one transaction. After an error nothing of it is stored and all still pending.
-    fn commit(&mut self) -> rusqlite::Result<()> {
+    fn store(&mut self) -> rusqlite::Result<()> {
         let Some(first_id) = self.pending.first_id() else { return Ok(()) };
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -137,7 +152,15 @@ impl Open {
         transaction
             .execute("UPDATE store SET value = ?1 WHERE name = 'next_id'", [self.next_id])?;
         transaction.commit()?;
+        self.arrived += self.pending.len();
         self.pending.clear();
+        Ok(())
+    }
+
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        self.store()?;
+        self.retention.enforce(&mut self.connection, self.clock.now_ns(), self.arrived)?;
+        self.arrived = 0;
         Ok(())
     }
 }

@@ -40,6 +40,10 @@ pub(super) struct Row<'a> {
 }
 
 impl Pending {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The id of the first row, if there is one.
     pub(super) fn first_id(&self) -> Option<i64> {
         self.rows.first().map(|row| row.id)

@@ -2,7 +2,7 @@
 
 use lograil_plugin::Store;
 use lograil_plugin::store::{LogQuery, Only, QueryControl, StatsQuery, TemplateQuery};
-use lograil_testkit::{SinkHarness, batch_of_json};
+use lograil_testkit::{ManualClock, SinkHarness, batch_of_json};
 use serde_json::json;
 
 use super::*;
@@ -134,4 +134,83 @@ fn a_database_of_version_1_is_brought_up_to_date() {
         store(dir.path()).logs(&LogQuery { limit: 9, ..Default::default() }, &control).unwrap();
     assert_eq!(rows.logs[1].anomaly_score, Some(0.5));
     assert_eq!(store(dir.path()).stats(&StatsQuery::default(), &control).unwrap().total, 4);
+}
+
+const SECOND: i64 = 1_000_000_000;
+
+fn retaining(dir: &Path, retention: serde_json::Value) -> SinkHarness {
+    let Build::Sink(build) = SPEC.build else { panic!("a sink") };
+    let options = Options(json!({"path": "logs.db", "retention": retention}));
+    let clock = ManualClock::at(1_760_000_000 * SECOND);
+    SinkHarness::new(build(&options).unwrap()).with_clock(&clock).with_base_dir(dir).opened()
+}
+
+#[test]
+fn events_beyond_their_age_go_with_all_that_was_derived_from_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sink = retaining(dir.path(), json!({"max_age": "1h"}));
+    let event = |n: i64| json!({"message": format!("number {n}"), "level": "INFO", "template_id": n.to_string()});
+    for n in 0..4 {
+        // Without a time of their own events happen when they come.
+        sink.write(&batch_of_json(&[event(n)])).unwrap();
+        sink.commit().unwrap();
+        sink.clock().jump_wall(1000 * SECOND);
+    }
+    store(dir.path()).label(1, Some(lograil_plugin::store::Label::Real)).unwrap();
+    sink.clock().jump_wall(601 * SECOND);
+    sink.commit().unwrap();
+    let control = QueryControl::default();
+    let text = LogQuery { text: Some("number".into()), limit: 9, ..LogQuery::default() };
+    let found = store(dir.path()).logs(&text, &control).unwrap();
+    assert_eq!(found.logs.iter().map(|row| row.id).collect::<Vec<_>>(), [4, 3]);
+    let stats = StatsQuery { intervals_max: 99, ..StatsQuery::default() };
+    let stats = store(dir.path()).stats(&stats, &control).unwrap();
+    assert_eq!((stats.total, stats.timeline.len()), (2, 2));
+    let all = TemplateQuery { limit: 9, ..TemplateQuery::default() };
+    assert_eq!(store(dir.path()).templates(&all, &control).unwrap().len(), 2);
+    let connection = Connection::open(dir.path().join("logs.db")).unwrap();
+    let labels = "SELECT count(*) FROM labels";
+    assert_eq!(connection.query_row(labels, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+}
+
+#[test]
+fn a_database_beyond_its_size_loses_the_oldest_events_and_old_parts_of_its_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sink = retaining(dir.path(), json!({"max_bytes": "32MiB"}));
+    let filler = "x".repeat(700);
+    let mut count = 0;
+    for _ in 0..20 {
+        let events: Vec<serde_json::Value> = (count..count + 5000)
+            .map(|n| json!({"message": format!("n{n} came"), "filler": filler}))
+            .collect();
+        count += 5000;
+        sink.write(&batch_of_json(&events)).unwrap();
+        sink.commit().unwrap();
+    }
+    let control = QueryControl::default();
+    let store = store(dir.path());
+    let info = store.info(&control).unwrap();
+    assert!((20_000..60_000).contains(&info.rows), "{info:?}");
+    let file = std::fs::metadata(dir.path().join("logs.db")).unwrap().len();
+    assert!(file < 40 << 20, "{file}");
+    let ask = |text: &str| {
+        let query = LogQuery { text: Some(text.into()), limit: 9, ..LogQuery::default() };
+        store.logs(&query, &control).unwrap().logs.len()
+    };
+    assert_eq!(ask(&format!("n{}", count - 1)), 1);
+    assert_eq!(ask("n0"), 0);
+    assert_eq!(ask("came"), 9);
+    let connection = Connection::open(dir.path().join("logs.db")).unwrap();
+    let first = "SELECT min(part) FROM text_parts";
+    assert!(connection.query_row(first, [], |row| row.get::<_, i64>(0)).unwrap() > 1);
+    let check: String = connection.query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+    assert_eq!(check, "ok");
+}
+
+#[test]
+fn a_size_that_holds_nothing_is_refused() {
+    let Build::Sink(build) = SPEC.build else { panic!("a sink") };
+    let options = Options(json!({"path": "logs.db", "retention": {"max_bytes": "1MiB"}}));
+    let refused = build(&options).err().unwrap();
+    assert_eq!(refused.0[0].path, ["retention", "max_bytes"]);
 }

@@ -9,7 +9,7 @@ use lograil_plugin::store::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::connection::QueryError;
-use crate::tally::{SCALES, interval_start};
+use crate::tally::{COARSEST, SCALES, interval_start};
 
 const NS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -40,10 +40,10 @@ struct Seconds {
 
 pub(super) fn stats(connection: &Connection, query: &StatsQuery) -> Result<Stats, QueryError> {
     let Some((oldest, newest)) = time_span(connection)? else { return Ok(Stats::default()) };
-    let minute = SCALES[0];
-    let end = |ns: i64| interval_start(ns, minute) + minute;
+    let finest = SCALES[0];
+    let end = |ns: i64| interval_start(ns, finest) + finest;
     let range = Seconds {
-        from: interval_start(query.from_ns.unwrap_or(oldest).max(oldest), minute),
+        from: interval_start(query.from_ns.unwrap_or(oldest).max(oldest), finest),
         to: query.to_ns.map_or(i64::MAX, |to_ns| end(to_ns.saturating_sub(1))).min(end(newest)),
     };
     let pieces = pieces(range);
@@ -98,7 +98,6 @@ fn time_span(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
 
 /// All names of services, without reading more than one row for each.
 fn services(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let coarsest = SCALES[SCALES.len() - 1];
     let mut first = connection
         .prepare("SELECT service FROM service_counts WHERE scale = ?1 ORDER BY service LIMIT 1")?;
     let mut next = connection.prepare(
@@ -106,9 +105,9 @@ fn services(connection: &Connection) -> rusqlite::Result<Vec<String>> {
          ORDER BY service LIMIT 1",
     )?;
     let mut names: Vec<String> = Vec::new();
-    let mut name: Option<String> = first.query_row([coarsest], |row| row.get(0)).optional()?;
+    let mut name: Option<String> = first.query_row([COARSEST], |row| row.get(0)).optional()?;
     while let Some(known) = name {
-        name = next.query_row(params![coarsest, known], |row| row.get(0)).optional()?;
+        name = next.query_row(params![COARSEST, known], |row| row.get(0)).optional()?;
         names.push(known);
     }
     Ok(names)
@@ -228,10 +227,9 @@ fn timeline(
 }
 
 pub(super) fn info(connection: &Connection, path: &Path) -> Result<StoreInfo, QueryError> {
-    let coarsest = SCALES[SCALES.len() - 1];
     let rows: i64 = connection.query_row(
         "SELECT ifnull(sum(events), 0) FROM level_counts WHERE scale = ?1",
-        [coarsest],
+        [COARSEST],
         |row| row.get(0),
     )?;
     let span = time_span(connection)?;

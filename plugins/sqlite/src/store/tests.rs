@@ -314,8 +314,8 @@ fn statistics_of_any_range_are_those_of_its_events() {
     for (from, to) in ranges {
         for service in [None, Some("rare")] {
             for intervals_max in [1, 10, 50, 500] {
-                let minute =
-                    |seconds: i64| (START + seconds * SECOND).div_euclid(60 * SECOND) * 60 * SECOND;
+                let tens =
+                    |seconds: i64| (START + seconds * SECOND).div_euclid(10 * SECOND) * 10 * SECOND;
                 let query = StatsQuery {
                     from_ns: from.map(|from| START + from * SECOND),
                     to_ns: to.map(|to| START + to * SECOND),
@@ -323,8 +323,8 @@ fn statistics_of_any_range_are_those_of_its_events() {
                     intervals_max,
                 };
                 let wanted = counted(&events, |row| {
-                    from.is_none_or(|from| row.ns >= minute(from))
-                        && to.is_none_or(|to| row.ns < minute(to + 59))
+                    from.is_none_or(|from| row.ns >= tens(from))
+                        && to.is_none_or(|to| row.ns < tens(to + 9))
                         && service.is_none_or(|service| row.event["service"] == service)
                 });
                 let stats = fixture.store.stats(&query, &QueryControl::default()).unwrap();

@@ -188,3 +188,19 @@ fn events_keep_their_identity_when_the_copy_is_read_on() {
     assert_eq!(origins[2], (origins[0].0, 12));
     assert_ne!(origins[3].0, origins[0].0, "the same first line, but another content");
 }
+
+#[test]
+fn a_rotated_file_that_is_deleted_long_after_it_was_closed_is_forgotten() {
+    let mut rig = Rig::app();
+    rig.files.write("/logs/app.log", "one\n");
+    rig.start().pass_a_while();
+    rig.files.mv("/logs/app.log", "/logs/app.log.1");
+    rig.files.write("/logs/app.log", "two\n");
+    rig.pass(Duration::from_secs(40));
+    assert_eq!(rig.new_lines(), ["one", "two"]);
+    assert_eq!(rig.files.open_handles(), 1, "the rotated file is closed");
+    rig.files.rm("/logs/app.log.1");
+    rig.pass(Duration::from_secs(40));
+    rig.stop();
+    assert_eq!(rig.positions.len(), 1, "{:?}", rig.positions);
+}

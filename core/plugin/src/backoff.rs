@@ -11,12 +11,13 @@ const LONGEST_ASKED: Duration = Duration::from_secs(600);
 
 /// The waits between tries of one operation.
 #[derive(Debug, Default)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     tries: u32,
 }
 
 impl Backoff {
     /// The next wait: between half and all of 100 ms, 200 ms, 400 ms ... 30 s; never less than `asked`, within reason.
+    #[must_use]
     pub fn next(&mut self, asked: Option<Duration>) -> Duration {
         let whole = FIRST.saturating_mul(1 << self.tries.min(16)).min(LONGEST);
         self.tries += 1;
@@ -26,6 +27,7 @@ impl Backoff {
     }
 
     /// How many tries have failed.
+    #[must_use]
     pub fn tries(&self) -> u32 {
         self.tries
     }

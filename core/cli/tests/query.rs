@@ -1,0 +1,165 @@
+//! `lograil query` on the file of a sink `sqlite`, as a user types it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::process::Stdio;
+
+use rusqlite::Connection;
+use serde_json::Value;
+use support::{Finished, Place, until};
+
+const TOPOLOGY: &str = r#"
+data_dir = "data"
+[sources.app]
+type = "file"
+include = ["in.log"]
+[transforms.json]
+type = "parse"
+inputs = ["app"]
+format = "json"
+timestamp = { field = "time", format = "unix" }
+[sinks.store]
+type = "sqlite"
+inputs = ["json"]
+path = "logs.db"
+"#;
+
+/// Seconds since the epoch of the first event: 2025-10-09T08:53:20Z.
+const START: i64 = 1_760_000_000;
+
+/// A store of a thousand events, one a second.
+fn filled() -> Place {
+    let place = Place::new();
+    let lines: Vec<String> = (0..1000)
+        .map(|n| {
+            let (level, service) = (["info", "ERROR"][usize::from(n % 10 == 0)], ["a", "b"][n % 2]);
+            let time = START + n as i64;
+            format!(
+                r#"{{"time":{time},"level":"{level}","service":"{service}","message":"order {n}, \"it\"\u001b[31m","n":{n},"template_id":"t{}","template":"order <*>"}}"#,
+                n % 3
+            )
+        })
+        .collect();
+    place.write("in.log", lines.join("\n") + "\n");
+    let topology = place.write("t.toml", TOPOLOGY).to_str().unwrap().to_owned();
+    place.run(&["run", "--quiet", "--once", &topology]).assert_success();
+    place
+}
+
+fn numbers(answer: &Finished) -> Vec<i64> {
+    answer.assert_success();
+    let events = answer.stdout();
+    let event = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    events.lines().map(|line| event(line)["fields"]["n"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn filters_narrow_and_orders_turn() {
+    let place = filled();
+    let ask = |arguments: &[&str]| {
+        let all = [&["query", "logs.db", "--format", "json"], arguments].concat();
+        numbers(&place.run(&all))
+    };
+    assert_eq!(ask(&[]), (950..1000).rev().collect::<Vec<i64>>());
+    assert_eq!(ask(&["-n", "3000"]).len(), 1000);
+    assert_eq!(ask(&["--order", "oldest", "-n", "2"]), [0, 1]);
+    assert_eq!(ask(&["--level", "error,fatal", "-n", "2"]), [990, 980]);
+    assert_eq!(ask(&["--service", "b", "--level", "ERROR"]), [0i64; 0]);
+    assert_eq!(ask(&["--text", "\"order 77\""]), [77]);
+    assert_eq!(ask(&["--where", ".n > 5 && .n < 8 && .level == \"INFO\""]), [7, 6]);
+    assert_eq!(ask(&["--template", "t2", "-n", "1"]), [998]);
+    let range = ["--since", "2025-10-09T08:53:25Z", "--until", "2025-10-09 08:53:28"];
+    assert_eq!(ask(&range), [7, 6, 5]);
+    assert_eq!(ask(&["--since", "15m"]), [0i64; 0]);
+}
+
+#[test]
+fn tables_csv_statistics_and_templates_are_printed() {
+    let place = filled();
+    let ask = |arguments: &[&str]| {
+        let answer = place.run(&[&["query", "logs.db"], arguments].concat());
+        answer.assert_success().stdout()
+    };
+    let table = ask(&["-n", "1"]);
+    assert_eq!(
+        table,
+        "2025-10-09T09:09:59Z           INFO  b            order 999, \"it\"\\u{1b}[31m\n"
+    );
+    let csv = ask(&["-n", "1", "--format", "csv"]);
+    let lines: Vec<&str> = csv.split("\r\n").collect();
+    assert!(lines[0].starts_with("id,timestamp,level,service,message,"));
+    assert!(lines[1].starts_with("1000,2025-10-09T09:09:59Z,INFO,b,\"order 999, \"\"it\"\""));
+    let stats: Value = serde_json::from_str(&ask(&["--stats", "--format", "json"])).unwrap();
+    assert_eq!(stats["total"], 1000);
+    assert_eq!(stats["levels"]["ERROR"], 100);
+    assert_eq!(stats["services"]["a"]["errors"], 100);
+    let table = ask(&["--stats", "--service", "b"]);
+    assert!(table.contains("500 events, 0 errors"), "{table}");
+    let templates = ask(&["--templates", "top", "--format", "csv"]);
+    assert!(templates.contains("t0,order <*>,334,2025-10-09T08:53:20Z,"), "{templates}");
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let place = filled();
+    let fail = |code: i32, arguments: &[&str]| {
+        let answer = place.run(&[&["query"], arguments].concat());
+        assert_eq!(answer.code(), code, "{}", answer.stderr());
+        assert_eq!(answer.stdout(), "");
+        answer.stderr()
+    };
+    let said = fail(1, &["logs.db", "--where", ".n > 5 && upcas(.level) == 1"]);
+    let marked =
+        "\n  .n > 5 && upcas(.level) == 1\n            ^^^^^\n  help: did you mean `upcase`?";
+    assert!(said.contains(marked), "{said}");
+    assert!(fail(2, &["logs.db", "--since", "yesterday"]).contains("write 15m"));
+    assert!(fail(2, &["logs.db", "--stats", "--level", "INFO"]).contains("cannot be used with"));
+    assert!(fail(1, &["missing.db"]).contains("missing.db: there is no such file"));
+    assert!(fail(1, &["in.log"]).contains("in.log: it is no SQLite database"));
+    let other = Connection::open(place.path("other.db")).unwrap();
+    other.execute_batch("CREATE TABLE t (a)").unwrap();
+    assert!(fail(1, &["other.db"]).contains("belongs to another program"));
+    let ours = Connection::open(place.path("logs.db")).unwrap();
+    ours.execute_batch("PRAGMA user_version = 77").unwrap();
+    assert!(fail(1, &["logs.db"]).contains("use a newer lograil"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let place = filled();
+    let mut query = place.lograil(&["query", "logs.db", "-n", "1000", "--format", "json"]);
+    let mut child = query.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn questions_are_answered_while_the_store_is_written() {
+    let place = Place::new();
+    let topology = r#"
+data_dir = "data"
+[sources.made]
+type = "generator"
+rate = 2000
+[sinks.store]
+type = "sqlite"
+inputs = ["made"]
+path = "logs.db"
+"#;
+    let topology = place.write("t.toml", topology).to_str().unwrap().to_owned();
+    let mut running = place.start(&["run", "--quiet", &topology]);
+    let count = || {
+        let answer = place.run(&["query", "logs.db", "--stats", "--format", "json"]);
+        let stats = serde_json::from_str::<Value>(&answer.stdout()).unwrap_or_default();
+        stats["total"].as_u64().unwrap_or(0)
+    };
+    until("events are stored", || count() > 0);
+    let first = count();
+    until("more are stored", || count() > first);
+    assert!(running.is_running());
+    assert!(running.stop().success());
+}

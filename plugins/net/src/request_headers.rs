@@ -1,0 +1,36 @@
+//! The header lines that options ask for in a client's requests.
+//!
+//! **Invariant:** a value never prints.
+
+use std::collections::BTreeMap;
+
+use hyper::header::{HeaderName, HeaderValue};
+use lograil_plugin::{ConfigError, Secret};
+
+/// The header lines of a client's request, the token's among them.
+pub(crate) fn client_headers(
+    headers: &BTreeMap<String, Secret>,
+    token: Option<&Secret>,
+    errors: &mut Vec<ConfigError>,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut lines = Vec::new();
+    for (name, value) in headers {
+        match (HeaderName::try_from(name), HeaderValue::from_str(value.expose())) {
+            (Ok(name), Ok(mut value)) => {
+                value.set_sensitive(true);
+                lines.push((name, value));
+            }
+            _ => errors.push(ConfigError::new(["headers", name], "is no header line")),
+        }
+    }
+    if let Some(token) = token {
+        match HeaderValue::from_str(&format!("Bearer {}", token.expose())) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                lines.push((hyper::header::AUTHORIZATION, value));
+            }
+            Err(_) => errors.push(ConfigError::new(["token"], "has characters no header has")),
+        }
+    }
+    lines
+}

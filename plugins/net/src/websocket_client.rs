@@ -1,0 +1,67 @@
+//! Connecting to a websocket server: by TCP, with TLS for `wss://`.
+//!
+//! **Invariant:** knows nothing of what is sent.
+
+use std::sync::Arc;
+
+use hyper::Uri;
+use hyper::header::{self, HeaderName, HeaderValue};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, protocol::WebSocketConfig};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+/// What websockets are spoken on.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A client's connection.
+pub(crate) type Connected = WebSocketStream<Box<dyn Stream>>;
+
+/// Where to connect to, and what to say.
+pub(crate) struct Target {
+    pub uri: Uri,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub subprotocol: Option<String>,
+    /// For `wss://`.
+    pub tls: Option<Arc<ClientConfig>>,
+    pub config: WebSocketConfig,
+}
+
+impl Target {
+    /// Connects. An error says what failed, in one clause.
+    pub async fn connect(&self) -> Result<Connected, String> {
+        let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let port = self.uri.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
+        let tcp = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
+        // Messages are small and wanted at once; a failure to say so changes nothing else.
+        let _no_delay = tcp.set_nodelay(true);
+        let stream: Box<dyn Stream> = match &self.tls {
+            None => Box::new(tcp),
+            Some(tls) => {
+                let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
+                let connector = TlsConnector::from(Arc::clone(tls));
+                let stream = connector.connect(name, tcp).await;
+                Box::new(stream.map_err(|error| format!("TLS: {error}"))?)
+            }
+        };
+        let mut request =
+            self.uri.clone().into_client_request().map_err(|error| error.to_string())?;
+        for (name, value) in &self.headers {
+            request.headers_mut().insert(name, value.clone());
+        }
+        if let Some(Ok(name)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
+            request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+        }
+        let connected = client_async_with_config(request, stream, Some(self.config)).await;
+        connected.map(|(socket, _)| socket).map_err(|error| match error {
+            Error::Http(answer) => format!("the server answered {}", answer.status()),
+            other => other.to_string(),
+        })
+    }
+}
