@@ -101,7 +101,7 @@ function showKeys() {
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key !== "Escape" && event.target.closest("input, textarea, select, dialog")) return;
+  if (event.key !== "Escape" && event.target.closest("input:not([type=checkbox]), textarea, select, dialog")) return;
   const at = Number(event.key);
   if (at >= 1 && at <= 5) return state.go(Object.keys(VIEWS)[at - 1]);
   if (event.key === "d") return switchTheme();

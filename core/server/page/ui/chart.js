@@ -92,7 +92,7 @@ export class Timeline {
       width: this.canvas.clientWidth || 600,
       height: this.height,
       legend: { show: false },
-      padding: [10, 8, 0, 0],
+      padding: [10, 22, 0, 0],
       cursor: { drag: { x: true, y: false, setScale: false }, points: { show: false } },
       scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.12)] } },
       axes: [axis, { ...axis, size: 58, values: (_, values) => values.map((value) => `${value >= 10 || value === 0 ? compact(value) : value.toFixed(1)}/s`) }],

@@ -27,12 +27,14 @@ export class Detail {
 
   hide() {
     this.element.hidden = true;
+    this.element.parentElement.classList.remove("open");
     this.row = undefined;
   }
 
   async show(row) {
     this.row = row;
     this.element.hidden = false;
+    this.element.parentElement.classList.add("open");
     this.draw(row);
     if (row.id === undefined) return;
     try {

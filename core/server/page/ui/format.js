@@ -41,8 +41,9 @@ export function span(seconds) {
 export function change(now, before) {
   if (before === 0) return now === 0 ? "±0 %" : "new";
   if (now === 0) return "gone";
-  const part = (now - before) / before;
-  return `${part >= 0 ? "+" : "−"}${Math.abs(part) >= 10 ? `${Math.round(Math.abs(part))}×` : `${Math.round(Math.abs(part) * 100)} %`}`;
+  if (now >= 10 * before) return `${Math.round(now / before)}×`;
+  const part = Math.round((100 * (now - before)) / before);
+  return `${part >= 0 ? "+" : "−"}${Math.abs(part)} %`;
 }
 
 /** The class of the colour of a level. */

@@ -174,11 +174,9 @@ async function counts() {
   const mine = asking;
   try {
     const stores = (await get("/stores")).stores;
-    const { from, to } = state.range();
-    const end = state.moment(to, from ? Date.now() : Date.parse(stores[0]?.newest ?? "") + 1 || Date.now());
-    const start = state.moment(from, Date.parse(stores[0]?.oldest ?? "") || end - 3600e3);
-    const stats = await get("/stats", { from: new Date(start).toISOString(), to: new Date(end).toISOString(), intervals: 160 }, mine?.signal);
-    parts.timeline.show(stats, Math.max(start, Math.min(end - 1000, Date.parse(stores[0]?.oldest ?? "") || start)), end);
+    const { from, to, start } = state.bounds(stores[0]);
+    const stats = await get("/stats", { from: new Date(from).toISOString(), to: new Date(to).toISOString(), intervals: 160 }, mine?.signal);
+    parts.timeline.show(stats, start, to);
     showFacets(stats);
   } catch (problem) {
     if (!mine?.signal.aborted) shared.tell(problem);

@@ -58,27 +58,18 @@ async function refresh() {
   }
 }
 
-/** The two moments of the range in milliseconds; where it is open, those of the store. */
-function bounds(store) {
-  const { from, to } = state.range();
-  const newest = Date.parse(store?.newest ?? "") || Date.now();
-  const end = state.moment(to, from ? Date.now() : newest + 1);
-  return [state.moment(from, Date.parse(store?.oldest ?? "") || end - 3600e3), end];
-}
-
 async function load(signal) {
   const stores = (await get("/stores", {}, signal)).stores;
   shared.stores = stores;
-  const [from, to] = bounds(stores[0]);
+  const { from, to, start, oldest } = state.bounds(stores[0]);
   const range = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
   const before = { from: new Date(2 * from - to).toISOString(), to: range.from };
-  const [stats, earlier, bursts] = await Promise.all([
+  const [stats, counted, bursts] = await Promise.all([
     get("/stats", { ...range, intervals: 120 }, signal),
     get("/stats", { ...before, intervals: 1 }, signal),
     get("/bursts", { ...range, limit: 200, order: "oldest" }, signal),
   ]);
-  // A store that is younger than the range fills the chart all the same.
-  const start = Math.max(from, Math.min(to - 1000, Date.parse(stores[0]?.oldest ?? "") || from));
+  const earlier = oldest < from ? counted : { ...counted, total: 0, errors: 0, anomalies: 0, levels: [], services: [] };
   parts.timeline.show(stats, start, to, pairs(bursts.logs, start, to));
   showTiles(stats, earlier, (to - start) / 1000, stores[0]);
   showServices(stats, earlier);
@@ -113,10 +104,11 @@ function showTiles(stats, earlier, seconds, store) {
     parts[name].value.textContent = value;
     parts[name].about.textContent = about;
   };
-  set("events", compact(stats.total), `${change(stats.total, earlier.total)} to the ${span(seconds)} before`);
+  const against = (now, before) => (earlier.total > 0 ? `, ${change(now, before)}` : "");
+  set("events", compact(stats.total), `in ${span(seconds)}${against(stats.total, earlier.total)}`);
   set("rate", rate(stats.total / Math.max(1, seconds)), `over ${span(seconds)}`);
-  set("errors", compact(stats.errors), `${percent(stats.error_rate)} of all, ${change(stats.errors, earlier.errors)}`);
-  set("anomalies", compact(stats.anomalies), change(stats.anomalies, earlier.anomalies));
+  set("errors", compact(stats.errors), `${percent(stats.error_rate)} of all${against(stats.errors, earlier.errors)}`);
+  set("anomalies", compact(stats.anomalies), `in ${span(seconds)}${against(stats.anomalies, earlier.anomalies)}`);
   set("store", compact(store.rows), `${bytes(store.size_bytes)}, since ${time(store.oldest).slice(0, 16)}`);
 }
 
@@ -131,7 +123,7 @@ function showServices(stats, earlier) {
     h("td", {}, h("a", { href: state.link("logs", { service: one.service }) }, one.service || "(none)")),
     h("td", { class: "grow" }, bar(one.total / most, "info")),
     h("td", { class: "number" }, count(one.total)),
-    h("td", { class: "number muted" }, change(one.total, before.get(one.service)?.total ?? 0)),
+    h("td", { class: "number muted" }, earlier.total > 0 && change(one.total, before.get(one.service)?.total ?? 0)),
     h("td", { class: "number" }, one.errors > 0 && h("a", { class: "text-error", href: state.link("logs", { service: one.service, level: "ERROR,CRITICAL" }) }, count(one.errors))));
   put(parts.services, h("table", {},
     h("thead", {}, h("tr", {}, ["Service", "", "Events", "Change", "Errors"].map((name, at) => h("th", { class: at > 1 && "number" }, name)))),

@@ -59,3 +59,16 @@ export const isLive = () => !range().to;
 export function zoom(from, to) {
   change({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
 }
+
+/**
+ * The range in milliseconds as a store counts it, in whole minutes: `from` to `to`, and `start`, which is the store's
+ * oldest event where that is younger.
+ */
+export function bounds(store) {
+  const { from, to } = range();
+  const oldest = Date.parse(store?.oldest ?? "") || undefined;
+  const newest = Date.parse(store?.newest ?? "") || Date.now();
+  const end = moment(to, from ? Date.now() : newest + 1);
+  const first = Math.floor(moment(from, oldest ?? end - 3600e3) / 60e3) * 60e3;
+  return { from: first, to: end, start: Math.max(first, Math.min(end - 1000, oldest ?? first)), oldest };
+}

@@ -70,7 +70,7 @@ export class LogTable {
       class: `row ${kind}${index === this.at ? " current" : ""}${this.selected.has(row) ? " selected" : ""}`, role: "row", "data-index": index,
     },
     h("span", { class: "pick", role: "cell", title: "Select (x)" }, this.selected.has(row) ? "☑" : "☐"),
-    h("span", { class: "time", role: "cell" }, time(row.timestamp)),
+    h("span", { class: "time", role: "cell" }, h("span", { class: "date" }, time(row.timestamp).slice(0, 11)), time(row.timestamp).slice(11)),
     h("span", { class: `level ${kind}`, role: "cell" }, row.level ?? ""),
     h("span", { class: "service", role: "cell" }, row.service ?? ""),
     h("span", { class: "message", role: "cell" }, (row.anomaly_score ?? 0) >= 0.5 && h("i", { class: "mark", title: `anomaly score ${row.anomaly_score.toFixed(2)}` }, "▲ "), row.message ?? JSON.stringify(row.fields)));
