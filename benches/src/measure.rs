@@ -57,7 +57,7 @@ pub fn compare(title: &str, paths: &mut [Path<'_>], rounds: usize, size: Size) {
         }
     }
     println!("\n{title}");
-    println!("| path | MB/s | ns/event | times the row model |");
+    println!("| path | MB/s | ns/event | times the baseline |");
     println!("|---|--:|--:|--:|");
     for (path, time) in paths.iter().zip(&best) {
         let base = paths.iter().position(|other| Some(other.name) == path.baseline);

@@ -181,6 +181,19 @@ impl ComponentMetrics {
         })
     }
 
+    /// Puts a family of the component's own next to the others, under the name it has. Give it the constant label
+    /// `component_id`: then components may share a name, and one that is started anew takes the place of its
+    /// former self. An error if the name is there already with other labels, another help or from another component.
+    pub fn register(
+        &self,
+        family: impl Collector + Clone + 'static,
+    ) -> Result<(), prometheus::Error> {
+        let registry = &self.registry.registry;
+        // What it replaces, if anything, has the same name and constant labels.
+        drop(registry.unregister(Box::new(family.clone())));
+        registry.register(Box::new(family))
+    }
+
     fn values(&self) -> [&str; 3] {
         [&self.labels[0], &self.labels[1], &self.labels[2]]
     }

@@ -12,6 +12,7 @@ mod field_path;
 pub mod filter;
 mod held;
 mod level;
+pub mod log_to_metric;
 mod lru;
 mod number;
 mod numeric;
@@ -35,6 +36,7 @@ pub const SPECS: &[ComponentSpec] = &[
     anomaly::SPEC,
     dedupe::SPEC,
     filter::SPEC,
+    log_to_metric::SPEC,
     parse::SPEC,
     reduce::SPEC,
     remap::SPEC,
