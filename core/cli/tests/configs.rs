@@ -309,6 +309,25 @@ fn message_templates_finds_templates_and_keeps_merges() {
 }
 
 #[test]
+fn access_log_numbers_are_those_of_each_minute_and_status() {
+    let place = Place::new();
+    let mut log = String::new();
+    for number in 0..300 {
+        let (minute, second, status) = (number / 60, number % 60, 200 + 204 * (number % 2));
+        log += &format!(
+            "10.0.0.{second} - - [20/Nov/2026:10:{minute:02}:{second:02} +0000] \"GET / HTTP/1.1\" {status} {number} \"-\" \"curl/8\"\n"
+        );
+    }
+    let log = place.write("access.log", log);
+    let variables = [("ACCESS_LOG", log), ("DATA_DIR", place.path("data"))];
+    let ran = run(&place, "access-log-numbers.toml", &variables, &[], b"");
+    let found = events(&ran.assert_success().stdout());
+    assert_eq!(found.len(), 10);
+    let sum = |name: &str| found.iter().map(|event| event[name].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("requests"), sum("bytes"), sum("visitors")), (300, 299 * 300 / 2, 300));
+}
+
+#[test]
 fn dedupe_and_sample_makes_a_log_quiet_but_keeps_errors() {
     let place = Place::new();
     let variables = [("REFUSED_FILE", place.path("refused.ndjson"))];
