@@ -198,6 +198,28 @@ fn tail_nginx_makes_json_of_requests_and_shows_server_errors() {
     assert_eq!(refused[0]["message"], "this is no request");
 }
 
+#[test]
+fn split_by_service_gives_each_service_a_file_a_day() {
+    let place = Place::new();
+    let variables =
+        [("OUTPUT_DIR", place.path("split")), ("REFUSED_FILE", place.path("refused.ndjson"))];
+    let input = concat!(
+        "{\"timestamp\":\"2026-01-02T23:59:59Z\",\"service\":\"pay\",\"message\":\"a\"}\n",
+        "{\"timestamp\":\"2026-01-03T00:00:00Z\",\"service\":\"pay\",\"message\":\"b\"}\n",
+        "{\"timestamp\":\"2026-01-02T10:00:00Z\",\"service\":\"../../up\",\"message\":\"c\"}\n",
+        "{\"timestamp\":\"2026-01-02T10:00:00Z\",\"message\":\"d\"}\n",
+        "not json\n",
+    );
+    run(&place, "split-by-service.toml", &variables, &[], input.as_bytes()).assert_success();
+    let message =
+        |name: &str| events(&place.read(&format!("split/{name}.ndjson")))[0]["message"].clone();
+    assert_eq!(message("pay/2026-01-02"), "a");
+    assert_eq!(message("pay/2026-01-03"), "b");
+    assert_eq!(message(".._.._up/2026-01-02"), "c");
+    assert_eq!(message("unknown/2026-01-02"), "d");
+    assert_eq!(events(&place.read("refused.ndjson")).len(), 1);
+}
+
 /// Runs the generator's topology until `count` events and two heartbeats are out.
 fn generate(place: &Place, count: &str, settings: &[(&str, &str)]) -> Finished {
     let mut variables = vec![

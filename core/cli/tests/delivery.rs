@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -99,6 +100,57 @@ fn fifty_kills_lose_and_double_nothing() {
 #[test]
 fn kills_while_the_input_and_the_output_rotate_lose_and_double_nothing() {
     survives_kills(30, 4000, Rotate::Create, "150KiB");
+}
+
+/// Events that are sorted into files by a field, more of them than may be open.
+#[test]
+fn kills_lose_and_double_nothing_in_many_files() {
+    let place = Place::new();
+    let topology = topology(&place, "20KiB");
+    let sorted = place.read("t.toml").replace("all.log", "{k}.log").replace(
+        "[sinks.out]",
+        "[transforms.json]\ntype = \"parse\"\ninputs = [\"app\"]\nformat = \"json\"\n\n[sinks.out]\nmax_open_files = 3",
+    );
+    let sorted = sorted.replace("inputs = [\"app\"]\npath", "inputs = [\"json\"]\npath");
+    place.write("t.toml", sorted + "rotate.compression = \"gzip\"\n");
+    let line = |number: u64| format!("{{\"k\":\"s{}\",\"n\":{number}}}", number * number % 11);
+    let mut number = 0;
+    for kill in 0..20 {
+        let running = place.start(&["run", "--quiet", &topology]);
+        for part in 0..4 {
+            let lines = (number..number + 500).map(|number| line(number) + "\n");
+            place.append("logs/app.log", lines.collect::<String>());
+            number += 500;
+            if part % 2 == 0 {
+                std::thread::sleep(moment(kill));
+            }
+        }
+        running.kill();
+    }
+    place.run(&["run", "--once", &topology]).assert_success();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(place.path("out")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with('.') {
+            continue;
+        }
+        let mut text = String::new();
+        let file = std::fs::File::open(&path).unwrap();
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            flate2::read::GzDecoder::new(file).read_to_string(&mut text).unwrap();
+        } else {
+            { file }.read_to_string(&mut text).unwrap();
+        }
+        found.extend(text.lines().map(str::to_owned));
+    }
+    let order = |line: &String| {
+        line.split(':').next_back().unwrap().trim_end_matches('}').parse::<u64>().unwrap()
+    };
+    found.sort_by_key(order);
+    let wanted: Vec<String> = (0..number).map(line).collect();
+    let wrong = found.iter().zip(&wanted).find(|(found, wanted)| found != wanted);
+    assert_eq!(wrong, None, "{}", place.read("stderr"));
+    assert_eq!(found.len(), wanted.len(), "{}", place.read("stderr"));
 }
 
 fn survives_rotation_under_load(rotate: Rotate) {

@@ -76,6 +76,16 @@ impl Location {
         Self { path, base, create_dirs: dirs == Directories::Create }
     }
 
+    /// The same, which must be in a directory.
+    pub(super) fn within(self, base: &Path) -> Self {
+        Self { base: Some(normalise(base)), ..self }
+    }
+
+    /// Whether the text of the path is in its base.
+    pub(super) fn is_inside(&self) -> bool {
+        self.base.as_ref().is_none_or(|base| self.path.starts_with(base))
+    }
+
     /// Makes missing directories, and holds the path against its base. Returns the directories whose entries
     /// changed, for their sync.
     pub(super) fn prepare(&self, files: &dyn FileSystem) -> io::Result<Vec<PathBuf>> {

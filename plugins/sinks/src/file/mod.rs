@@ -1,7 +1,11 @@
 //! `file`: appends events to a file that rotates, survives crashes and never tears or repeats a line.
 
 mod active;
+mod files;
+mod journal;
 mod location;
+mod packing;
+mod path_template;
 mod position;
 mod restore;
 mod rotation;
@@ -24,9 +28,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use files::{Files, Place};
 use location::{Directories, Location};
+pub use packing::Compression;
+use path_template::PathTemplate;
+use position::State;
+use restore::Beyond;
 use rotation::Rotate;
-use writer::Writer;
+use writer::{Settings, Writer};
 
 use crate::encoding;
 
@@ -64,11 +73,13 @@ pub struct RotateOptions {
     pub max_files: u32,
     /// A new file begins when a period of this length begins, counted from midnight UTC of 1970-01-01.
     pub interval: Option<Period>,
+    /// How old files are compressed: `gzip` as `path.N.gz`, `zstd` as `path.N.zst`.
+    pub compression: Option<Compression>,
 }
 
 impl Default for RotateOptions {
     fn default() -> Self {
-        Self { max_bytes: None, max_files: 3, interval: None }
+        Self { max_bytes: None, max_files: 3, interval: None, compression: None }
     }
 }
 
@@ -76,8 +87,16 @@ impl Default for RotateOptions {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileOptions {
-    /// The file to append to, from `base_dir` or else from the directory of the topology.
+    /// The file to append to, from `base_dir` or else from the directory of the topology. `{service}` stands
+    /// for a field of the event, `%Y-%m-%d` for its time.
     pub path: String,
+    /// What stands in the path for a field that an event does not have. Without it such events are dead
+    /// letters.
+    #[serde(default)]
+    pub path_default: Option<String>,
+    /// Most files that are open at a time, where the path has fields or times in it.
+    #[serde(default = "default_open_files")]
+    pub max_open_files: usize,
     /// A directory the file must be in, symbolic links included.
     #[serde(default)]
     pub base_dir: Option<String>,
@@ -99,6 +118,10 @@ fn yes() -> bool {
     true
 }
 
+fn default_open_files() -> usize {
+    64
+}
+
 fn claims(options: &Value) -> Vec<String> {
     let Some(path) = options.get("path").and_then(Value::as_str) else { return Vec::new() };
     let base = options.get("base_dir").and_then(Value::as_str).unwrap_or("");
@@ -112,6 +135,12 @@ fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
     if let Err(error) = location::check(&options.path, options.base_dir.as_deref()) {
         errors.push(error);
     }
+    let default = options.path_default.as_deref();
+    let template = PathTemplate::parse(&options.path, default).unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    });
+    check_template(&options, template.as_ref(), &mut errors);
     let rotate = rotate(options.rotate.as_ref(), &mut errors);
     let encoder = encoding::encoder(&options.encoding).map_err(|error| errors.push(error));
     let (Ok(encoder), true) = (encoder, errors.is_empty()) else {
@@ -123,8 +152,37 @@ fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
         encoder,
         encoded: Vec::new(),
         ends: Vec::new(),
-        writer: None,
+        target: None,
     }))
+}
+
+fn check_template(
+    options: &FileOptions,
+    template: Option<&PathTemplate>,
+    errors: &mut Vec<ConfigError>,
+) {
+    if options.max_open_files == 0 {
+        errors.push(ConfigError::new(["max_open_files"], "at least one file must be open"));
+    }
+    let default = options.path_default.as_deref();
+    if default.is_some_and(|text| text.is_empty() || text.contains(['/', '\0']) || text == "..") {
+        let error = ConfigError::new(["path_default"], "this cannot be a part of a path");
+        errors.push(error.help("write a word, such as \"unknown\""));
+    }
+    match template {
+        Some(template) => {
+            let rest = options.path.strip_prefix(template.fixed_directory());
+            if rest.is_some_and(|rest| rest.split('/').any(|part| part == "..")) {
+                let error = ConfigError::new(["path"], "`..` behind a field or a time");
+                errors.push(error.help("two paths could be one file"));
+            }
+        }
+        None if default.is_some() => {
+            let error = ConfigError::new(["path_default"], "the path has no field in it");
+            errors.push(error.help("write a field in braces: path = \"logs/{service}.log\""));
+        }
+        None => {}
+    }
 }
 
 fn rotate(options: Option<&RotateOptions>, errors: &mut Vec<ConfigError>) -> Rotate {
@@ -180,29 +238,75 @@ struct FileSink {
     encoder: Encoder,
     encoded: Vec<u8>,
     ends: Vec<usize>,
-    writer: Option<Writer>,
+    target: Option<Target>,
+}
+
+enum Target {
+    One(Box<Writer>),
+    Many(Box<Files>),
 }
 
 impl FileSink {
-    fn open_file(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn open_target(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         let dirs =
             if self.options.create_dirs { Directories::Create } else { Directories::MustExist };
-        let base = self.options.base_dir.as_deref();
-        let location = Location::new(&context.base_dir, &self.options.path, base, dirs);
-        let path = location.path.clone();
-        let header = self.encoder.header();
-        let writer = Writer::open(context, location, self.options.fsync, self.rotate, header);
-        self.writer = Some(writer.map_err(|error| {
-            let reason = format!("open {}: {error}", path.display());
+        let settings = Settings {
+            durability: self.options.fsync,
+            rotate: self.rotate,
+            compression: self.options.rotate.as_ref().and_then(|rotate| rotate.compression),
+            header: self.encoder.header().to_vec(),
+        };
+        let default = self.options.path_default.as_deref();
+        let opened = match PathTemplate::parse(&self.options.path, default) {
+            Ok(None) => self.open_one(context, &settings, dirs),
+            Ok(Some(template)) => self.open_many(context, settings, dirs, template),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidInput, error.message)),
+        };
+        self.target = Some(opened.map_err(|error| {
+            let reason = format!("open {}: {error}", self.options.path);
             if may_pass(&error) { SinkError::retry(reason) } else { SinkError::Fatal(reason) }
         })?);
         Ok(())
     }
 
+    fn open_one(
+        &self,
+        context: &SinkContext,
+        settings: &Settings,
+        dirs: Directories,
+    ) -> io::Result<Target> {
+        let base = self.options.base_dir.as_deref();
+        let location = Location::new(&context.base_dir, &self.options.path, base, dirs);
+        let state: Option<State> =
+            context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let state = state.filter(|state| state.is_of(&location.path));
+        let beyond = if context.upstream_replays { Beyond::Remove } else { Beyond::KeepWholeLines };
+        let writer = Writer::open(context, location, settings, state, beyond)?;
+        Ok(Target::One(Box::new(writer)))
+    }
+
+    fn open_many(
+        &self,
+        context: &SinkContext,
+        settings: Settings,
+        dirs: Directories,
+        template: PathTemplate,
+    ) -> io::Result<Target> {
+        let base = self.options.base_dir.clone();
+        let place = Place {
+            topology_dir: context.base_dir.clone(),
+            is_base_given: base.is_some(),
+            base: base.unwrap_or_else(|| template.fixed_directory().to_owned()),
+            dirs,
+        };
+        let files = Files::open(context, place, settings, template, self.options.max_open_files)?;
+        Ok(Target::Many(Box::new(files)))
+    }
+
     fn write_batch(&mut self, batch: &Batch) -> Result<Delivery, SinkError> {
-        let writer = self.writer.as_mut().ok_or_else(not_open)?;
+        let target = self.target.as_mut().ok_or_else(not_open)?;
         self.encoded.clear();
-        if self.rotate.max_bytes.is_some() {
+        if self.rotate.max_bytes.is_some() || matches!(target, Target::Many(_)) {
             self.encoder.encode_with_ends(batch, &mut self.encoded, &mut self.ends);
         } else {
             self.encoder.encode(batch, &mut self.encoded);
@@ -210,16 +314,21 @@ impl FileSink {
         if self.encoded.is_empty() {
             return Ok(Delivery::default());
         }
-        writer.write(&self.encoded, &self.ends)?;
-        let bytes = self.encoded.len() as u64;
+        let delivery = match target {
+            Target::One(writer) => {
+                writer.write(&self.encoded, &self.ends)?;
+                Delivery { bytes: self.encoded.len() as u64, rejected: Vec::new() }
+            }
+            Target::Many(files) => files.write(batch, &self.encoded, &self.ends)?,
+        };
         encoding::shrink(&mut self.encoded);
-        Ok(Delivery { bytes, rejected: Vec::new() })
+        Ok(delivery)
     }
 }
 
 impl Sink for FileSink {
     fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
-        Box::pin(async move { self.open_file(&context) })
+        Box::pin(async move { self.open_target(&context) })
     }
 
     fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
@@ -227,12 +336,22 @@ impl Sink for FileSink {
     }
 
     fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
-        Box::pin(async move { self.writer.as_mut().ok_or_else(not_open)?.commit() })
+        Box::pin(async move {
+            match self.target.as_mut().ok_or_else(not_open)? {
+                Target::One(writer) => writer.commit(),
+                Target::Many(files) => files.commit(),
+            }
+        })
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
         Box::pin(async move {
-            if let Some(Err(error)) = self.writer.as_mut().map(Writer::close) {
+            let closed = match &mut self.target {
+                Some(Target::One(writer)) => writer.close(),
+                Some(Target::Many(files)) => files.close(),
+                None => Ok(()),
+            };
+            if let Err(error) = closed {
                 // Everything is delivered; a backup too many is no reason to fail.
                 tracing::warn!("remove old files: {error}");
             }
@@ -241,12 +360,17 @@ impl Sink for FileSink {
     }
 
     fn state(&self) -> Option<String> {
-        serde_json::to_string(&self.writer.as_ref()?.state()).ok()
+        match self.target.as_ref()? {
+            Target::One(writer) => serde_json::to_string(&writer.state()).ok(),
+            Target::Many(files) => files.state(),
+        }
     }
 
     fn reopen(&mut self) {
-        if let Some(writer) = &mut self.writer {
-            writer.reopen();
+        match &mut self.target {
+            Some(Target::One(writer)) => writer.reopen(),
+            Some(Target::Many(files)) => files.reopen(),
+            None => {}
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn start(
             let surplus = slot.max(max_files)..slot.saturating_add(state.oldest_slot);
             for older in surplus.map(|slot| slot + 1) {
                 if slot > 0 && slots.is_taken(files, older)? {
-                    files.remove_file(&slots.name(older))?;
+                    slots.remove(files, older)?;
                 }
             }
             return_to(files, slots, slot)?;
@@ -121,7 +121,7 @@ pub(super) fn return_to(files: &dyn FileSystem, slots: &Slots, slot: u32) -> io:
         return Ok(());
     }
     for newer in slots.taken(files)?.into_iter().filter(|taken| (1..slot).contains(taken)) {
-        files.remove_file(&slots.name(newer))?;
+        slots.remove(files, newer)?;
     }
     // Replaces the newest, in one step.
     files.rename(&slots.name(slot), &slots.name(0))

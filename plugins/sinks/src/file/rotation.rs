@@ -121,6 +121,18 @@ impl Schedule {
         if self.surplus { self.remove_surplus(files, slots, rotate) } else { Ok(()) }
     }
 
+    /// The highest slot that the checkpoint may name: what is in it must stay as it is.
+    pub(super) fn fixed_slot(&self) -> u32 {
+        self.committed_slots[1].max(self.committed_slots[0])
+    }
+
+    /// Takes it that the checkpoint may name any file up to this slot.
+    pub(super) fn protect(&mut self, slot: u32) {
+        self.committed_slots = [slot; 2];
+        self.highest_slot = self.highest_slot.max(slot);
+        self.surplus = slot > 0;
+    }
+
     /// Makes room on a full disk: it is worse to stand still than to see some events twice after a crash.
     pub(super) fn give_way(
         &mut self,
@@ -142,7 +154,7 @@ impl Schedule {
         let mut slot = kept.saturating_add(1);
         loop {
             if slots.is_taken(files, slot)? {
-                files.remove_file(&slots.name(slot))?;
+                slots.remove(files, slot)?;
             } else if slot > self.highest_slot {
                 break;
             }

@@ -9,6 +9,7 @@ use lograil_plugin::{Clock, FileSystem, SinkContext, SinkError};
 
 use super::active::Active;
 use super::location::Location;
+use super::packing::{Compression, Packer};
 use super::position::State;
 use super::restore::{self, Beyond, Found};
 use super::rotation::{Rotate, Schedule};
@@ -17,6 +18,21 @@ use super::{Durability, Meters};
 
 /// How often a path is asked for the file it names, and a failed rotation tried again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How much of backups is packed at a commit, and at the end.
+const PACK_AT_COMMIT_BYTES: u64 = 16 << 20;
+const PACK_AT_END_BYTES: u64 = 256 << 20;
+
+/// How a file is written.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) durability: Durability,
+    pub(super) rotate: Rotate,
+    /// How backups are packed, if they are.
+    pub(super) compression: Option<Compression>,
+    /// What a file begins with.
+    pub(super) header: Vec<u8>,
+}
 
 /// The position before a batch.
 struct Mark {
@@ -38,8 +54,11 @@ pub(super) struct Writer {
     id: Arc<str>,
     active: Active,
     schedule: Schedule,
+    packer: Option<Packer>,
     /// Rotations since the batch began.
     rotations: u32,
+    /// The position before the last batch, until that is known to stay.
+    before: Option<Mark>,
     /// A batch that failed and could not be undone yet.
     undo: Option<Mark>,
     /// Directories whose entries are not durable yet.
@@ -49,24 +68,24 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Opens the file where `context.state` says it stood.
+    /// Opens the file where `state` says it stood.
     pub(super) fn open(
         context: &SinkContext,
         location: Location,
-        durability: Durability,
-        rotate: Rotate,
-        header: &[u8],
+        settings: &Settings,
+        state: Option<State>,
+        beyond: Beyond,
     ) -> io::Result<Self> {
+        let Settings { durability, rotate, compression, header } = settings.clone();
         let files = Arc::clone(&context.files);
         let mut unsynced_dirs = location.prepare(&*files)?;
         let slots = Slots::new(&location.path);
+        let slots = if compression.is_some() { slots.packing() } else { slots };
         unsynced_dirs.push(slots.directory().to_owned());
-        let state: Option<State> =
-            context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let state = state.filter(|state| state.is_of(&location.path));
-        let beyond = if context.upstream_replays { Beyond::Remove } else { Beyond::KeepWholeLines };
         let (active, found) =
             restore::start(&*files, &slots, state.as_ref(), beyond, rotate.max_files)?;
+        let packer = compression.map(|compression| Packer::start(compression, &*files, &slots));
+        let packer = packer.transpose()?;
         let oldest_slot = state.map_or(0, |state| state.oldest_slot);
         if let Found::Otherwise(why) = found {
             tracing::warn!(
@@ -86,9 +105,11 @@ impl Writer {
             slots,
             durability,
             rotate,
-            header: header.to_vec(),
+            header,
             active,
+            packer,
             rotations: 0,
+            before: None,
             undo: None,
             unsynced_dirs,
             look_at: now + LOOK_EVERY,
@@ -98,15 +119,29 @@ impl Writer {
 
     /// After the last commit: where no checkpoint goes back, no backup has to outlive the others.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        if self.upstream_replays {
-            return Ok(());
+        let gave_way = if self.upstream_replays {
+            Ok(())
+        } else {
+            self.schedule.give_way(&*self.files, &self.slots, &self.rotate)
+        };
+        self.pack(PACK_AT_END_BYTES);
+        if let Some(packer) = &mut self.packer {
+            packer.give_up(&*self.files, &self.slots);
         }
-        self.schedule.give_way(&*self.files, &self.slots, &self.rotate)
+        gave_way
     }
 
     /// Where the file stands after the last whole batch.
     pub(super) fn state(&self) -> State {
-        let active = self.undo.as_ref().map_or(&self.active, |mark| &mark.active);
+        self.state_at(self.undo.as_ref().map_or(&self.active, |mark| &mark.active))
+    }
+
+    /// Where it stood before the last batch, if that may still be taken back.
+    pub(super) fn position_before_batch(&self) -> Option<State> {
+        self.before.as_ref().map(|mark| self.state_at(&mark.active))
+    }
+
+    fn state_at(&self, active: &Active) -> State {
         State {
             path: self.location.path.to_string_lossy().into_owned(),
             device: active.id.device,
@@ -124,15 +159,47 @@ impl Writer {
 
     /// Appends `bytes`, events that end at `ends`: all of them or, on an error, none.
     pub(super) fn write(&mut self, bytes: &[u8], ends: &[usize]) -> Result<(), SinkError> {
+        self.try_write(bytes, ends).map_err(|(step, error)| self.failure(step, &error))
+    }
+
+    /// The same; the error comes with the step that failed.
+    pub(super) fn try_write(
+        &mut self,
+        bytes: &[u8],
+        ends: &[usize],
+    ) -> Result<(), (&'static str, io::Error)> {
         self.settle()?;
         let mark = self.mark();
         let written = self.append(bytes, ends);
-        if let Err(error) = &written {
-            self.undo = Some(mark);
-            self.recover(error.kind());
+        match &written {
+            Ok(()) => self.before = Some(mark),
+            Err(error) => {
+                self.undo = Some(mark);
+                self.recover(error.kind());
+            }
         }
         self.meters.bytes.set(i64::try_from(self.active.len).unwrap_or(i64::MAX));
-        written.map_err(|error| self.failure("write", &error))
+        written.map_err(|error| ("write", error))
+    }
+
+    /// Takes it that the checkpoint may name any backup: the file was closed, and opened again.
+    pub(super) fn protect_backups(&mut self) -> io::Result<()> {
+        let highest = self.slots.taken(&*self.files)?.last().copied().unwrap_or(0);
+        self.schedule.protect(highest);
+        Ok(())
+    }
+
+    /// The last batch stays.
+    pub(super) fn keep(&mut self) {
+        self.before = None;
+    }
+
+    /// Takes the last batch back, although it was written.
+    pub(super) fn take_back(&mut self) {
+        if let Some(mark) = self.before.take() {
+            self.undo = Some(mark);
+            self.recover(io::ErrorKind::Other);
+        }
     }
 
     /// Takes a failed batch back. What cannot be undone now is undone before the next batch.
@@ -149,6 +216,7 @@ impl Writer {
 
     /// Makes everything that was written durable.
     pub(super) fn commit(&mut self) -> Result<(), SinkError> {
+        self.before = None;
         self.roll_back().map_err(|error| self.failure("undo a batch in", &error))?;
         if self.durability == Durability::Commit {
             self.active.sync().map_err(|error| self.failure("sync", &error))?;
@@ -163,18 +231,29 @@ impl Writer {
         if let Err(error) = pruned {
             self.warn("remove old backups", &error);
         }
+        self.pack(PACK_AT_COMMIT_BYTES);
         Ok(())
     }
 
+    /// Packs what no checkpoint names any more.
+    fn pack(&mut self, budget_bytes: u64) {
+        let Some(packer) = &mut self.packer else { return };
+        let now = self.clock.monotonic();
+        let fixed = self.schedule.fixed_slot();
+        if let Err(error) = packer.work(&*self.files, &self.slots, fixed, budget_bytes, now) {
+            self.warn("compress an old file of", &error);
+        }
+    }
+
     /// Puts right what came between two batches: a failed one, a moved or truncated file.
-    fn settle(&mut self) -> Result<(), SinkError> {
-        self.roll_back().map_err(|error| self.failure("undo a batch in", &error))?;
+    fn settle(&mut self) -> Result<(), (&'static str, io::Error)> {
+        self.roll_back().map_err(|error| ("undo a batch in", error))?;
         let now = self.clock.monotonic();
         if now >= self.look_at {
-            self.follow_path().map_err(|error| self.failure("open", &error))?;
+            self.follow_path().map_err(|error| ("open", error))?;
             self.look_at = now + LOOK_EVERY;
         }
-        if self.active.follow_others().map_err(|error| self.failure("read", &error))? {
+        if self.active.follow_others().map_err(|error| ("read", error))? {
             tracing::warn!(
                 component_id = &*self.id,
                 path = %self.location.path.display(),
@@ -290,6 +369,9 @@ impl Writer {
         match self.rotate_now() {
             Ok(()) => {
                 self.rotations += 1;
+                if let Some(packer) = &mut self.packer {
+                    packer.rotated();
+                }
                 self.meters.rotations.inc();
                 true
             }

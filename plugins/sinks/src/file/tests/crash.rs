@@ -93,6 +93,13 @@ fn setup_with_headers(max_files: u32) -> Setup {
     setup
 }
 
+/// The same, with backups that are packed.
+fn setup_with_packing(max_files: u32) -> Setup {
+    let mut setup = setup(max_files);
+    setup.options["rotate"]["compression"] = json!("gzip");
+    setup
+}
+
 fn check_every_call(setup: fn(u32) -> Setup, max_files: u32, seeds: std::ops::Range<u64>) {
     let lines = lines(30);
     let reference = setup(max_files);
@@ -133,4 +140,10 @@ fn the_backups_are_the_same_wherever_the_machine_stops() {
 fn headers_are_neither_lost_nor_doubled_wherever_the_machine_stops() {
     check_every_call(setup_with_headers, 100, 0..3);
     check_every_call(setup_with_headers, 2, 0..3);
+}
+
+#[test]
+fn packed_backups_are_neither_lost_nor_doubled_wherever_the_machine_stops() {
+    check_every_call(setup_with_packing, 100, 0..3);
+    check_every_call(setup_with_packing, 2, 0..3);
 }

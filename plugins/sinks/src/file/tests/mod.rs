@@ -3,8 +3,10 @@
 mod crash;
 mod faults;
 mod header;
+mod many;
 mod options;
 mod others;
+mod packing;
 mod random;
 mod restart;
 mod rotation;
@@ -69,7 +71,8 @@ impl Setup {
     /// Names and contents of all files, from the file itself to the oldest backup.
     fn layout(&self) -> Vec<(String, String)> {
         let files = self.files.list();
-        files.iter().map(|path| (path.display().to_string(), self.files.text(path))).collect()
+        let text = |path| String::from_utf8_lossy(&self.files.content(path)).into_owned();
+        files.iter().map(|path| (path.display().to_string(), text(path))).collect()
     }
 }
 

@@ -1,0 +1,221 @@
+//! Paths with fields and times in them.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use lograil_plugin::SinkError;
+use lograil_testkit::SimOperation;
+use lograil_testkit::sim::Fault;
+use serde_json::{Value, json};
+
+use super::crash::stop_at;
+use super::{Setup, refusal};
+
+fn setup(options: Value) -> Setup {
+    let mut setup = Setup::new(json!({
+        "path": "/data/{service}.log",
+        "encoding": {"codec": "text"},
+        "max_open_files": 2,
+    }));
+    let (all, Value::Object(more)) = (setup.options.as_object_mut().unwrap(), options) else {
+        panic!("options are a table")
+    };
+    all.extend(more);
+    setup
+}
+
+fn event(service: &str, message: &str) -> Value {
+    json!({"service": service, "message": message})
+}
+
+/// Names and contents, without the journal.
+fn layout(setup: &Setup) -> Vec<(String, String)> {
+    setup.layout().into_iter().filter(|(name, _)| !name.ends_with(".openings")).collect()
+}
+
+#[test]
+fn every_event_goes_to_its_file_in_order() {
+    let setup = setup(json!({"path": "/data/{service}/%Y-%m.log"}));
+    let mut sink = setup.open();
+    let events = [event("a", "1"), event("b", "2"), event("a", "3"), event("c", "4")];
+    assert_eq!(sink.write_json(&events).unwrap().bytes, 8);
+    sink.write_json(&[event("b", "5"), event("a", "6")]).unwrap();
+    sink.close().unwrap();
+    let of = |service: &str| setup.files.text(format!("/data/{service}/2026-01.log"));
+    assert_eq!([of("a"), of("b"), of("c")], ["1\n3\n6\n", "2\n5\n", "4\n"]);
+    assert!(setup.files.open_handles_peak() <= 4, "two files, the journal, and one being read");
+}
+
+#[test]
+fn events_without_the_field_are_refused_or_have_a_place() {
+    let events = [event("a", "1"), json!({"message": "2"}), event("..", "3"), event("a/b", "4")];
+    let refused = setup(json!({"path": "/data/{service}"}));
+    let delivery = refused.open().write_json(&events).unwrap();
+    let rejected: Vec<_> = delivery.rejected.iter().map(|r| (r.event, r.reason.as_str())).collect();
+    let wanted =
+        [(1, "the path needs the field `service`"), (2, "`..` cannot be a part of the path")];
+    assert_eq!(rejected, wanted);
+    assert_eq!(refused.files.text("/data/a_b"), "4\n");
+    let placed = setup(json!({"path_default": "unknown"}));
+    assert!(placed.open().write_json(&events).unwrap().rejected.is_empty());
+    assert_eq!(placed.files.text("/data/unknown.log"), "2\n");
+    assert_eq!(placed.files.text("/data/...log"), "3\n", "a name like any other");
+}
+
+#[test]
+fn a_link_does_not_lead_out_of_the_directory_that_the_paths_share() {
+    let setup = setup(json!({"path": "/data/{service}/x.log"}));
+    setup.files.mkdir("/etc");
+    setup.files.symlink("/etc", "/data/evil");
+    let error = setup.open().write_json(&[event("evil", "1")]).unwrap_err();
+    assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
+    assert!(!setup.files.exists("/etc/x.log"));
+}
+
+#[test]
+fn a_value_that_cannot_be_a_file_is_refused_and_the_others_are_written() {
+    let setup = setup(json!({"path": "/data/{service}"}));
+    setup.files.mkdir("/data/taken");
+    let delivery = setup.open().write_json(&[event("taken", "1"), event("free", "2")]).unwrap();
+    assert_eq!(delivery.rejected.len(), 1);
+    assert_eq!(delivery.rejected[0].event, 0);
+    assert_eq!(setup.files.text("/data/free"), "2\n");
+}
+
+#[test]
+fn a_batch_that_fails_in_one_file_is_in_none() {
+    for (failing, options) in
+        [("/data/d.log", json!({})), ("/data/b.log", json!({"max_open_files": 1}))]
+    {
+        let setup = setup(options);
+        let mut sink = setup.open();
+        sink.write_json(&[event("a", "1"), event("b", "1")]).unwrap();
+        sink.commit().unwrap();
+        let state = sink.state();
+        let full =
+            Fault::new(SimOperation::Write).at(failing).kind(std::io::ErrorKind::StorageFull);
+        setup.files.inject(full);
+        let events = ["a", "b", "c", "d"].map(|service| event(service, "2"));
+        sink.write_json(&events).unwrap_err();
+        setup.files.heal();
+        sink.commit().unwrap();
+        assert_eq!(setup.files.text("/data/a.log"), "1\n");
+        assert_eq!(setup.files.text("/data/b.log"), "1\n");
+        let lens = |state: Option<String>| {
+            let state: Value = serde_json::from_str(&state.unwrap()).unwrap();
+            let sum = |sum, file: &Value| sum + file["length"].as_u64().unwrap();
+            state["files"].as_array().unwrap().iter().fold(0, sum)
+        };
+        assert!(lens(sink.state()) <= 4, "{state:?}");
+        sink.write_json(&events).unwrap();
+        sink.close().unwrap();
+        for (service, text) in [("a", "1\n2\n"), ("b", "1\n2\n"), ("c", "2\n"), ("d", "2\n")] {
+            assert_eq!(setup.files.text(format!("/data/{service}.log")), text);
+        }
+    }
+}
+
+#[test]
+fn idle_files_are_closed() {
+    let setup = setup(json!({"max_open_files": 10}));
+    let mut sink = setup.open();
+    sink.write_json(&["a", "b", "c"].map(|service| event(service, "1"))).unwrap();
+    let open = setup.files.open_handles();
+    setup.clock.advance(Duration::from_secs(61));
+    sink.commit().unwrap();
+    assert_eq!(setup.files.open_handles(), open - 3);
+    sink.write_json(&[event("a", "2")]).unwrap();
+    assert_eq!(setup.files.text("/data/a.log"), "1\n2\n");
+}
+
+#[test]
+fn mistakes_in_the_options_are_told_together() {
+    let options = json!({"path": "a/{x}/../%q", "max_open_files": 0, "path_default": "a/b"});
+    let paths: Vec<_> = refusal(options).0.iter().map(|error| error.path.join(".")).collect();
+    assert_eq!(paths, ["path", "max_open_files", "path_default", "path_default"]);
+    assert_eq!(
+        refusal(json!({"path": "a/{x}/../y"})).0[0].message,
+        "`..` behind a field or a time"
+    );
+}
+
+/// Without a checkpoint the events of an earlier run stay, whatever a journal says.
+#[test]
+fn a_start_without_checkpoint_cuts_nothing() {
+    let setup = setup(json!({}));
+    let mut sink = setup.open();
+    sink.write_json(&[event("a", "1")]).unwrap();
+    sink.close().unwrap();
+    setup.open().write_json(&[event("a", "2")]).unwrap();
+    assert_eq!(setup.files.text("/data/a.log"), "1\n2\n");
+}
+
+struct Checkpoint {
+    state: Option<String>,
+    events: usize,
+}
+
+fn deliver(setup: &Setup, events: &[Value], checkpoint: &mut Checkpoint) -> Result<(), SinkError> {
+    let mut sink = setup.harness(checkpoint.state.clone());
+    sink.open()?;
+    sink.commit()?;
+    checkpoint.state = sink.state();
+    let mut next = checkpoint.events;
+    for round in 0.. {
+        if next == events.len() {
+            break;
+        }
+        let end = (next + 1 + (next + round) % 5).min(events.len());
+        sink.write_json(&events[next..end])?;
+        next = end;
+        if round % 3 == 2 || next == events.len() {
+            setup.clock.advance(Duration::from_secs(1));
+            sink.commit()?;
+            *checkpoint = Checkpoint { state: sink.state(), events: next };
+        }
+    }
+    Ok(())
+}
+
+fn check_every_call(options: &Value, seeds: std::ops::Range<u64>) {
+    let events: Vec<Value> = (0..40)
+        .map(|n| {
+            event(
+                ["a", "b", "c", "d"][n * n % 7 % 4],
+                &format!("{n:02} {}", "x".repeat(n * 7 % 23)),
+            )
+        })
+        .collect();
+    let start = || Checkpoint { state: None, events: 0 };
+    let reference = setup(options.clone());
+    let calls = stop_at(&reference, u64::MAX);
+    deliver(&reference, &events, &mut start()).unwrap();
+    let expected = layout(&reference);
+    for call in 0..calls.load(Ordering::Relaxed) {
+        let mut stopped = setup(options.clone());
+        stop_at(&stopped, call);
+        let mut checkpoint = start();
+        let _ = deliver(&stopped, &events, &mut checkpoint);
+        stopped.files.heal();
+        let powerless = seeds.clone().map(|seed| stopped.files.power_loss(seed));
+        let survivors: Vec<_> = powerless.chain([stopped.files.crash()]).collect();
+        for (survivor, files) in survivors.into_iter().enumerate() {
+            stopped.files = files;
+            let mut checkpoint =
+                Checkpoint { state: checkpoint.state.clone(), events: checkpoint.events };
+            deliver(&stopped, &events, &mut checkpoint).unwrap();
+            assert_eq!(layout(&stopped), expected, "stopped at call {call}, survivor {survivor}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_torn_or_doubled_in_any_file_wherever_the_machine_stops() {
+    check_every_call(&json!({}), 0..3);
+    check_every_call(&json!({"max_open_files": 8}), 0..2);
+}
+
+#[test]
+fn the_same_with_rotation() {
+    check_every_call(&json!({"rotate": {"max_bytes": 64, "max_files": 100}}), 0..2);
+}
