@@ -4,6 +4,7 @@
 
 pub mod aggregate;
 pub mod anomaly;
+pub mod burst;
 mod condition;
 pub mod dedupe;
 mod event_key;
@@ -34,6 +35,7 @@ use lograil_plugin::ComponentSpec;
 pub const SPECS: &[ComponentSpec] = &[
     aggregate::SPEC,
     anomaly::SPEC,
+    burst::SPEC,
     dedupe::SPEC,
     filter::SPEC,
     log_to_metric::SPEC,

@@ -11,7 +11,7 @@ use super::method::{Method, Series};
 use super::novelty::Novelty;
 use super::options::AnomalyOptions;
 use crate::event_key::{KeyHasher, append_value, shown};
-use crate::event_time::TimeSource;
+use crate::event_time::{Progress, TimeSource};
 use crate::field_path::FieldPath;
 use crate::lru::Lru;
 use crate::numeric::number_of;
@@ -35,8 +35,7 @@ pub(super) struct Judge {
     interval_ns: Option<i64>,
     /// The number of the interval that is counted.
     open_interval: Option<i64>,
-    /// The newest time of an event, and when it came.
-    newest: Option<(i64, i64)>,
+    progress: Progress,
     keys: Lru<KeyState>,
     hasher: KeyHasher,
     scratch: Vec<u8>,
@@ -95,7 +94,7 @@ impl Judge {
             novelty: novelty.map(|of| Novelty::new(of.one_in, of.max_texts as usize)),
             interval_ns: interval.map(|interval| ns_of(interval).max(1)),
             open_interval: None,
-            newest: None,
+            progress: Progress::default(),
             keys: Lru::new(options.max_keys as usize),
             hasher: KeyHasher::new(),
             scratch: Vec::new(),
@@ -132,11 +131,7 @@ impl Judge {
             text: key(&self.text_field),
         };
         for event in batch.iter() {
-            let newest = self.newest.map_or(now_ns, |(time, _)| time);
-            let time_ns = self.time.of(event.timestamp_ns(), now_ns).unwrap_or(newest);
-            if self.newest.is_none_or(|(newest, _)| time_ns >= newest) {
-                self.newest = Some((time_ns, now_ns));
-            }
+            let time_ns = self.progress.time_of(self.time, event.timestamp_ns(), now_ns);
             self.close_intervals(time_ns);
             let mark = self.judge_event(event, keys, time_ns);
             self.unscored += u64::from(mark.score.is_none());
@@ -236,16 +231,11 @@ impl Judge {
         }
     }
 
-    /// Lets time pass while no event comes, as long as events come about when they happen: in a backlog the clock
-    /// says nothing.
+    /// Lets time pass while no event comes.
     pub(super) fn pass_time(&mut self, now_ns: i64) {
-        let (Some(interval_ns), Some((newest_ns, came_ns))) = (self.interval_ns, self.newest)
-        else {
-            return;
-        };
-        let late_ns = came_ns.saturating_sub(newest_ns).max(0);
-        if late_ns < interval_ns.saturating_mul(2) {
-            self.close_intervals(now_ns.saturating_sub(late_ns));
+        let Some(interval_ns) = self.interval_ns else { return };
+        if let Some(time_ns) = self.progress.time_at(now_ns, interval_ns.saturating_mul(2)) {
+            self.close_intervals(time_ns);
         }
     }
 
