@@ -1,0 +1,198 @@
+//! What the transforms that learn cost an event, with 1,000 keys and about ten events of each a second, against a floor
+//! that reads the number and adds a field: `learn [--rounds N]`; `learn PATH [--rounds N]` runs one path alone, for
+//! `valgrind --tool=callgrind`; `learn keys` sends ten million different keys through each and prints the memory.
+
+use std::sync::Arc;
+
+use lograil_benches::generator::Random;
+use lograil_benches::measure::{self, Path, Size};
+use lograil_event::{Batch, Field, Tag};
+use lograil_plugin::{
+    Build, ComponentMetrics, ComponentSpec, Options, Outputs, SystemClock, Transform,
+    TransformContext,
+};
+use serde_json::{Value, json};
+
+const BATCHES: usize = 4;
+const EVENTS: usize = 4096;
+const KEYS: usize = 1000;
+
+/// Time between two events: ten events a second of each key.
+const STEP_NS: i64 = 1_000_000_000 / (KEYS as i64 * 10);
+
+/// 2026-01-01T00:00:00Z.
+const START_NS: i64 = 1_767_225_600_000_000_000;
+
+const MANY_KEYS: usize = 10_000_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rounds = arguments
+        .iter()
+        .position(|argument| argument == "--rounds")
+        .and_then(|at| arguments.get(at + 1)?.parse().ok())
+        .unwrap_or(100);
+    let name = arguments.first().filter(|name| !name.starts_with("--"));
+    if name.is_some_and(|name| name == "keys") {
+        return many_keys();
+    }
+    let size = Size { bytes: BATCHES * EVENTS * 100, events: BATCHES * EVENTS };
+    let mut paths = vec![floor()];
+    paths.extend(cases().into_iter().map(|(name, spec, options)| path(name, spec, options)));
+    match name {
+        None => measure::compare("1,000 keys", &mut paths, rounds, size),
+        Some(name) if measure::run_alone(&mut paths, name, rounds, size) => {}
+        Some(name) => {
+            let names: Vec<_> = paths.iter().map(|path| path.name).collect();
+            eprintln!("no path {name}; there are: keys, {}", names.join(", "));
+            std::process::exit(2);
+        }
+    }
+}
+
+fn cases() -> Vec<(&'static str, &'static ComponentSpec, Value)> {
+    use lograil_transforms::{anomaly, burst, severity};
+    let no_severity = json!({"score_field": ""});
+    let value = |method: &str| json!({"key_field": "service", "value": "ms", "method": method, "severity": no_severity});
+    let rate = json!({"key_field": "service", "rate": {"interval": "1s"}, "severity": no_severity});
+    vec![
+        ("severity", &severity::SPEC, json!({})),
+        ("anomaly", &anomaly::SPEC, value("auto")),
+        ("anomaly-rate", &anomaly::SPEC, rate),
+        ("anomaly-ewma", &anomaly::SPEC, value("ewma")),
+        ("anomaly-mad", &anomaly::SPEC, value("mad")),
+        ("anomaly-quantile", &anomaly::SPEC, value("quantile")),
+        ("anomaly-trees", &anomaly::SPEC, value("half_space_trees")),
+        ("burst", &burst::SPEC, json!({"key_field": "service"})),
+    ]
+}
+
+fn batches() -> Vec<Batch> {
+    let mut random = Random::new(0x10C5_0F13);
+    let mut make = || {
+        let mut batch = Batch::new();
+        let mut edit = batch.edit();
+        let [service, level, message, ms] =
+            ["service", "level", "message", "ms"].map(|name| edit.key(name));
+        for _ in 0..EVENTS {
+            let event = edit.push_event(0);
+            edit.set_str(event, service, &format!("service-{}", random.below(KEYS)));
+            edit.set_str(event, level, if random.below(50) == 0 { "ERROR" } else { "INFO" });
+            edit.set_str(event, message, "order accepted for payment by the gateway");
+            let text = edit.push_text((100 + random.below(900)).to_string().as_bytes());
+            edit.append(
+                event,
+                Field::text(ms.0, Tag::Number, text, lograil_event::FieldFlags::NONE),
+            );
+        }
+        batch.freeze();
+        batch
+    };
+    (0..BATCHES).map(|_| make()).collect()
+}
+
+/// The batches, round after round, each later than the last.
+struct Feed {
+    batches: Vec<Batch>,
+    now_ns: i64,
+}
+
+impl Feed {
+    fn new() -> Self {
+        Self { batches: batches(), now_ns: START_NS }
+    }
+
+    fn each(&mut self, mut take: impl FnMut(Batch)) {
+        for batch in &mut self.batches {
+            let mut batch = batch.share();
+            for record in batch.edit().events() {
+                record.timestamp_ns = self.now_ns;
+                self.now_ns += STEP_NS;
+            }
+            take(batch);
+        }
+    }
+}
+
+/// Reads the number, and adds a field.
+fn floor() -> Path<'static> {
+    let mut feed = Feed::new();
+    let run = move || {
+        let mut sum = 0;
+        feed.each(|mut batch| {
+            let numbers: Vec<f64> = batch
+                .iter()
+                .map(|event| event.get_named("ms").and_then(|value| value.as_f64()).unwrap_or(0.0))
+                .collect();
+            let mut edit = batch.edit();
+            let key = edit.key("anomaly");
+            for (event, number) in numbers.into_iter().enumerate() {
+                edit.set(event, Field::f64(key.0, number));
+            }
+            sum += std::hint::black_box(&batch).len();
+        });
+        sum
+    };
+    Path { name: "floor", baseline: None, run: Box::new(run) }
+}
+
+fn build(spec: &ComponentSpec, options: Value) -> Option<Box<dyn Transform>> {
+    let Build::Transform(build) = spec.build else { return None };
+    let mut transform = build(&Options(options)).ok()?;
+    let clock = Arc::new(SystemClock::default());
+    let context = TransformContext::new(Arc::from("bench"), clock, ComponentMetrics::detached());
+    transform.start(context).ok()?;
+    Some(transform)
+}
+
+fn path(name: &'static str, spec: &'static ComponentSpec, options: Value) -> Path<'static> {
+    let mut feed = Feed::new();
+    let mut transform = build(spec, options);
+    let mut out = Outputs::new(Arc::from("bench"), spec.name);
+    let run = move || {
+        let Some(transform) = &mut transform else { return 0 };
+        let mut sum = 0;
+        feed.each(|batch| {
+            transform.process(batch, &mut out);
+            sum += out
+                .take_emitted()
+                .map(|(_, batch)| std::hint::black_box(&batch).len())
+                .sum::<usize>();
+            out.take_created();
+        });
+        sum
+    };
+    Path { name, baseline: Some("floor"), run: Box::new(run) }
+}
+
+/// Ten million different keys through each transform: the memory stays within what `max_keys` allows.
+fn many_keys() {
+    println!("| path | keys | resident MiB |\n|---|--:|--:|");
+    println!("| start | 0 | {} |", resident_mib());
+    for (name, spec, options) in cases().into_iter().filter(|(name, ..)| *name != "severity") {
+        let Some(mut transform) = build(spec, options) else { continue };
+        let mut out = Outputs::new(Arc::from("bench"), spec.name);
+        for first in (0..MANY_KEYS).step_by(EVENTS) {
+            let mut batch = Batch::new();
+            let mut edit = batch.edit();
+            let [service, ms] = ["service", "ms"].map(|name| edit.key(name));
+            for number in first..(first + EVENTS).min(MANY_KEYS) {
+                let event = edit.push_event(START_NS + number as i64 * STEP_NS);
+                edit.append(event, Field::i64(service.0, number as i64));
+                edit.append(event, Field::i64(ms.0, number as i64 % 100));
+            }
+            transform.process(batch, &mut out);
+            out.take_emitted().for_each(drop);
+            out.take_created();
+        }
+        println!("| {name} | {MANY_KEYS} | {} |", resident_mib());
+    }
+}
+
+/// The memory of this process, where the system tells it.
+fn resident_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok());
+    kib.unwrap_or(0) / 1024
+}
