@@ -7,4 +7,4 @@
 
 mod memory;
 
-pub use memory::{EdgeClosed, EdgeLevel, EdgeReceiver, EdgeSender, memory};
+pub use memory::{EdgeClosed, EdgeLevel, EdgeReceiver, EdgeSender, Room, WeakEdgeSender, memory};

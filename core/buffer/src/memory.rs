@@ -53,6 +53,22 @@ pub struct EdgeSender {
     level: Arc<EdgeLevel>,
 }
 
+/// A sending end that does not keep the edge from ending.
+#[derive(Clone)]
+pub struct WeakEdgeSender {
+    queue: mpsc::WeakUnboundedSender<Item>,
+    room: Arc<Semaphore>,
+    permits_max: u32,
+    level: Arc<EdgeLevel>,
+}
+
+/// Room for one batch.
+#[derive(Debug)]
+pub struct Room {
+    permit: OwnedSemaphorePermit,
+    bytes: u64,
+}
+
 /// The receiving end.
 pub struct EdgeReceiver {
     queue: mpsc::UnboundedReceiver<Item>,
@@ -84,25 +100,68 @@ pub fn memory(capacity_bytes: usize) -> (EdgeSender, EdgeReceiver) {
 impl EdgeSender {
     /// Sends a batch, waiting for room.
     pub async fn send(&self, batch: Batch) -> Result<(), EdgeClosed> {
+        match self.room(&batch).await {
+            Some(room) => self.put(batch, room),
+            None => Err(EdgeClosed(batch)),
+        }
+    }
+
+    /// Waits until there is room for a batch; `None` if the receiver is gone. May be cancelled.
+    pub async fn room(&self, batch: &Batch) -> Option<Room> {
         let bytes = batch.size_bytes();
         let permits = u32::try_from(bytes / PERMIT_BYTES + 1).unwrap_or(u32::MAX);
         let wanted = permits.min(self.permits_max);
-        let Ok(permit) = Arc::clone(&self.room).acquire_many_owned(wanted).await else {
-            return Err(EdgeClosed(batch));
-        };
-        let (bytes, events) = (bytes as u64, batch.len() as u64);
+        let permit = Arc::clone(&self.room).acquire_many_owned(wanted).await.ok()?;
+        Some(Room { permit, bytes: bytes as u64 })
+    }
+
+    /// Sends the batch for which there is room.
+    pub fn put(&self, batch: Batch, room: Room) -> Result<(), EdgeClosed> {
+        let Room { permit, bytes } = room;
         self.level.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.level.events.fetch_add(events, Ordering::Relaxed);
+        self.level.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
         self.queue.send(Item { batch, bytes, _permit: permit }).map_err(|refused| {
             self.level.leave(&refused.0);
             EdgeClosed(refused.0.batch)
         })
     }
 
+    /// Lets every sender that waits go on: for an edge that nobody is going to send to again.
+    pub fn lift_limit(&self) {
+        self.room.add_permits(u32::MAX as usize);
+    }
+
+    /// A handle on the edge that does not keep it from ending.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakEdgeSender {
+        WeakEdgeSender {
+            queue: self.queue.downgrade(),
+            room: Arc::clone(&self.room),
+            permits_max: self.permits_max,
+            level: Arc::clone(&self.level),
+        }
+    }
+
     /// Whether the receiver is gone.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
+    }
+
+    /// How full the edge is.
+    #[must_use]
+    pub fn level(&self) -> Arc<EdgeLevel> {
+        Arc::clone(&self.level)
+    }
+}
+
+impl WeakEdgeSender {
+    /// A sending end, unless all others are gone already, or the receiver is.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<EdgeSender> {
+        let queue = self.queue.upgrade().filter(|queue| !queue.is_closed())?;
+        let (room, level) = (Arc::clone(&self.room), Arc::clone(&self.level));
+        Some(EdgeSender { queue, room, permits_max: self.permits_max, level })
     }
 
     /// How full the edge is.
@@ -182,6 +241,32 @@ mod tests {
         sender.send(batch_of(1 << 20)).await.unwrap();
         assert!(receiver.recv().await.is_some());
         sender.send(batch_of(1 << 20)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_cancelled_takes_no_room_and_a_lifted_limit_ends_all_waits() {
+        let (sender, mut receiver) = memory(1024);
+        sender.send(batch_of(1024)).await.unwrap();
+        let batch = batch_of(1024);
+        assert!(sender.room(&batch).now_or_never().is_none());
+        assert!(receiver.recv().await.is_some());
+        let room = sender.room(&batch).now_or_never().flatten().unwrap();
+        sender.put(batch, room).unwrap();
+        sender.lift_limit();
+        for _ in 0..100 {
+            assert!(sender.send(batch_of(4096)).now_or_never().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_weak_sender_does_not_keep_the_edge_open() {
+        let (sender, mut receiver) = memory(1024);
+        let weak = sender.downgrade();
+        weak.upgrade().unwrap().send(batch_of(1)).await.unwrap();
+        drop(sender);
+        assert!(receiver.recv().await.is_some());
+        assert!(receiver.recv().await.is_none());
+        assert!(weak.upgrade().is_none());
     }
 
     #[tokio::test]

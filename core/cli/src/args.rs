@@ -78,7 +78,7 @@ pub(crate) enum Command {
 }
 
 /// Which topology.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TopologyArguments {
     /// Topology files, or directories of them (all `*.toml`); together they are one topology. `-` is stdin.
     /// Without any: the built-in demonstration, `configs/demo.toml`.
@@ -92,12 +92,13 @@ pub(crate) struct TopologyArguments {
 const RUN_HELP: &str = "\
 Signals:
   SIGINT, SIGTERM   stop reading, deliver what was read, end; a second one ends at once (exit 130)
-  SIGHUP            open the files of sinks anew
+  SIGHUP            read the topology again and change what differs; open the files of sinks anew
 
 Examples:
   lograil run                              the built-in demonstration
   lograil run app.toml
   lograil run configs/ --set sources.app.read_from=end
+  lograil run --watch app.toml             change what differs whenever the file does
   lograil run --once app.toml              read files to their end, deliver, end";
 
 #[derive(Debug, Args)]
@@ -108,6 +109,9 @@ pub(crate) struct RunArguments {
     /// End at the end of the input, where a source has one: files as they are now, a generator's count.
     #[arg(long)]
     pub once: bool,
+    /// Read the topology again whenever its files change, as SIGHUP does.
+    #[arg(long, conflicts_with = "once")]
+    pub watch: bool,
     /// Where checkpoints and dead letters are kept; overrides `data_dir` of the topology. Without either it
     /// is a directory of its own for each topology below the user's state directory.
     #[arg(long, env = "LOGRAIL_DATA_DIR", value_name = "DIR")]

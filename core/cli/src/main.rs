@@ -9,9 +9,11 @@ mod dead_letters;
 mod exit;
 mod logging;
 mod output;
+mod reload;
 mod signals;
 mod stores;
 mod topology;
+mod watch;
 
 use clap::Parser;
 

@@ -1,12 +1,11 @@
 //! Following a running topology while listening to signals.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use lograil_runtime::{Outcome, Running};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::INTERRUPTED;
+use crate::reload::Reload;
 
 struct Signals {
     interrupt: Signal,
@@ -16,41 +15,59 @@ struct Signals {
 
 enum Heard {
     Stop,
-    Reopen,
+    HangUp,
+}
+
+/// Hears SIGHUP, also one that comes before anybody waits for it: it would end the program.
+pub(crate) struct HangUps(Signal);
+
+impl HangUps {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        on(SignalKind::hangup()).map(Self)
+    }
+}
+
+fn on(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("listen to signals")
 }
 
 impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let on = |kind| signal(kind).context("listen to signals");
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-            hangup: on(SignalKind::hangup())?,
-        })
+    fn listen(HangUps(hangup): HangUps) -> anyhow::Result<Self> {
+        let (interrupt, terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, hangup })
     }
 
     async fn next(&mut self) -> Heard {
         tokio::select! {
             _ = self.interrupt.recv() => Heard::Stop,
             _ = self.terminate.recv() => Heard::Stop,
-            _ = self.hangup.recv() => Heard::Reopen,
+            _ = self.hangup.recv() => Heard::HangUp,
         }
     }
 }
 
-/// Follows a topology to its end: the first SIGINT or SIGTERM drains it until `deadline`, the second ends
-/// the program at once, SIGHUP opens the files of sinks anew.
-pub(crate) async fn follow(mut running: Running, deadline: Duration) -> anyhow::Result<Outcome> {
-    let mut signals = Signals::listen()?;
+/// Follows a topology to its end: the first SIGINT or SIGTERM drains it for `shutdown_timeout`, the second ends
+/// the program at once, SIGHUP opens the files of sinks anew and reads the topology again.
+pub(crate) async fn follow(
+    mut running: Running,
+    hang_ups: HangUps,
+    mut reload: Option<Reload>,
+) -> anyhow::Result<Outcome> {
+    let mut signals = Signals::listen(hang_ups)?;
     loop {
         tokio::select! {
             () = running.wait() => return Ok(running.finish().await),
             heard = signals.next() => match heard {
-                Heard::Reopen => running.reopen(),
+                Heard::HangUp => running.reopen(),
                 Heard::Stop => break,
             },
+            () = changed(&mut reload) => {}
+        }
+        if let Some(reload) = &mut reload {
+            reload.run(&mut running).await;
         }
     }
+    let deadline = running.plan().global.shutdown_timeout.0;
     tracing::info!("stopping: delivering what was read; a second signal ends at once");
     running.stop();
     let timeout = tokio::time::sleep(deadline);
@@ -69,4 +86,12 @@ pub(crate) async fn follow(mut running: Running, deadline: Duration) -> anyhow::
         }
     }
     Ok(running.finish().await)
+}
+
+/// Waits for the files of the topology to change, if they are watched.
+async fn changed(reload: &mut Option<Reload>) {
+    match reload {
+        Some(reload) => reload.changed().await,
+        None => std::future::pending().await,
+    }
 }

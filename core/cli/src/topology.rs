@@ -30,6 +30,16 @@ pub(crate) fn read(arguments: &TopologyArguments) -> anyhow::Result<Loaded> {
     check(files, arguments.sets.clone())
 }
 
+/// The files of a topology as they are now, the directories among them gone through. Not those that are read once.
+pub(crate) fn files(arguments: &TopologyArguments) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for path in &arguments.files {
+        // One that cannot be read now is one that changes.
+        let _unreadable = expand(path, &mut paths);
+    }
+    paths
+}
+
 /// Checks a topology that is at hand.
 pub(crate) fn check(files: Vec<SourceFile>, sets: Vec<String>) -> anyhow::Result<Loaded> {
     let base_dir = std::env::current_dir().context("find the current directory")?;

@@ -125,6 +125,20 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// The diagnostic on one line, for a log: `FILE:LINE:COLUMN: message; remedy`.
+    #[must_use]
+    pub fn to_line(&self, files: &[SourceFile]) -> String {
+        let place = self.labels.first().and_then(|label| {
+            let file = files.get(label.file)?;
+            let (line, column) = position(&file.text, label.span.start);
+            Some(format!("{}:{line}:{column}: ", file.name))
+        });
+        let help = self.help.as_ref().map(|help| format!("; {help}"));
+        format!("{}{}{}", place.unwrap_or_default(), self.message, help.unwrap_or_default())
+    }
+}
+
 /// Line and column of a byte, counted from 1; columns in characters.
 pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..char_boundary(text, offset)];

@@ -57,6 +57,19 @@ impl MetricsRegistry {
         .unwrap_or_else(unseen_gauge)
     }
 
+    /// The counter `lograil_{name}_total` of the whole process, with labels whose values never change.
+    #[must_use]
+    pub fn counter(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> IntCounter {
+        let name = format!("lograil_{name}_total");
+        let (names, values): (Vec<&str>, Vec<&str>) = labels.iter().copied().unzip();
+        let make = || IntCounterVec::new(Opts::new(&name, help), &names);
+        match self.family(&name, make, Family::Counter) {
+            Some(Family::Counter(family)) => family.get_metric_with_label_values(&values).ok(),
+            _ => None,
+        }
+        .unwrap_or_else(unseen_counter)
+    }
+
     /// The family of a name, made by `make` if it is new.
     fn family<C: Collector + Clone + 'static>(
         &self,
@@ -121,13 +134,7 @@ impl ComponentMetrics {
             Some(Family::Counter(family)) => family.get_metric_with_label_values(&values).ok(),
             _ => None,
         }
-        // A name that is no metric name, or that is something else already: count, unseen.
-        .unwrap_or_else(|| {
-            IntCounterVec::new(Opts::new("unseen", "unseen"), &[]).map_or_else(
-                |_| unreachable!("a counter without labels can be made"),
-                |family| family.with_label_values::<&str>(&[]),
-            )
-        })
+        .unwrap_or_else(unseen_counter)
     }
 
     /// The gauge `lograil_component_{name}`.
@@ -197,6 +204,14 @@ impl ComponentMetrics {
     fn values(&self) -> [&str; 3] {
         [&self.labels[0], &self.labels[1], &self.labels[2]]
     }
+}
+
+/// For a name that is no metric name, or that is something else already: count, unseen.
+fn unseen_counter() -> IntCounter {
+    IntCounterVec::new(Opts::new("unseen", "unseen"), &[]).map_or_else(
+        |_| unreachable!("a counter without labels can be made"),
+        |family| family.with_label_values::<&str>(&[]),
+    )
 }
 
 /// For a name that is no metric name, or that is something else already: set, unseen.

@@ -25,6 +25,12 @@ pub trait Source: Send {
     fn replays(&self) -> bool {
         false
     }
+
+    /// Whether another instance in the same process loses nothing when this one is stopped. A reload refuses to
+    /// change a source of which the input cannot be handed over.
+    fn restarts(&self) -> bool {
+        true
+    }
 }
 
 /// What the runtime gives a source.
@@ -54,6 +60,16 @@ pub struct PositionUpdate {
     pub stream: String,
     /// The position in the source's own notation; `None` forgets the stream.
     pub position: Option<String>,
+}
+
+impl PositionUpdate {
+    /// Brings the positions of a source's streams up to date.
+    pub fn apply(self, positions: &mut BTreeMap<String, String>) {
+        match self.position {
+            Some(position) => positions.insert(self.stream, position),
+            None => positions.remove(&self.stream),
+        };
+    }
 }
 
 /// The topology is stopping: nobody takes the batch.

@@ -86,6 +86,12 @@ impl Outputs {
         Self { component_id, component_type, ..Self::default() }
     }
 
+    /// The type of the component, as dead letters name it.
+    #[must_use]
+    pub fn component_type(&self) -> &'static str {
+        self.component_type
+    }
+
     /// Emits a batch. An empty one is fine: its acknowledgements are resolved as delivered.
     pub fn emit(&mut self, batch: Batch) {
         self.emit_to(Port::MAIN, batch);

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use lograil_buffer::EdgeReceiver;
 use lograil_event::Batch;
-use lograil_plugin::{BoxFuture, Clock, Outputs, Port, Shutdown, Transform};
+use lograil_plugin::{BoxFuture, Clock, Outputs, Port, Shutdown, Threading, Transform};
 
 use crate::crash;
+use crate::departures::Departures;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
+use crate::tasks::{Ended, Exit, Order, Orders};
 use crate::transform_state::StateKeeper;
 
 /// How often transforms are told the time.
@@ -18,10 +20,11 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// One transform of a chain.
 pub(crate) struct Stage {
+    pub id: Arc<str>,
     pub transform: Box<dyn Transform>,
     pub outputs: Outputs,
     pub counts: Arc<Counts>,
-    pub outlet: Outlet,
+    pub outlet: Arc<Outlet>,
     /// Keeps its state, if it has one and there is a place for it.
     pub keeper: Option<StateKeeper>,
 }
@@ -33,10 +36,11 @@ pub(crate) struct Chain {
     pub clock: Arc<dyn Clock>,
     shutdown: Shutdown,
     crash: Option<Crash>,
-    /// Outputs that leave the chain, in the order in which they came out.
-    leaving: Vec<(usize, Port, Batch)>,
+    /// What leaves the chain.
+    pub departures: Departures,
     /// Until when, in monotonic time, a stage wants no input.
-    paused_until: Option<Duration>,
+    pub paused_until: Option<Duration>,
+    pub threading: Threading,
 }
 
 /// A stage panicked.
@@ -48,6 +52,7 @@ pub(crate) struct Crash {
 
 /// What a chain has to do.
 enum Next {
+    Nothing,
     Batch(Batch),
     Tick,
     End,
@@ -72,16 +77,20 @@ impl Chain {
             clock,
             shutdown,
             crash: None,
-            leaving: Vec::new(),
+            departures: Departures::default(),
             paused_until: None,
+            threading: Threading::Async,
         }
     }
 
-    /// Runs until the edge ends. Ends early when nobody takes its output any more, or a stage crashes.
-    pub async fn run(mut self) -> Result<(), Crash> {
+    /// Runs until the edge ends, or it is suspended between two batches. Ends early when nobody takes its output any
+    /// more, or a stage crashes.
+    pub async fn run(mut self, orders: Orders) -> Exit<Self> {
         let mut tick = self.clock.sleep(TICK);
+        let mut next = Next::Nothing;
         loop {
-            match self.next(&mut tick).await {
+            match next {
+                Next::Nothing => {}
                 Next::Batch(batch) => self.process(0, batch),
                 Next::Tick => {
                     let now_ns = self.clock.now_ns();
@@ -90,17 +99,33 @@ impl Chain {
                 }
                 Next::End => break,
             }
-            if !self.deliver().await {
-                return Ok(());
+            tokio::select! {
+                biased;
+                is_taken = self.deliver() => if !is_taken {
+                    return Exit::Over(Ended::Done);
+                },
+                _ = orders.leave(Order::Suspend) => return Exit::Back(self),
             }
             if let Some(crash) = self.crash.take() {
-                return Err(crash);
+                return Exit::Over(self.failed(crash));
             }
+            next = tokio::select! {
+                biased;
+                _ = orders.leave(Order::Suspend) => return Exit::Back(self),
+                next = self.next(&mut tick) => next,
+            };
         }
         self.call_all(Call::Flush);
         self.deliver().await;
         self.keep_states(|_| true);
-        self.crash.map_or(Ok(()), Err)
+        match self.crash.take() {
+            Some(crash) => Exit::Over(self.failed(crash)),
+            None => Exit::Over(Ended::Done),
+        }
+    }
+
+    fn failed(&self, Crash { stage, reason }: Crash) -> Ended {
+        Ended::Failed { component: self.stages[stage].id.to_string(), reason }
     }
 
     /// Waits for what is to be done next. While a stage wants a pause there is no input, unless the topology
@@ -153,6 +178,19 @@ impl Chain {
         }
     }
 
+    /// Lets a stage that is to go let out all that it holds back.
+    pub fn flush_stage(&mut self, index: usize) {
+        self.call(index, |transform, outputs| transform.flush(outputs));
+        self.pass_on(index);
+    }
+
+    /// Says that a stage crashed, for a chain that is not going to run any more.
+    pub fn report_crash(&mut self) {
+        if let Some(Crash { stage, reason }) = self.crash.take() {
+            tracing::error!(component_id = %self.stages[stage].id, "{reason}");
+        }
+    }
+
     /// Keeps the states of the transforms for which `is_due` says so.
     fn keep_states(&mut self, mut is_due: impl FnMut(&mut StateKeeper) -> bool) {
         for index in 0..self.stages.len() {
@@ -200,7 +238,7 @@ impl Chain {
         let emitted: Vec<_> = stage.outputs.take_emitted().collect();
         for (port, mut batch) in emitted {
             if last || port != Port::MAIN || batch.is_empty() {
-                self.leaving.push((index, port, batch));
+                self.stages[index].outlet.depart(port, batch, &mut self.departures);
             } else {
                 self.stages[index].counts.tap.offer(port, &mut batch);
                 self.stages[index].outlet.count(port, batch.len());
@@ -212,10 +250,7 @@ impl Chain {
     /// Whether there is still somebody to deliver to. As long as one consumer is there, it gets what has been
     /// read, whatever became of the others.
     async fn deliver(&mut self) -> bool {
-        let mut is_taken = true;
-        for (index, port, batch) in self.leaving.drain(..) {
-            is_taken &= self.stages[index].outlet.send(port, batch).await.is_ok();
-        }
+        let is_taken = self.departures.deliver().await.is_ok();
         is_taken || self.stages.iter().any(|stage| stage.outlet.has_consumer())
     }
 }
@@ -250,6 +285,7 @@ mod tests {
     fn stage(transform: impl Transform + 'static) -> Stage {
         let counts = Counts::new(ComponentMetrics::detached());
         Stage {
+            id: "stage".into(),
             transform: Box::new(transform),
             outputs: Outputs::default(),
             outlet: Outlet::new(Vec::new(), Arc::clone(&counts)),
@@ -265,7 +301,11 @@ mod tests {
         }
         drop(sender);
         let (_trigger, shutdown) = ShutdownTrigger::new();
-        Chain::new(stages, receiver, clock.shared(), shutdown).run().await.unwrap();
+        ended(Chain::new(stages, receiver, clock.shared(), shutdown).run(Orders::none()).await);
+    }
+
+    fn ended(exit: Exit<Chain>) {
+        assert!(matches!(exit, Exit::Over(Ended::Done)));
     }
 
     #[tokio::test]
@@ -317,7 +357,8 @@ mod tests {
         drop(sender);
         let (trigger, shutdown) = ShutdownTrigger::new();
         let stages = vec![stage(Paced(Arc::clone(&calls), Duration::ZERO))];
-        let running = tokio::spawn(Chain::new(stages, receiver, clock.shared(), shutdown).run());
+        let chain = Chain::new(stages, receiver, clock.shared(), shutdown);
+        let running = tokio::spawn(chain.run(Orders::none()));
         let settle = || async {
             for _ in 0..100 {
                 tokio::task::yield_now().await;
@@ -330,7 +371,7 @@ mod tests {
         let so_far = calls.lock().unwrap().clone();
         assert_eq!(so_far.iter().filter(|call| **call == "batch").count(), 2, "{so_far:?}");
         trigger.request();
-        running.await.unwrap().unwrap();
+        ended(running.await.unwrap());
         let calls = calls.lock().unwrap();
         assert_eq!(calls.iter().filter(|call| **call == "batch").count(), 3, "{calls:?}");
         assert_eq!(calls.last(), Some(&"flush"));
@@ -348,7 +389,7 @@ mod tests {
         let (trigger, shutdown) = ShutdownTrigger::new();
         let stages = vec![stage(Paced(Arc::clone(&calls), Duration::MAX))];
         trigger.request();
-        Chain::new(stages, receiver, clock.shared(), shutdown).run().await.unwrap();
+        ended(Chain::new(stages, receiver, clock.shared(), shutdown).run(Orders::none()).await);
         assert_eq!(calls.lock().unwrap().iter().filter(|call| **call == "batch").count(), 2);
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a topology could not start.
+/// Why a topology could not start, or be changed while it runs.
 #[derive(Debug, Error)]
 pub enum RuntimeError {
     /// A component's options, checked before, are refused now.
@@ -39,4 +39,7 @@ pub enum RuntimeError {
         /// What is wrong with it.
         message: String,
     },
+    /// What runs cannot become what the plan says without a stop.
+    #[error("{0}")]
+    Refused(String),
 }

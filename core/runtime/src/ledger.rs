@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lograil_plugin::ComponentMetrics;
 use lograil_plugin::schemars::{self, JsonSchema};
+use lograil_plugin::{ComponentMetrics, Port};
 use prometheus::IntCounter;
 use serde::Serialize;
 
@@ -105,6 +105,14 @@ impl Counts {
 
     pub fn sent_bytes(&self, bytes: u64) {
         self.sent_bytes.inc_by(bytes);
+    }
+
+    /// Counts events that left by a port.
+    pub fn passed_on(&self, port: Port, events: usize) {
+        match port {
+            Port::DEAD_LETTER => self.dead_lettered(events),
+            _ => self.sent(events),
+        }
     }
 
     pub fn dead_lettered(&self, events: usize) {

@@ -6,23 +6,27 @@
 //!
 //! **Invariant:** knows no concrete component; reaches time and files only through the seams it is given.
 
+mod assembly;
 mod chain;
 mod checkpoint;
 mod crash;
+mod departures;
+mod diff;
 mod error;
 mod gauges;
 mod ledger;
 mod outlet;
 mod sink_task;
 mod source_task;
-mod start;
 mod status;
 mod store;
 mod tap;
+mod tasks;
 mod topology;
 mod transform_state;
 mod wiring;
 
+pub use assembly::Changes;
 pub use error::RuntimeError;
 pub use ledger::Ledger;
 pub use status::{ComponentStatus, EdgeStatus, Observer, TopologyStatus};

@@ -7,13 +7,15 @@ use futures::FutureExt;
 use lograil_buffer::EdgeReceiver;
 use lograil_event::{AckStatus, Acks, Batch};
 use lograil_plugin::{
-    Backoff, Delivery, Port, Rejection, Sink, SinkContext, SinkError, dead_letter,
+    Backoff, Delivery, Port, Rejection, Sink, SinkContext, SinkError, Threading, dead_letter,
 };
 use tokio::sync::watch;
 
 use crate::checkpoint::Tracker;
+use crate::departures::Departures;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
+use crate::tasks::{Ended, Ending, Exit, Leave, Order, Orders};
 
 /// Commits of a sink are at least this far apart, so that a trickle does not mean a disk flush an event.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
@@ -27,15 +29,15 @@ const UNCOMMITTED_BATCHES_MAX: usize = 4096;
 /// Longest time between commits while the input does not pause.
 const UNCOMMITTED_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Why a sink ended.
+/// Why a sink stopped working.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SinkEnd {
-    /// Its input ended and all of it is durable.
-    Drained,
     /// Nobody reads its output any more.
     Closed,
     /// It cannot go on.
     Failed(String),
+    /// It was told to leave.
+    Left(Leave),
 }
 
 impl From<SinkError> for SinkEnd {
@@ -54,13 +56,22 @@ pub(crate) struct SinkTask {
     pub context: SinkContext,
     /// Whether `open` has succeeded already.
     pub is_open: bool,
+    /// Whether the checkpoint must have been saved before the first write.
+    pub is_new_to_checkpoint: bool,
+    pub threading: Threading,
+    /// Sinks that must have ended before this one opens: they have what it claims.
+    pub after: Vec<Ending>,
     pub input: EdgeReceiver,
-    pub outlet: Outlet,
+    pub outlet: Arc<Outlet>,
     pub counts: Arc<Counts>,
     pub tracker: Arc<Tracker>,
     /// Its number in the tracker, if its state belongs to the checkpoint.
     pub tracked: Option<usize>,
     pub reopen: watch::Receiver<u64>,
+    /// The batch that is being written.
+    pub at_hand: Option<Batch>,
+    /// Dead letters on their way.
+    pub departures: Departures,
     pub uncommitted: Uncommitted,
 }
 
@@ -73,6 +84,9 @@ pub(crate) struct Uncommitted {
     last_commit: Duration,
 }
 
+/// The reason with which events are discarded that a removed sink cannot deliver; a metric label.
+const REMOVED: &str = "sink_removed";
+
 enum Next {
     Batch(Batch),
     Commit,
@@ -81,48 +95,91 @@ enum Next {
 }
 
 impl SinkTask {
-    /// Runs until the input ends, the output closes, or the sink fails for good.
-    pub async fn run(mut self) -> SinkEnd {
-        match self.drive().await {
-            Ok(()) => SinkEnd::Drained,
-            Err(end) => end,
+    /// Runs until the input ends, the output closes, the sink fails for good, or it is told to leave.
+    pub async fn run(mut self, orders: Orders) -> Exit<Self> {
+        let end = self.drive(&orders).await;
+        let is_removed = matches!(orders.now(), Order::Drain | Order::GiveUp);
+        let ended = match end {
+            Err(SinkEnd::Left(Leave::Suspended)) => return Exit::Back(self),
+            Err(SinkEnd::Failed(reason)) if is_removed => {
+                self.discard_rest(&reason).await;
+                Ended::Done
+            }
+            Err(SinkEnd::Left(Leave::GivenUp)) => {
+                self.discard_rest("it did not deliver it in time").await;
+                Ended::Done
+            }
+            Ok(()) => Ended::Done,
+            Err(SinkEnd::Closed) => Ended::OutputClosed,
+            Err(SinkEnd::Failed(reason)) => {
+                Ended::Failed { component: self.context.id.to_string(), reason }
+            }
+        };
+        if is_removed {
+            self.untrack();
         }
+        Exit::Over(ended)
     }
 
-    async fn drive(&mut self) -> Result<(), SinkEnd> {
-        if !self.is_open {
-            self.open().await?;
-            if self.context.upstream_replays {
-                self.track();
-                // A crash must find what to go back to in the checkpoint before there is anything to undo.
-                self.tracker.wait_for_save().await;
+    async fn drive(&mut self, orders: &Orders) -> Result<(), SinkEnd> {
+        while let Some(ending) = self.after.last_mut() {
+            tokio::select! {
+                biased;
+                () = ending => {}
+                leave = orders.leave(Order::Suspend) => return Err(SinkEnd::Left(leave)),
+            }
+            self.after.pop();
+            // Known only now, if it is the one that this one replaces.
+            if self.tracked.is_none() {
+                self.context.state = self.tracker.sink_state(&self.context.id);
             }
         }
+        if !self.is_open {
+            self.open(orders).await?;
+            self.is_open = true;
+            self.track();
+        }
+        if std::mem::take(&mut self.is_new_to_checkpoint) {
+            // A crash must find what to go back to in the checkpoint before there is anything to undo.
+            self.tracker.wait_for_save().await;
+        }
+        self.send_letters(orders).await?;
         loop {
-            match self.next().await {
-                Next::Batch(batch) => self.write(batch).await?,
-                Next::Commit => self.commit().await?,
+            if self.at_hand.is_some() {
+                self.write(orders).await?;
+            }
+            if self.must_commit() {
+                self.commit(orders).await?;
+            }
+            match self.next(orders).await? {
+                Next::Batch(batch) => self.take(batch),
+                Next::Commit => self.commit(orders).await?,
                 Next::Reopen => self.sink.reopen(),
                 Next::End => break,
             }
-            if self.must_commit() {
-                self.commit().await?;
-            }
         }
-        self.commit().await?;
+        self.commit(orders).await?;
         self.sink.close().await.map_err(SinkEnd::from)
     }
 
+    fn take(&mut self, mut batch: Batch) {
+        self.counts.received(batch.len());
+        self.counts.tap.offer(Port::MAIN, &mut batch);
+        self.at_hand = Some(batch);
+    }
+
     /// The next batch; or, if there is none for now, a commit of what was written.
-    async fn next(&mut self) -> Next {
+    async fn next(&mut self, orders: &Orders) -> Result<Next, SinkEnd> {
         // Looked at first: an input that never pauses must not keep the files from being opened anew.
         if self.reopen.has_changed().unwrap_or(false) {
             self.reopen.mark_unchanged();
-            return Next::Reopen;
+            return Ok(Next::Reopen);
         }
-        // Not `try_recv`: this one comes back empty-handed now and then, so that the task gives way to others.
-        if let Some(received) = self.input.recv().now_or_never() {
-            return received.map_or(Next::End, Next::Batch);
+        if orders.now() < Order::Suspend {
+            // Not `try_recv`: this one comes back empty-handed now and then, so that the task gives way to others.
+            if let Some(received) = self.input.recv().now_or_never() {
+                return Ok(received.map_or(Next::End, Next::Batch));
+            }
         }
         let clock = Arc::clone(&self.context.clock);
         let pending = !self.uncommitted.acks.is_empty();
@@ -136,9 +193,10 @@ impl SinkTask {
         };
         tokio::select! {
             biased;
-            Ok(()) = self.reopen.changed() => Next::Reopen,
-            received = self.input.recv() => received.map_or(Next::End, Next::Batch),
-            () = wait => Next::Commit,
+            leave = orders.leave(Order::Suspend) => Err(SinkEnd::Left(leave)),
+            Ok(()) = self.reopen.changed() => Ok(Next::Reopen),
+            received = self.input.recv() => Ok(received.map_or(Next::End, Next::Batch)),
+            () = wait => Ok(Next::Commit),
         }
     }
 
@@ -151,84 +209,110 @@ impl SinkTask {
 
     /// Makes the state of the open sink part of the checkpoint, if it has one.
     pub fn track(&mut self) {
-        let id = &*self.context.id;
-        match self.sink.state() {
-            Some(state) => self.tracked = Some(self.tracker.add_sink(id, state)),
-            None => self.tracker.forget_sinks(|other| other != id),
+        match self.sink.state().filter(|_| self.context.upstream_replays) {
+            Some(state) => {
+                self.is_new_to_checkpoint = self.tracked.is_none();
+                self.tracked = Some(self.tracker.track_sink(&self.context.id, state));
+            }
+            None => self.untrack(),
         }
     }
 
-    async fn open(&mut self) -> Result<(), SinkEnd> {
+    /// Takes the sink's state out of the checkpoint.
+    pub fn untrack(&mut self) {
+        self.tracked = None;
+        self.tracker.untrack_sink(&self.context.id);
+    }
+
+    /// Whether a call that waits for its peer may be broken off. What it was writing is offered again then, which a
+    /// sink with a state must not see.
+    fn may_be_broken_off(&self) -> Option<Order> {
+        let may = self.threading == Threading::Async && self.tracked.is_none();
+        may.then_some(Order::Interrupt)
+    }
+
+    async fn open(&mut self, orders: &Orders) -> Result<(), SinkEnd> {
         let mut backoff = Backoff::default();
         loop {
-            let context = self.context.clone();
-            match self.sink.open(context).await {
+            let (broken_off, context) = (self.may_be_broken_off(), self.context.clone());
+            match call(broken_off, orders, self.sink.open(context)).await? {
                 Ok(()) => return Ok(()),
-                Err(error) => self.wait_after("open", error, &mut backoff).await?,
+                Err(error) => self.wait_after("open", error, &mut backoff, orders).await?,
             }
         }
     }
 
-    async fn write(&mut self, mut batch: Batch) -> Result<(), SinkEnd> {
-        self.counts.received(batch.len());
-        self.counts.tap.offer(Port::MAIN, &mut batch);
+    /// Writes the batch that is at hand. If it is told to leave before that is done, the batch stays there.
+    async fn write(&mut self, orders: &Orders) -> Result<(), SinkEnd> {
         let mut backoff = Backoff::default();
         let delivery = loop {
+            let Some(batch) = &self.at_hand else { return Ok(()) };
             let start = self.context.clock.monotonic();
-            let result = self.sink.write(&batch).await;
+            let broken_off = self.may_be_broken_off();
+            let result = call(broken_off, orders, self.sink.write(batch)).await?;
             self.counts.busy(self.context.clock.monotonic().saturating_sub(start));
             match result {
                 Ok(delivery) => break delivery,
-                Err(error) => self.wait_after("write", error, &mut backoff).await?,
+                Err(error) => self.wait_after("write", error, &mut backoff, orders).await?,
             }
         };
+        let Some(mut batch) = self.at_hand.take() else { return Ok(()) };
         self.counts.sent_bytes(delivery.bytes);
         self.uncommitted.bytes += delivery.bytes;
-        self.refuse(&mut batch, delivery).await?;
+        self.refuse(&mut batch, delivery);
         self.uncommitted.events += batch.len();
         let acks = batch.take_acks();
         if let (Some(number), Some(state)) = (self.tracked, self.sink.state()) {
             self.tracker.written(number, &acks, state);
         }
         self.uncommitted.acks.push(acks);
-        Ok(())
+        self.send_letters(orders).await
     }
 
-    /// Sends what the sink refused to its dead-letter output.
-    async fn refuse(&mut self, batch: &mut Batch, delivery: Delivery) -> Result<(), SinkEnd> {
+    /// Sends what the sink refused on its way to the dead-letter output.
+    fn refuse(&mut self, batch: &mut Batch, delivery: Delivery) {
         if delivery.rejected.is_empty() {
-            return Ok(());
+            return;
         }
         let mut rejected: Vec<Rejection> = delivery.rejected;
         rejected.sort_by_key(|rejection| rejection.event);
         // A second reason for one event would shift the reasons of those behind it.
         rejected.dedup_by_key(|rejection| rejection.event);
         let is_rejected = |index: usize| rejected.binary_search_by_key(&index, |r| r.event).is_ok();
-        let Some(letters) = batch.split_off_where(is_rejected) else { return Ok(()) };
+        let Some(letters) = batch.split_off_where(is_rejected) else { return };
         let reason = |index: usize| rejected.get(index).map_or("", |r| r.reason.as_str());
         let letters = dead_letter::convert(letters, &self.context.id, self.component_type, reason);
         self.counts.error("rejected");
-        self.outlet
-            .send(Port::DEAD_LETTER, letters)
-            .await
-            .map_err(|_| SinkEnd::Failed("the dead-letter output is gone".to_owned()))
+        self.outlet.depart(Port::DEAD_LETTER, letters, &mut self.departures);
     }
 
-    async fn commit(&mut self) -> Result<(), SinkEnd> {
+    async fn send_letters(&mut self, orders: &Orders) -> Result<(), SinkEnd> {
+        let sent = tokio::select! {
+            biased;
+            sent = self.departures.deliver() => sent,
+            leave = orders.leave(Order::Suspend) => return Err(SinkEnd::Left(leave)),
+        };
+        sent.map_err(|_| SinkEnd::Failed("the dead-letter output is gone".to_owned()))
+    }
+
+    async fn commit(&mut self, orders: &Orders) -> Result<(), SinkEnd> {
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.commit_once().await {
+            self.wait_after("commit", error, &mut backoff, orders).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes what was written durable, and says so to its sources.
+    pub async fn commit_once(&mut self) -> Result<(), SinkError> {
         self.uncommitted.last_commit = self.context.clock.monotonic();
         if self.uncommitted.acks.is_empty() {
             return Ok(());
         }
-        let mut backoff = Backoff::default();
-        loop {
-            let start = self.context.clock.monotonic();
-            let result = self.sink.commit().await;
-            self.counts.busy(self.context.clock.monotonic().saturating_sub(start));
-            match result {
-                Ok(()) => break,
-                Err(error) => self.wait_after("commit", error, &mut backoff).await?,
-            }
-        }
+        let start = self.context.clock.monotonic();
+        let result = self.sink.commit().await;
+        self.counts.busy(self.context.clock.monotonic().saturating_sub(start));
+        result?;
         if let Some(number) = self.tracked {
             self.tracker.committed(number);
         }
@@ -241,12 +325,41 @@ impl SinkTask {
         Ok(())
     }
 
+    /// A sink that was taken out of the topology cannot deliver: what it had is discarded, which is counted, so that
+    /// the sources need not read it again for ever.
+    async fn discard_rest(&mut self, why: &str) {
+        let mut uncommitted = std::mem::take(&mut self.uncommitted);
+        let mut events = uncommitted.events;
+        self.counts.discarded(REMOVED, uncommitted.events as u64);
+        uncommitted.acks.drain(..).for_each(|acks| acks.resolve(AckStatus::Delivered));
+        if let Some(batch) = self.at_hand.take() {
+            events += self.discard(batch);
+        }
+        while let Some(batch) = self.input.recv().await {
+            self.counts.received(batch.len());
+            events += self.discard(batch);
+        }
+        if events > 0 {
+            tracing::warn!(
+                component_id = %self.context.id,
+                "{events} events for the sink that was removed are discarded: {why}"
+            );
+        }
+    }
+
+    fn discard(&self, mut batch: Batch) -> usize {
+        self.counts.discarded(REMOVED, batch.len() as u64);
+        batch.take_acks().resolve(AckStatus::Delivered);
+        batch.len()
+    }
+
     /// After an error that may pass: says so and waits. Any other error ends the sink.
     async fn wait_after(
         &mut self,
         action: &'static str,
         error: SinkError,
         backoff: &mut Backoff,
+        orders: &Orders,
     ) -> Result<(), SinkEnd> {
         if !matches!(error, SinkError::Closed) {
             self.counts.error(action);
@@ -258,8 +371,25 @@ impl SinkTask {
             tries = backoff.tries(),
             "{action}: {reason}; trying again in {wait:.1?}"
         );
-        self.context.clock.sleep(wait).await;
-        Ok(())
+        tokio::select! {
+            biased;
+            leave = orders.leave(Order::Suspend) => Err(SinkEnd::Left(leave)),
+            () = self.context.clock.sleep(wait) => Ok(()),
+        }
+    }
+}
+
+/// Waits for a call of the sink, or breaks it off at the order at which it may be.
+async fn call<T>(
+    broken_off: Option<Order>,
+    orders: &Orders,
+    work: impl Future<Output = T>,
+) -> Result<T, SinkEnd> {
+    let Some(order) = broken_off else { return Ok(work.await) };
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        leave = orders.leave(order) => Err(SinkEnd::Left(leave)),
     }
 }
 

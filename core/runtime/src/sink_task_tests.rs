@@ -55,7 +55,7 @@ impl Sink for Logs {
 async fn task(
     refuses: bool,
     batches: Vec<Batch>,
-    outlet: Outlet,
+    outlet: Arc<Outlet>,
 ) -> (SinkTask, watch::Sender<u64>, Log) {
     let (sender, input) = lograil_buffer::memory(1 << 30);
     for batch in batches {
@@ -77,6 +77,11 @@ async fn task(
         component_type: "logs",
         context,
         is_open: true,
+        is_new_to_checkpoint: false,
+        threading: Threading::Async,
+        after: Vec::new(),
+        at_hand: None,
+        departures: Departures::default(),
         input,
         outlet,
         counts: Counts::new(metrics),
@@ -88,7 +93,7 @@ async fn task(
     (task, reopen_sender, log)
 }
 
-fn nowhere() -> Outlet {
+fn nowhere() -> Arc<Outlet> {
     Outlet::new(Vec::new(), Counts::new(ComponentMetrics::detached()))
 }
 
@@ -97,7 +102,7 @@ async fn files_are_opened_anew_also_while_the_input_never_pauses() {
     let batches = (0..3).map(|_| batch_of_lines(&["line"])).collect();
     let (task, reopen, log) = task(false, batches, nowhere()).await;
     reopen.send_replace(1);
-    assert_eq!(task.run().await, SinkEnd::Drained);
+    assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     assert_eq!(*log.lock().unwrap(), ["reopen", "write", "write", "write", "commit"]);
 }
 
@@ -107,7 +112,7 @@ async fn gives_way_to_other_tasks() {
     let batches = (0..1000).map(|_| batch_of_lines(&["line"])).collect();
     let (task, _reopen, log) = task(false, batches, nowhere()).await;
     let other = tokio::spawn(async move { log.lock().unwrap().len() });
-    assert_eq!(task.run().await, SinkEnd::Drained);
+    assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     assert!(other.await.unwrap() < 1000);
 }
 
@@ -116,7 +121,7 @@ async fn gives_way_to_other_tasks() {
 async fn commits_after_so_many_batches_whatever_their_size() {
     let batches = (0..UNCOMMITTED_BATCHES_MAX + 1).map(|_| batch_of_lines(&["x"])).collect();
     let (task, _reopen, log) = task(false, batches, nowhere()).await;
-    assert_eq!(task.run().await, SinkEnd::Drained);
+    assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     let commits = |log: &[&str]| log.iter().filter(|call| **call == "commit").count();
     assert_eq!(commits(&log.lock().unwrap()), 2);
 }
@@ -139,7 +144,7 @@ async fn every_dead_letter_has_its_own_reason() {
         .into(),
     );
     let (task, _reopen, _) = task(true, vec![batch], outlet).await;
-    assert_eq!(task.run().await, SinkEnd::Drained);
+    assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     let mut batch = letters.recv().await.unwrap();
     let reasons: Vec<String> = batch
         .iter()

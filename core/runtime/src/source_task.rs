@@ -1,21 +1,31 @@
 //! Running a source: its batches are numbered, counted and passed on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use lograil_event::{Acks, Batch};
-use lograil_plugin::{BatchSender, Closed, Port, PositionUpdate};
+use lograil_plugin::{
+    BatchSender, Closed, Port, PositionUpdate, Source, SourceContext, SourceOutput,
+};
 
 use crate::checkpoint::Tracker;
+use crate::departures::Departures;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
+use crate::tasks::{Ended, Exit, Order, Orders};
+
+/// What a source that was stopped in a reload leaves behind: batches that are numbered and not yet sent.
+pub(crate) type LeftBehind = Arc<Mutex<Departures>>;
 
 /// The runtime's end of a source's output.
 pub(crate) struct SourceSender {
     pub number: u32,
     pub tracker: Arc<Tracker>,
-    pub outlet: Outlet,
+    pub outlet: Arc<Outlet>,
     pub counts: Arc<Counts>,
+    pub orders: Orders,
+    pub departures: Departures,
+    pub left: LeftBehind,
 }
 
 impl BatchSender for SourceSender {
@@ -26,11 +36,59 @@ impl BatchSender for SourceSender {
         positions: Vec<PositionUpdate>,
     ) -> BoxFuture<'a, Result<(), Closed>> {
         Box::pin(async move {
+            if self.orders.now() >= Order::Interrupt {
+                // Its successor may be reading the same already.
+                return Err(Closed);
+            }
             self.counts.received(batch.len());
             self.counts.received_bytes(raw_bytes(&batch));
             batch.add_acks(Acks::from(self.tracker.begin(self.number, positions)));
-            self.outlet.send(port, batch).await
+            self.outlet.depart(port, batch, &mut self.departures);
+            tokio::select! {
+                biased;
+                delivered = self.departures.deliver() => delivered,
+                // A source that is to stop must not wait for room; its successor does.
+                () = self.orders.at_least(Order::Suspend) => Ok(()),
+            }
         })
+    }
+}
+
+impl Drop for SourceSender {
+    fn drop(&mut self) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = std::mem::take(&mut self.departures);
+    }
+}
+
+/// Sends what a predecessor left behind, then runs the source. Gives itself back when it is suspended: then the
+/// source has stopped, by itself or because it was interrupted.
+pub(crate) async fn run(
+    source: Box<dyn Source>,
+    mut sender: SourceSender,
+    id: String,
+    context: impl FnOnce(SourceOutput) -> SourceContext,
+) -> Exit<()> {
+    let orders = sender.orders.clone();
+    let started = tokio::select! {
+        biased;
+        // Whether anybody takes it is not the source's affair.
+        _ = sender.departures.deliver() => true,
+        () = orders.at_least(Order::Suspend) => false,
+    };
+    if !started {
+        return Exit::Back(());
+    }
+    let running = source.run(context(SourceOutput::new(Box::new(sender))));
+    let ended = tokio::select! {
+        biased;
+        ended = running => ended,
+        () = orders.at_least(Order::Interrupt) => Ok(()),
+    };
+    match ended {
+        _ if orders.now() >= Order::Suspend => Exit::Back(()),
+        Ok(()) => Exit::Over(Ended::Done),
+        Err(error) => Exit::Over(Ended::Failed { component: id, reason: error.to_string() }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a running topology looks like from outside.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use lograil_buffer::EdgeLevel;
@@ -14,6 +14,7 @@ use crate::checkpoint::Tracker;
 use crate::gauges::{EdgeGauges, TopologyGauges};
 use crate::ledger::{Counts, Ledger};
 use crate::tap::TapListener;
+use crate::topology::Seams;
 
 /// The state of a topology at one moment.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -125,6 +126,17 @@ impl Observed {
         }
     }
 
+    /// Whether the two are one component, before and after a reload.
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.counts, &other.counts)
+    }
+
+    /// Goes on with the rates of the component before the reload.
+    fn take_over(&self, before: &Self) {
+        let sample = *before.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.sample.lock().unwrap_or_else(PoisonError::into_inner) = sample;
+    }
+
     /// Takes a sample of the counters, from which the rates of the last second come.
     fn take_sample(&self, now: Duration) {
         let ledger = self.counts.ledger();
@@ -182,7 +194,7 @@ impl Observed {
 pub struct Observer(pub(crate) Arc<ObserverParts>);
 
 pub(crate) struct ObserverParts {
-    pub components: Vec<Observed>,
+    components: RwLock<Arc<Vec<Observed>>>,
     pub tracker: Arc<Tracker>,
     pub clock: Arc<dyn Clock>,
     pub start: Duration,
@@ -192,6 +204,35 @@ pub(crate) struct ObserverParts {
 }
 
 impl Observer {
+    /// Looks at a topology that has no components yet.
+    pub(crate) fn new(tracker: &Arc<Tracker>, seams: &Seams) -> Self {
+        let observer = Self(Arc::new(ObserverParts {
+            components: RwLock::default(),
+            tracker: Arc::clone(tracker),
+            clock: Arc::clone(&seams.clock),
+            start: seams.clock.monotonic(),
+            gauges: TopologyGauges::new(&seams.metrics),
+            checkpointed_ns: AtomicU64::default(),
+        }));
+        observer.note_checkpoint();
+        observer
+    }
+
+    /// Looks at these components from now on.
+    pub(crate) fn look_at(&self, components: Vec<Observed>) {
+        let before = self.components();
+        for component in &components {
+            if let Some(before) = before.iter().find(|one| one.is_same(component)) {
+                component.take_over(before);
+            }
+        }
+        *self.0.components.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(components);
+    }
+
+    fn components(&self) -> Arc<Vec<Observed>> {
+        Arc::clone(&self.0.components.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The state of the topology now; rates are those of the last sample.
     #[must_use]
     pub fn status(&self) -> TopologyStatus {
@@ -199,21 +240,22 @@ impl Observer {
         TopologyStatus {
             uptime_seconds: parts.clock.monotonic().saturating_sub(parts.start).as_secs_f64(),
             in_flight_batches: parts.tracker.in_flight(),
-            components: parts.components.iter().map(Observed::status).collect(),
+            components: self.components().iter().map(Observed::status).collect(),
         }
     }
 
     /// Listens to what leaves a component, or reaches a sink; none if there is no such component.
     #[must_use]
     pub fn tap(&self, id: &str) -> Option<TapListener> {
-        let component = self.0.components.iter().find(|component| component.id == id)?;
+        let components = self.components();
+        let component = components.iter().find(|component| component.id == id)?;
         Some(component.counts.tap.listen(component.ports.clone()))
     }
 
     /// Brings the gauges of the topology and of all edges up to date, for a scrape.
     pub fn sample_buffers(&self) {
         let parts = &self.0;
-        parts.components.iter().for_each(Observed::set_gauges);
+        self.components().iter().for_each(Observed::set_gauges);
         let now = parts.clock.monotonic();
         let checkpointed = Duration::from_nanos(parts.checkpointed_ns.load(Ordering::Relaxed));
         let gauges = &parts.gauges;
@@ -235,7 +277,7 @@ impl Observer {
     /// Takes a sample of all counters. The runtime does this about once a second.
     pub fn sample(&self) {
         let now = self.0.clock.monotonic();
-        for component in &self.0.components {
+        for component in self.components().iter() {
             component.take_sample(now);
         }
     }

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lograil_config::Plan;
-use lograil_plugin::{
-    Clock, FileSystem, MetricsRegistry, ShutdownTrigger, SystemClock, SystemFiles,
-};
+use lograil_plugin::{Clock, FileSystem, MetricsRegistry, SystemClock, SystemFiles};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::assembly::{Assembly, Changes};
 use crate::error::RuntimeError;
-use crate::start::{self, Started};
 use crate::status::Observer;
 use crate::store::CheckpointStore;
+use crate::tasks::{Ended, Spawner};
 use crate::transform_state::TransformStates;
 
 /// How often the checkpoint is written while batches are delivered.
@@ -54,17 +53,6 @@ pub struct RunOptions {
     pub data_dir: Option<PathBuf>,
 }
 
-/// What a component's task reports when it ends.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// Its input ended, or it was asked to stop.
-    Done,
-    /// A sink's reader went away.
-    OutputClosed,
-    /// It cannot go on.
-    Failed { component: String, reason: String },
-}
-
 /// How a topology ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -84,12 +72,11 @@ impl Outcome {
 
 /// A topology that runs.
 pub struct Running {
-    shutdown: ShutdownTrigger,
+    assembly: Assembly,
     reopen: watch::Sender<u64>,
     /// Tells tasks to end wherever they are.
     abandon: watch::Sender<bool>,
     ended: mpsc::UnboundedReceiver<Ended>,
-    tasks_open: usize,
     outcome: Outcome,
     output_closed: bool,
     clock: Arc<dyn Clock>,
@@ -97,13 +84,17 @@ pub struct Running {
     /// Until when the components may drain after one of them ended the topology, in monotonic time.
     drain_until: Option<Duration>,
     observer: Observer,
-    checkpoints: Option<Arc<CheckpointStore>>,
-    states: Option<Arc<TransformStates>>,
+    stores: watch::Sender<Stores>,
     background: Vec<JoinHandle<()>>,
     /// Tells the background tasks to end; dropping it does, too.
     background_stop: watch::Sender<bool>,
-    /// Held so that no second process uses the data directory.
-    _lock: Option<std::fs::File>,
+}
+
+/// Where what must not be lost is written; a reload may bring them.
+#[derive(Clone, Default)]
+struct Stores {
+    checkpoints: Option<Arc<CheckpointStore>>,
+    states: Option<Arc<TransformStates>>,
 }
 
 impl Running {
@@ -114,28 +105,52 @@ impl Running {
         seams: Seams,
     ) -> Result<Self, RuntimeError> {
         let drain_timeout = plan.global.shutdown_timeout.0;
-        let Started { parts, checkpoints, states, lock } =
-            start::start(plan, options, &seams).await?;
+        let (reopen, reopened) = watch::channel(0);
+        let (abandon, abandoned) = watch::channel(false);
+        let (ended_sender, ended) = mpsc::unbounded_channel();
+        let spawner = Spawner { ended: ended_sender, abandon: abandoned };
+        let mut assembly = Assembly::new(&plan, options, seams.clone(), spawner, reopened);
+        let observer = Observer::new(&assembly.tracker, &seams);
+        assembly.apply(plan).await?;
+        observer.look_at(assembly.observe());
         let mut running = Self {
-            shutdown: parts.shutdown,
-            reopen: parts.reopen,
-            abandon: parts.abandon,
-            ended: parts.ended,
-            tasks_open: parts.tasks,
+            reopen,
+            abandon,
+            ended,
             outcome: Outcome::default(),
             output_closed: false,
             clock: Arc::clone(&seams.clock),
             drain_timeout,
             drain_until: None,
-            observer: parts.observer,
-            checkpoints: checkpoints.map(Arc::new),
-            states,
+            observer,
+            stores: watch::channel(stores_of(&assembly)).0,
+            assembly,
             background: Vec::new(),
             background_stop: watch::channel(false).0,
-            _lock: lock,
         };
         running.spawn_background(&seams.clock);
         Ok(running)
+    }
+
+    /// Turns the topology into what another plan says, while it runs: what is the same in both goes on untouched,
+    /// with its state and its connections; what changes takes over the queue, the state or the position of what was
+    /// there under its id; what is gone delivers what it has. On an error nothing has changed. Not to be cancelled.
+    pub async fn reload(&mut self, plan: Plan) -> Result<Changes, RuntimeError> {
+        if self.drain_until.is_some() {
+            return Err(RuntimeError::Refused("the topology is ending".to_owned()));
+        }
+        let drain_timeout = plan.global.shutdown_timeout.0;
+        let changes = self.assembly.apply(plan).await?;
+        self.drain_timeout = drain_timeout;
+        self.stores.send_replace(stores_of(&self.assembly));
+        self.observer.look_at(self.assembly.observe());
+        Ok(changes)
+    }
+
+    /// The plan that runs.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        self.assembly.plan()
     }
 
     fn spawn_background(&mut self, clock: &Arc<dyn Clock>) {
@@ -145,10 +160,10 @@ impl Running {
             std::future::ready(())
         });
         let observer = self.observer.clone();
-        let (store, states) = (self.checkpoints.clone(), self.states.clone());
+        let stores = self.stores.subscribe();
         self.every(CHECKPOINT_INTERVAL, clock, move || {
-            let (observer, store, states) = (observer.clone(), store.clone(), states.clone());
-            async move { checkpoint(&observer, store.as_ref(), states).await }
+            let (observer, stores) = (observer.clone(), stores.borrow().clone());
+            async move { checkpoint(&observer, stores).await }
         });
     }
 
@@ -183,7 +198,7 @@ impl Running {
 
     /// Asks the sources to stop; what they have read is still delivered.
     pub fn stop(&self) {
-        self.shutdown.request();
+        self.assembly.stop();
     }
 
     /// Ends every task wherever it is. What is not delivered stays undelivered.
@@ -208,7 +223,7 @@ impl Running {
     /// sink whose peer is away would otherwise try for ever. After a [`Running::stop`] it is the caller who
     /// decides how long to wait.
     pub async fn wait(&mut self) {
-        while self.tasks_open > 0 {
+        while self.assembly.tasks_open > 0 {
             let ended = match self.drain_until {
                 None => self.ended.recv().await,
                 Some(until) => {
@@ -220,7 +235,7 @@ impl Running {
                 }
             };
             let Some(ended) = ended else { break };
-            self.tasks_open -= 1;
+            self.assembly.tasks_open = self.assembly.tasks_open.saturating_sub(1);
             match ended {
                 Ended::Done => {}
                 Ended::OutputClosed => {
@@ -250,13 +265,13 @@ impl Running {
         );
         self.abandon();
         // Tasks that are stuck in a blocking call cannot be waited for.
-        self.tasks_open = 0;
+        self.assembly.tasks_open = 0;
     }
 
     /// Writes the last checkpoint and says how it ended. Call after [`Running::wait`], or when giving up.
     pub async fn finish(mut self) -> Outcome {
         self.stop_background().await;
-        checkpoint(&self.observer, self.checkpoints.as_ref(), self.states.take()).await;
+        checkpoint(&self.observer, self.stores.borrow().clone()).await;
         // A reader that went away took the rest of the output with it on purpose.
         if !self.output_closed {
             self.outcome.undelivered_batches = self.observer.tracker().in_flight();
@@ -273,14 +288,9 @@ impl Running {
 
 /// Takes a cut, which also lets the tracker forget what lies before it, and saves it if there is a store. A
 /// failure is not the end: the last checkpoint stays valid.
-async fn checkpoint(
-    observer: &Observer,
-    store: Option<&Arc<CheckpointStore>>,
-    states: Option<Arc<TransformStates>>,
-) {
+async fn checkpoint(observer: &Observer, stores: Stores) {
     let tracker = observer.tracker();
-    if let (Some(snapshot), Some(store)) = (tracker.cut(), store) {
-        let store = Arc::clone(store);
+    if let (Some(snapshot), Some(store)) = (tracker.cut(), stores.checkpoints) {
         let saved = tokio::task::spawn_blocking(move || store.save(snapshot)).await;
         if let Err(error) = saved.unwrap_or_else(|crash| Err(std::io::Error::other(crash))) {
             tracing::warn!("write checkpoint: {error}; the last one stays in force");
@@ -289,11 +299,16 @@ async fn checkpoint(
     }
     tracker.saved();
     observer.note_checkpoint();
-    if let Some(states) = states {
+    if let Some(states) = stores.states {
         let observer = observer.clone();
         let published = tokio::task::spawn_blocking(move || states.publish(observer.tracker()));
         if let Err(error) = published.await {
             tracing::error!("write states: {error}");
         }
     }
+}
+
+fn stores_of(assembly: &Assembly) -> Stores {
+    let stores = &assembly.stores;
+    Stores { checkpoints: stores.checkpoints.clone(), states: stores.states.clone() }
 }

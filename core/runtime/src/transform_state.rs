@@ -91,6 +91,22 @@ impl TransformStates {
         }
     }
 
+    /// Forgets what was taken of a transform and waits for the checkpoint: another instance takes over.
+    pub fn forget_taken(&self, id: &str) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Forgets a transform that is no more.
+    pub fn forget(&self, id: &str) {
+        self.forget_taken(id);
+        match self.files.remove_file(&self.path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(component_id = %id, "remove its state: {error}");
+            }
+            _ => {}
+        }
+    }
+
     /// Whether nothing of this transform waits for the checkpoint.
     fn is_idle(&self, id: &str) -> bool {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,24 +1,22 @@
-//! From a plan's inputs to edges: who feeds whom, which transforms share a task, what lies upstream.
+//! From a plan's inputs to its layout: who feeds whom, which transforms share a task, what lies upstream.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use lograil_buffer::{EdgeLevel, EdgeReceiver, EdgeSender, memory};
 use lograil_config::Plan;
 use lograil_plugin::{Kind, Port};
-use std::sync::Arc;
 
-/// The edges of a topology and its chains.
-pub(crate) struct Wiring {
+/// Which components have an edge in front of them, and which run in one task.
+pub(crate) struct Layout {
     consumers: HashMap<(usize, Port), Vec<usize>>,
     /// The transform that runs in the same task right behind a transform.
     next_in_chain: HashMap<usize, usize>,
-    senders: HashMap<usize, EdgeSender>,
-    receivers: HashMap<usize, EdgeReceiver>,
+    edges: BTreeSet<usize>,
 }
 
-impl Wiring {
-    /// Makes an edge of `edge_bytes` in front of every sink and every chain.
-    pub fn new(plan: &Plan, edge_bytes: usize) -> Self {
+impl Layout {
+    /// Lays an edge in front of every sink and every chain. One that `has_edge` already keeps it: there may be
+    /// batches in it, and nothing but its own task could take them out.
+    pub fn new(plan: &Plan, has_edge: impl Fn(&str) -> bool) -> Self {
         let mut consumers: HashMap<(usize, Port), Vec<usize>> = HashMap::new();
         for (index, component) in plan.components.iter().enumerate() {
             for input in &component.inputs {
@@ -28,26 +26,19 @@ impl Wiring {
                 }
             }
         }
-        let mut wiring = Self {
-            consumers,
-            next_in_chain: HashMap::new(),
-            senders: HashMap::new(),
-            receivers: HashMap::new(),
-        };
+        let mut layout = Self { consumers, next_in_chain: HashMap::new(), edges: BTreeSet::new() };
         for (index, component) in plan.components.iter().enumerate() {
-            match wiring.fused_behind(plan, index) {
+            match layout.fused_behind(plan, index).filter(|_| !has_edge(&component.id)) {
                 Some(before) => {
-                    wiring.next_in_chain.insert(before, index);
+                    layout.next_in_chain.insert(before, index);
                 }
                 None if component.kind != Kind::Source => {
-                    let (sender, receiver) = memory(edge_bytes);
-                    wiring.senders.insert(index, sender);
-                    wiring.receivers.insert(index, receiver);
+                    layout.edges.insert(index);
                 }
                 None => {}
             }
         }
-        wiring
+        layout
     }
 
     /// The transform that `index` can share a task with: it is a transform whose only input is the main
@@ -62,41 +53,33 @@ impl Wiring {
         (both && alone && input.port == Port::MAIN).then_some(input.component)
     }
 
-    /// The chain that starts at a transform, or `None` if the transform is inside one.
-    pub fn chain_from(&self, index: usize) -> Option<Vec<usize>> {
-        self.receivers.get(&index)?;
-        let mut chain = vec![index];
+    /// The components with an edge in front of them.
+    pub fn edges(&self) -> impl Iterator<Item = usize> + '_ {
+        self.edges.iter().copied()
+    }
+
+    /// The chains of transforms, each with those that share a task in their order.
+    pub fn chains(&self, plan: &Plan) -> Vec<Vec<usize>> {
+        let is_head = |index: &usize| plan.components[*index].kind == Kind::Transform;
+        self.edges().filter(is_head).map(|head| self.chain_from(head)).collect()
+    }
+
+    fn chain_from(&self, head: usize) -> Vec<usize> {
+        let mut chain = vec![head];
         while let Some(next) = chain.last().and_then(|last| self.next_in_chain.get(last)) {
             chain.push(*next);
         }
-        Some(chain)
+        chain
     }
 
-    /// The receiving end in front of a sink or a chain.
-    pub fn take_input(&mut self, index: usize) -> Option<EdgeReceiver> {
-        self.receivers.remove(&index)
-    }
-
-    /// The sending ends of every port of a component.
-    pub fn targets(&self, index: usize) -> Vec<(Port, Vec<EdgeSender>)> {
-        let mut targets = Vec::new();
-        for ((component, port), consumers) in &self.consumers {
-            if *component != index || self.is_inside_chain(index, *port) {
-                continue;
-            }
-            let edges = consumers.iter().filter_map(|to| self.senders.get(to).cloned()).collect();
-            targets.push((*port, edges));
-        }
-        targets
-    }
-
-    fn is_inside_chain(&self, index: usize, port: Port) -> bool {
-        port == Port::MAIN && self.next_in_chain.contains_key(&index)
-    }
-
-    /// How full the edge in front of a component is; `None` for sources and inside a chain.
-    pub fn level(&self, index: usize) -> Option<Arc<EdgeLevel>> {
-        self.senders.get(&index).map(EdgeSender::level)
+    /// For every port of a component that is read, the consumers with an edge of their own.
+    pub fn targets(&self, index: usize) -> Vec<(Port, &[usize])> {
+        let is_outside =
+            |port: Port| port != Port::MAIN || !self.next_in_chain.contains_key(&index);
+        let of_component =
+            |(component, port): (usize, Port)| component == index && is_outside(port);
+        let consumers = self.consumers.iter().filter(|(from, _)| of_component(**from));
+        consumers.map(|((_, port), to)| (*port, to.as_slice())).collect()
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &PipeArguments) -> anyhow::Result<Exit> {
     topology::report(&loaded);
     let Some(mut plan) = loaded.plan else { return Ok(Exit::Failed) };
     dead_letters::add_sink(&mut plan, "stdout", json!({ "target": "stderr" }));
-    start(plan, RunOptions { once: true, data_dir: None }, Summary::None)
+    start(plan, RunOptions { once: true, data_dir: None }, Summary::None, None)
 }
 
 /// The topology the flags stand for.

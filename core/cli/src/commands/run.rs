@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::args::RunArguments;
 use crate::catalogue::{self, with_plugins};
 use crate::exit::Exit;
+use crate::reload::Reload;
 use crate::{dead_letters, signals, stores, topology};
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
@@ -27,8 +28,10 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         .or_else(|| plan.global.data_dir.clone())
         .unwrap_or_else(|| default_data_dir(&arguments.topology.files));
     dead_letters::add_sink(&mut plan, "file", dead_letters::file_options(&data_dir));
+    let reload = Reload::new(arguments, &data_dir);
     let options = RunOptions { once: arguments.once, data_dir: Some(data_dir) };
-    start(plan, options, if arguments.quiet { Summary::None } else { Summary::Print })
+    let summary = if arguments.quiet { Summary::None } else { Summary::Print };
+    start(plan, options, summary, Some(reload))
 }
 
 /// Whether to tell at the end what became of the events.
@@ -39,17 +42,22 @@ pub(crate) enum Summary {
 }
 
 /// Runs a plan to its end.
-pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow::Result<Exit> {
+pub(crate) fn start(
+    plan: Plan,
+    options: RunOptions,
+    summary: Summary,
+    reload: Option<Reload>,
+) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("lograil")
         .build()
         .context("start the runtime")?;
-    let deadline = plan.global.shutdown_timeout.0;
     let admin = plan.global.admin.clone();
-    let described = describe(&plan);
+    let (described, watched) = watch::channel(Arc::new(describe(&plan)));
     let seams = Seams::default();
     let result: anyhow::Result<(Outcome, TopologyStatus)> = runtime.block_on(async {
+        let hang_ups = signals::HangUps::listen()?;
         let running = Running::start(plan, options, seams.clone()).await?;
         let observer = running.observer();
         if let Some(admin) = admin {
@@ -57,7 +65,7 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
             let state = AdminState {
                 observer: observer.clone(),
                 metrics: seams.metrics.clone(),
-                described: watch::channel(Arc::new(described)).1,
+                described: watched,
                 token: admin.token,
                 query_timeout: admin.query_timeout.0,
             };
@@ -66,7 +74,8 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
                 .with_context(|| format!("listen on {listen} for the admin server"))?;
             tracing::info!("admin server on http://{address}");
         }
-        let outcome = signals::follow(running, deadline).await?;
+        let reload = reload.map(|reload| reload.report_to(&seams.metrics, described));
+        let outcome = signals::follow(running, hang_ups, reload).await?;
         Ok((outcome, observer.status()))
     });
     // Threads that are stuck in a device or a dead peer must not hold up the end.
@@ -79,7 +88,7 @@ pub(crate) fn start(plan: Plan, options: RunOptions, summary: Summary) -> anyhow
 }
 
 /// What the admin server tells of a topology besides its state.
-fn describe(plan: &Plan) -> Described {
+pub(crate) fn describe(plan: &Plan) -> Described {
     Described {
         configuration: plan.redacted_json(),
         catalogue: with_plugins(&plan.global.plugins).0,

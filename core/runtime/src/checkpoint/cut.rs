@@ -99,11 +99,7 @@ impl Cut {
             let updates = track.pending.drain(..*count).flat_map(|batch| batch.positions);
             for update in updates {
                 *unsaved = true;
-                let positions = snapshot.positions.entry(track.id.clone()).or_default();
-                match update.position {
-                    Some(position) => positions.insert(update.stream, position),
-                    None => positions.remove(&update.stream),
-                };
+                update.apply(snapshot.positions.entry(track.id.clone()).or_default());
             }
             track.base += *count as u64;
         }

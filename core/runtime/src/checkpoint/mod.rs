@@ -114,11 +114,37 @@ impl Tracker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a source; its number.
-    pub fn add_source(&self, id: &str) -> u32 {
+    /// The number of a source, which is added if it is new.
+    pub fn source(&self, id: &str) -> u32 {
         let mut state = self.state();
-        state.sources.push(SourceTrack { id: id.to_owned(), ..SourceTrack::default() });
-        (state.sources.len() - 1) as u32
+        let known = state.sources.iter().position(|track| track.id == id);
+        let number = known.unwrap_or_else(|| {
+            state.sources.push(SourceTrack { id: id.to_owned(), ..SourceTrack::default() });
+            state.sources.len() - 1
+        });
+        number as u32
+    }
+
+    /// The positions of a source behind all that it has sent: where another instance goes on.
+    pub fn positions_sent(&self, id: &str) -> BTreeMap<String, String> {
+        let state = self.state();
+        let mut positions = state.snapshot.positions.get(id).cloned().unwrap_or_default();
+        let sent = state.sources.iter().filter(|track| track.id == id);
+        for update in sent.flat_map(|track| &track.pending).flat_map(|batch| &batch.positions) {
+            update.clone().apply(&mut positions);
+        }
+        positions
+    }
+
+    /// Takes what an earlier run left.
+    pub fn adopt(&self, snapshot: Snapshot) {
+        let mut state = self.state();
+        for (id, positions) in snapshot.positions {
+            state.snapshot.positions.entry(id).or_insert(positions);
+        }
+        for (id, sink_state) in snapshot.sink_states {
+            state.snapshot.sink_states.entry(id).or_insert(sink_state);
+        }
     }
 
     /// Measures from now on how long a source's batches are under way.
@@ -126,13 +152,46 @@ impl Tracker {
         self.state().sources[source as usize].timing = Some(Timing { clock, delivery_seconds });
     }
 
-    /// Adds a sink that has a state; its number. `state` is what it has now.
-    pub fn add_sink(&self, id: &str, sink_state: String) -> usize {
+    /// Makes the state of a sink part of the checkpoint; its number. `sink_state` is what it has now. A sink that was
+    /// opened anew goes on where its predecessor was, so that a crash finds what to undo of both.
+    pub fn track_sink(&self, id: &str, sink_state: String) -> usize {
         let mut state = self.state();
-        state.snapshot.sink_states.insert(id.to_owned(), sink_state);
         state.unsaved = true;
-        state.sinks.push(SinkTrack { id: id.to_owned(), ..SinkTrack::default() });
-        state.sinks.len() - 1
+        if let Some(known) = state.sinks.iter().position(|track| track.id == id) {
+            let track = &mut state.sinks[known];
+            track.log.push_back(SinkWrite { batches: Vec::new(), state: sink_state });
+            track.durable = track.log.len();
+            state.moved = true;
+            return known;
+        }
+        state.snapshot.sink_states.insert(id.to_owned(), sink_state);
+        // The place of one that is tracked no more.
+        let free = state.sinks.iter().position(|track| track.id.is_empty());
+        let number = free.unwrap_or_else(|| {
+            state.sinks.push(SinkTrack::default());
+            state.sinks.len() - 1
+        });
+        state.sinks[number] = SinkTrack { id: id.to_owned(), ..SinkTrack::default() };
+        number
+    }
+
+    /// Takes the state of a sink out of the checkpoint. One that writes without being tracked would grow stale, and
+    /// a later start would undo what was delivered since.
+    pub fn untrack_sink(&self, id: &str) {
+        let mut state = self.state();
+        if let Some(track) = state.sinks.iter_mut().find(|track| track.id == id) {
+            *track = SinkTrack::default();
+            state.moved = true;
+        }
+        state.unsaved |= state.snapshot.sink_states.remove(id).is_some();
+    }
+
+    /// The last state of a sink that is known.
+    pub fn sink_state(&self, id: &str) -> Option<String> {
+        let state = self.state();
+        let track = state.sinks.iter().find(|track| track.id == id);
+        let written = track.and_then(|track| track.log.back()).map(|write| write.state.clone());
+        written.or_else(|| state.snapshot.sink_states.get(id).cloned())
     }
 
     /// Forgets the states of all sinks but those that `is_kept` names. The state of a sink that writes

@@ -89,7 +89,7 @@ impl World {
         self.tracker = Tracker::new(self.saved.clone());
         self.next = (0..self.next.len()).map(|source| self.position(&self.saved, source)).collect();
         for source in 0..self.next.len() {
-            assert_eq!(self.tracker.add_source(&name(source)) as usize, source);
+            assert_eq!(self.tracker.source(&name(source)) as usize, source);
         }
         for sink in &mut self.sinks {
             sink.uncommitted.clear();
@@ -111,7 +111,7 @@ impl World {
             sink.disk.durable = kept;
         }
         let state = sink.disk.stored.len().to_string();
-        sink.number = Some(self.tracker.add_sink(&name(index), state));
+        sink.number = Some(self.tracker.track_sink(&name(index), state));
         // The runtime saves the state of a sink before its first write.
         self.cut();
     }

@@ -14,8 +14,8 @@ fn offset(snapshot: &Snapshot, source: &str) -> Option<String> {
 #[test]
 fn a_cut_holds_what_is_durable_and_nothing_more() {
     let tracker = Tracker::new(Snapshot::default());
-    let source = tracker.add_source("in");
-    let sink = tracker.add_sink("out", "0".into());
+    let source = tracker.source("in");
+    let sink = tracker.track_sink("out", "0".into());
     let mut acks: Vec<Acks> =
         (1..=3).map(|i| tracker.begin(source, position(i * 10)).into()).collect();
     assert_eq!(tracker.cut().unwrap().sink_states["out"], "0");
@@ -36,7 +36,7 @@ fn a_cut_holds_what_is_durable_and_nothing_more() {
 #[test]
 fn positions_wait_for_the_batches_before_them() {
     let tracker = Tracker::new(Snapshot::default());
-    let source = tracker.add_source("in");
+    let source = tracker.source("in");
     let first: Acks = tracker.begin(source, position(10)).into();
     let second: Acks = tracker.begin(source, position(20)).into();
     second.resolve(AckStatus::Delivered);
@@ -49,9 +49,9 @@ fn positions_wait_for_the_batches_before_them() {
 #[test]
 fn a_sink_that_is_ahead_goes_back_to_the_common_batches() {
     let tracker = Tracker::new(Snapshot::default());
-    let source = tracker.add_source("in");
-    let fast = tracker.add_sink("fast", "0".into());
-    let slow = tracker.add_sink("slow", "0".into());
+    let source = tracker.source("in");
+    let fast = tracker.track_sink("fast", "0".into());
+    let slow = tracker.track_sink("slow", "0".into());
     let acks: Vec<Acks> = (1..=3).map(|i| tracker.begin(source, position(i * 10)).into()).collect();
     for (i, ack) in acks.iter().enumerate() {
         tracker.written(fast, ack, format!("fast{}", i + 1));
@@ -72,8 +72,8 @@ fn a_sink_that_is_ahead_goes_back_to_the_common_batches() {
 #[test]
 fn an_undelivered_batch_holds_back_what_was_written_after_it() {
     let tracker = Tracker::new(Snapshot::default());
-    let (a, b) = (tracker.add_source("a"), tracker.add_source("b"));
-    let both = tracker.add_sink("both", "0".into());
+    let (a, b) = (tracker.source("a"), tracker.source("b"));
+    let both = tracker.track_sink("both", "0".into());
     let from_a: Acks = tracker.begin(a, position(10)).into();
     let from_b: Acks = tracker.begin(b, position(10)).into();
     tracker.written(both, &from_a, "1".into());
@@ -96,8 +96,8 @@ fn an_undelivered_batch_holds_back_what_was_written_after_it() {
 #[test]
 fn a_cut_that_never_fits_is_forced_in_the_end() {
     let tracker = Tracker::new(Snapshot::default());
-    let source = tracker.add_source("in");
-    let sink = tracker.add_sink("out", "0".into());
+    let source = tracker.source("in");
+    let sink = tracker.track_sink("out", "0".into());
     let first: Acks = tracker.begin(source, position(10)).into();
     let second: Acks = tracker.begin(source, position(20)).into();
     tracker.written(sink, &second, "1".into());
@@ -114,7 +114,7 @@ fn a_cut_that_never_fits_is_forced_in_the_end() {
 #[test]
 fn a_forgotten_stream_leaves_the_snapshot() {
     let tracker = Tracker::new(Snapshot::default());
-    let source = tracker.add_source("in");
+    let source = tracker.source("in");
     Acks::from(tracker.begin(source, position(10))).resolve(AckStatus::Delivered);
     tracker.cut();
     let forget = vec![PositionUpdate { stream: "f".into(), position: None }];
@@ -125,7 +125,7 @@ fn a_forgotten_stream_leaves_the_snapshot() {
 #[test]
 fn an_errored_batch_is_never_passed() {
     let tracker = Tracker::new(Snapshot::default());
-    let source = tracker.add_source("in");
+    let source = tracker.source("in");
     drop(tracker.begin(source, position(10)));
     Acks::from(tracker.begin(source, position(20))).resolve(AckStatus::Delivered);
     assert_eq!(tracker.cut().and_then(|s| offset(&s, "in")), None);
@@ -136,8 +136,8 @@ fn an_errored_batch_is_never_passed() {
 #[test]
 fn a_source_that_moves_on_does_not_hide_one_that_is_stuck() {
     let tracker = Tracker::new(Snapshot::default());
-    let [a, b, c] = ["a", "b", "c"].map(|id| tracker.add_source(id));
-    let [one, two] = ["one", "two"].map(|id| tracker.add_sink(id, "0".into()));
+    let [a, b, c] = ["a", "b", "c"].map(|id| tracker.source(id));
+    let [one, two] = ["one", "two"].map(|id| tracker.track_sink(id, "0".into()));
     let mut early: Vec<Acks> = [a, b].map(|s| tracker.begin(s, position(0)).into()).into();
     let mut freed = false;
     for round in 1..=2 * STALLED_CUTS_MAX {
@@ -164,8 +164,8 @@ fn a_source_that_moves_on_does_not_hide_one_that_is_stuck() {
 fn a_large_backlog_is_cut_in_a_blink() {
     const BATCHES: u32 = 50_000;
     let tracker = Tracker::new(Snapshot::default());
-    let [a, b] = ["a", "b"].map(|id| tracker.add_source(id));
-    let [one, two] = ["one", "two"].map(|id| tracker.add_sink(id, "0".into()));
+    let [a, b] = ["a", "b"].map(|id| tracker.source(id));
+    let [one, two] = ["one", "two"].map(|id| tracker.track_sink(id, "0".into()));
     let begin =
         |source| (0..BATCHES).map(|i| Acks::from(tracker.begin(source, position(i)))).collect();
     let [from_a, from_b]: [Vec<Acks>; 2] = [a, b].map(begin);

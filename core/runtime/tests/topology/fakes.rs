@@ -103,6 +103,8 @@ pub struct Faults {
     pub panics_after: Option<u64>,
     /// The first this many calls of `open` fail and may be retried.
     pub open_failures: u64,
+    /// Cannot be opened.
+    pub never_opens: bool,
 }
 
 /// Stores lines; its state is how many it has.
@@ -116,6 +118,9 @@ pub struct Store {
 impl Sink for Store {
     fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
         self.opens += 1;
+        if self.faults.never_opens {
+            return Box::pin(async { Err(SinkError::Fatal("there is no such place".into())) });
+        }
         if self.opens <= self.faults.open_failures {
             return Box::pin(async { Err(SinkError::retry("nobody is there")) });
         }
@@ -124,8 +129,9 @@ impl Sink for Store {
             let kept: usize = state.parse().unwrap();
             assert!(kept <= disk.durable, "the checkpoint names only what is durable");
             disk.lines.truncate(kept);
-            disk.durable = kept;
         }
+        // What it keeps it makes durable, as a file that is opened is synced.
+        disk.durable = disk.lines.len();
         Box::pin(async { Ok(()) })
     }
 
@@ -277,6 +283,23 @@ pub enum Fake {
     Source(Box<dyn Fn() -> Box<dyn Source> + Sync>),
     Transform(Box<dyn Fn() -> Box<dyn Transform> + Sync>),
     Sink(Box<dyn Fn() -> Box<dyn Sink> + Sync>),
+    /// The same component type in several plans.
+    Made(ComponentSpec),
+}
+
+impl Fake {
+    /// The component type.
+    pub fn spec(self) -> ComponentSpec {
+        let build = match self {
+            Self::Source(make) => Build::Source(Box::leak(Box::new(move |_: &Options| Ok(make())))),
+            Self::Transform(make) => {
+                Build::Transform(Box::leak(Box::new(move |_: &Options| Ok(make()))))
+            }
+            Self::Sink(make) => Build::Sink(Box::leak(Box::new(move |_: &Options| Ok(make())))),
+            Self::Made(spec) => return spec,
+        };
+        spec("fake", build)
+    }
 }
 
 /// A line source.
@@ -312,18 +335,11 @@ pub fn plan(components: Vec<(&str, Fake, &[&str])>) -> Plan {
     let ids: BTreeMap<String, usize> =
         components.iter().enumerate().map(|(i, (id, ..))| ((*id).to_owned(), i)).collect();
     let planned = components.into_iter().map(|(id, fake, inputs)| {
-        let build = match fake {
-            Fake::Source(make) => Build::Source(Box::leak(Box::new(move |_: &Options| Ok(make())))),
-            Fake::Transform(make) => {
-                Build::Transform(Box::leak(Box::new(move |_: &Options| Ok(make()))))
-            }
-            Fake::Sink(make) => Build::Sink(Box::leak(Box::new(move |_: &Options| Ok(make())))),
-        };
         let inputs = inputs.iter().map(|input| match input.strip_suffix(".dead_letter") {
             Some(of) => InputRef { component: ids[of], port: Port::DEAD_LETTER },
             None => InputRef { component: ids[*input], port: Port::MAIN },
         });
-        PlannedComponent::added(id, spec("fake", build), json!({}), inputs.collect())
+        PlannedComponent::added(id, fake.spec(), json!({}), inputs.collect())
     });
     Plan {
         global: Global {

@@ -4,6 +4,7 @@
 
 mod fakes;
 mod faults;
+mod reload;
 mod states;
 
 use std::sync::{Arc, Mutex};

@@ -121,6 +121,11 @@ impl Source for StdinSource {
             Feed::new(self.format, context).run(taken).await
         })
     }
+
+    fn restarts(&self) -> bool {
+        // A read that waits cannot be ended: the next lines would go to an instance that is gone.
+        false
+    }
 }
 
 /// Turns what was taken in into batches.

@@ -1,0 +1,132 @@
+//! Reading the topology again while it runs.
+//!
+//! **Invariant:** what runs goes on as it is unless all of the new topology is right.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use lograil_config::{Level, Plan};
+use lograil_plugin::MetricsRegistry;
+use lograil_runtime::{Changes, Running};
+use lograil_server::Described;
+use tokio::sync::watch;
+
+use crate::args::{RunArguments, TopologyArguments};
+use crate::commands::run::describe;
+use crate::watch::Watch;
+use crate::{dead_letters, topology};
+
+/// What a topology is read from again.
+pub(crate) struct Reload {
+    topology: TopologyArguments,
+    data_dir: PathBuf,
+    watch: Option<Watch>,
+    metrics: MetricsRegistry,
+    /// Where the admin server looks.
+    described: Option<watch::Sender<Arc<Described>>>,
+}
+
+impl Reload {
+    pub(crate) fn new(arguments: &RunArguments, data_dir: &Path) -> Self {
+        Self {
+            topology: arguments.topology.clone(),
+            data_dir: data_dir.to_owned(),
+            watch: arguments.watch.then(Watch::default),
+            metrics: MetricsRegistry::default(),
+            described: None,
+        }
+    }
+
+    /// Counts in these metrics, and says what runs now.
+    pub(crate) fn report_to(
+        mut self,
+        metrics: &MetricsRegistry,
+        described: watch::Sender<Arc<Described>>,
+    ) -> Self {
+        (self.metrics, self.described) = (metrics.clone(), Some(described));
+        self.tell_success(true);
+        self
+    }
+
+    /// Waits until the files differ from those that were read last; for ever if they are not watched.
+    pub(crate) async fn changed(&mut self) {
+        match &mut self.watch {
+            Some(watch) => watch.changed(&self.topology).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Reads the topology again and changes what differs. Whatever is wrong with it is logged, and changes nothing.
+    pub(crate) async fn run(&mut self, running: &mut Running) {
+        let start = Instant::now();
+        let result = match self.read() {
+            Ok(Some(plan)) => running.reload(plan).await.map_err(|error| vec![error.to_string()]),
+            Ok(None) => return,
+            Err(mistakes) => Err(mistakes),
+        };
+        let (name, is_success) = match &result {
+            Ok(changes) if changes.is_empty() => ("unchanged", true),
+            Ok(_) => ("applied", true),
+            Err(_) => ("refused", false),
+        };
+        let help = "Times the topology was read again while it ran, by what came of it.";
+        self.metrics.counter("reloads", help, &[("result", name)]).inc();
+        self.tell_success(is_success);
+        if let (Ok(_), Some(described)) = (&result, &self.described) {
+            described.send_replace(Arc::new(describe(running.plan())));
+        }
+        match result {
+            Ok(changes) => {
+                tracing::info!("reload: {} ({:.0?})", tell(&changes), start.elapsed())
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    tracing::error!("reload: {mistake}");
+                }
+                tracing::error!("reload: nothing is changed; what runs goes on");
+            }
+        }
+    }
+
+    fn tell_success(&self, is_success: bool) {
+        let help =
+            "Whether the last reload went well: 1, or 0 if it was refused and changed nothing.";
+        let value = if is_success { 1.0 } else { 0.0 };
+        self.metrics.gauge("last_reload_successful", help, &[]).set(value);
+    }
+
+    /// The topology as it is now; what is wrong with it; or nothing, if it is none that can be read twice.
+    fn read(&mut self) -> Result<Option<Plan>, Vec<String>> {
+        if self.topology.files.is_empty() {
+            return Ok(None);
+        }
+        if self.topology.files.iter().any(|path| path == Path::new("-")) {
+            return Err(vec![
+                "the topology came from stdin, which cannot be read again".to_owned(),
+            ]);
+        }
+        let loaded = topology::read(&self.topology).map_err(|error| vec![format!("{error:#}")])?;
+        let lines = |level: Level| -> Vec<String> {
+            let of_level = loaded.diagnostics.iter().filter(|one| one.level == level);
+            of_level.map(|one| one.to_line(&loaded.files)).collect()
+        };
+        for warning in lines(Level::Warning) {
+            tracing::warn!("reload: {warning}");
+        }
+        let Some(mut plan) = loaded.plan else { return Err(lines(Level::Error)) };
+        let letters = dead_letters::file_options(&self.data_dir);
+        dead_letters::add_sink(&mut plan, "file", letters);
+        Ok(Some(plan))
+    }
+}
+
+/// `added a, b; changed c; removed d`.
+fn tell(changes: &Changes) -> String {
+    let parts =
+        [("added", &changes.added), ("changed", &changes.changed), ("removed", &changes.removed)];
+    let named = parts.iter().filter(|(_, ids)| !ids.is_empty());
+    let named: Vec<String> =
+        named.map(|(what, ids)| format!("{what} {}", ids.join(", "))).collect();
+    if named.is_empty() { "no component differs".to_owned() } else { named.join("; ") }
+}
