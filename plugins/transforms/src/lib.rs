@@ -14,6 +14,7 @@ pub mod filter;
 mod held;
 mod level;
 pub mod log_to_metric;
+pub mod lookup;
 mod lru;
 mod number;
 mod numeric;
@@ -39,6 +40,7 @@ pub const SPECS: &[ComponentSpec] = &[
     dedupe::SPEC,
     filter::SPEC,
     log_to_metric::SPEC,
+    lookup::SPEC,
     parse::SPEC,
     reduce::SPEC,
     remap::SPEC,
