@@ -200,12 +200,17 @@ Examples:
   cat app.log | lograil pipe --parse json --where '.status >= 500' --format json
   lograil pipe --parse auto --where '.level == \"ERROR\"' --set '.team = \"core\"' --del .pid --format logfmt
   lograil pipe --parse json --text '{timestamp} {level} {message}' < app.log
+  lograil pipe --multiline java --where 'contains(.message, \"Caused by: \")' < app.log
   lograil pipe --parse combined --format csv --columns client,status,path --sample 100 < access.log
   lograil pipe --parse regex --pattern '^(?P<ip>\\S+) .* (?P<status>\\d{3}) ' --where '.status == \"404\"'";
 
 #[derive(Debug, Args)]
 #[command(after_help = PIPE_HELP)]
 pub(crate) struct PipeArguments {
+    /// Make one event of lines that belong together, such as stack traces: java, python, go, any, indent ... or a
+    /// regular expression that lines which begin an event match.
+    #[arg(long, value_name = "PRESET|PATTERN")]
+    pub multiline: Option<String>,
     /// Parse each line: auto, json, logfmt, csv, syslog, combined, regex ...; `lograil components parse` has all.
     #[arg(long, value_name = "FORMAT")]
     pub parse: Option<String>,

@@ -220,6 +220,33 @@ fn split_by_service_gives_each_service_a_file_a_day() {
     assert_eq!(events(&place.read("refused.ndjson")).len(), 1);
 }
 
+#[test]
+fn multiline_java_keeps_stack_traces_whole() {
+    let place = Place::new();
+    let trace = "java.io.IOException: refused\n\tat a.B.c(B.java:1)\nCaused by: d.E\n\t... 1 more";
+    let log = format!(
+        "2026-01-02 10:00:00,100 INFO  [main] c.s.Orders - started\n\
+         2026-01-02 10:00:01,200 ERROR [http-1] c.s.Orders - request failed\n{trace}\n\
+         2026-01-02 10:00:02,300 WARN  [main] c.s.Orders - slow\nand so on\n"
+    );
+    let log = place.write("app.log", log);
+    let variables = [
+        ("APP_LOG", log),
+        ("OUTPUT_FILE", place.path("out.ndjson")),
+        ("DATA_DIR", place.path("data")),
+    ];
+    let ran = run(&place, "multiline-java.toml", &variables, &[], b"");
+    let shown = "2026-01-02 10:00:01,200 c.s.Orders: request failed (java.io.IOException)\n";
+    assert_eq!(ran.assert_success().stdout(), shown);
+    let all = events(&place.read("out.ndjson"));
+    assert_eq!(all.len(), 3);
+    assert_eq!(all[1]["stack_trace"], trace);
+    assert_eq!(all[1]["message"], "request failed");
+    assert!(all[0].get("stack_trace").is_none(), "{}", all[0]);
+    let refused = events(&place.read("data/dead-letters.ndjson"));
+    assert_eq!(refused[0]["message"], "and so on");
+}
+
 /// Runs the generator's topology until `count` events and two heartbeats are out.
 fn generate(place: &Place, count: &str, settings: &[(&str, &str)]) -> Finished {
     let mut variables = vec![

@@ -153,6 +153,60 @@ fn kills_lose_and_double_nothing_in_many_files() {
     assert_eq!(found.len(), wanted.len(), "{}", place.read("stderr"));
 }
 
+/// An event of a number of lines that follows from its own number.
+fn event_of_lines(number: u64) -> String {
+    let frames = (0..number % 9).map(|frame| format!("\n\tat shop.Orders.f{frame}({number})"));
+    let frames: String = frames.collect();
+    format!("{number} failed\njava.io.IOException: {number}{frames}\nCaused by: a.BError: {number}")
+}
+
+/// Events of several lines that are written in pieces, while the program is killed; at last the file rotates.
+#[test]
+fn kills_tear_lose_and_double_no_event_of_several_lines() {
+    let place = Place::new();
+    let topology = topology(&place, "100MiB");
+    let grouped = place.read("t.toml").replace(
+        "[sinks.out]",
+        "multiline.preset = \"java\"\nmultiline.timeout = \"10m\"\n\n[sinks.out]",
+    );
+    place.write("t.toml", grouped.replace("\"raw\"", "\"json\""));
+    let (mut number, mut killed_at_work) = (0, 0);
+    for kill in 0..30 {
+        let running = place.start(&["run", "--quiet", &topology]);
+        for written in 0..600 {
+            if written % 200 == 100 {
+                std::thread::sleep(moment(kill));
+            }
+            let text = event_of_lines(number) + "\n";
+            // Anywhere, also within a line.
+            let (head, tail) = text.split_at((number as usize * 7) % text.len());
+            place.append("logs/app.log", head);
+            place.append("logs/app.log", tail);
+            number += 1;
+            // Once: the last event of a rotated file is waited for before the next file is read.
+            if number == 12_000 {
+                std::fs::rename(place.path("logs/app.log"), place.path("logs/app.log.1")).unwrap();
+            }
+        }
+        let before = size_of_outputs(&place);
+        running.kill();
+        killed_at_work += u64::from(before > 0);
+    }
+    assert!(killed_at_work > 15, "only {killed_at_work} of 30 kills hit a run at work");
+    place.run(&["run", "--once", &topology]).assert_success();
+    let out = place.read("out/all.log");
+    let messages = out.lines().map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["message"].as_str().unwrap().to_owned()
+    });
+    let mut messages: Vec<String> = messages.collect();
+    messages.sort_by_key(|message| message.split(' ').next().unwrap().parse::<u64>().unwrap());
+    let wanted: Vec<String> = (0..number).map(event_of_lines).collect();
+    let wrong = messages.iter().zip(&wanted).find(|(message, wanted)| message != wanted);
+    assert_eq!(wrong, None, "{}", place.read("stderr"));
+    assert_eq!(messages.len(), wanted.len(), "{}", place.read("stderr"));
+}
+
 fn survives_rotation_under_load(rotate: Rotate) {
     let place = Place::new();
     let topology = topology(&place, "100MiB");

@@ -109,6 +109,25 @@ fn print_shows_a_topology_that_runs() {
 }
 
 #[test]
+fn lines_that_belong_together_are_one_event() {
+    let trace = "java.io.IOException: refused\n\tat a.B.c(B.java:1)\n";
+    let input = format!("1 ok\n2 failed\n{trace}3 ok\n");
+    let condition = "contains(.message, \"IOException\")";
+    let wanted = format!("2 failed\n{trace}");
+    for rule in ["java", "any", "^[0-9]+ "] {
+        let ran = Place::new()
+            .run_with(&["pipe", "--multiline", rule, "--where", condition], input.as_bytes());
+        assert_eq!(ran.assert_success().stdout(), wanted, "{rule}");
+    }
+    let ran = Place::new().run_with(&["pipe", "--multiline", "jva"], b"");
+    assert_eq!(ran.code(), 1);
+    assert!(ran.stderr().contains("python"), "{}", ran.stderr());
+    let ran = Place::new().run_with(&["pipe", "--multiline", "^(\\d"], b"");
+    assert_eq!(ran.code(), 1);
+    assert!(ran.stderr().contains("start_pattern"), "{}", ran.stderr());
+}
+
+#[test]
 fn changes_removes_samples_and_writes_other_formats() {
     let input = b"level=info pid=7 msg=\"a b\"\nlevel=error pid=8 msg=c\n";
     let ran = Place::new().run_with(

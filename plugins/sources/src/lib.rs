@@ -7,6 +7,7 @@ mod block_pool;
 pub mod file;
 pub mod generator;
 mod line_blocks;
+mod multiline;
 pub mod stdin;
 
 use lograil_plugin::ComponentSpec;

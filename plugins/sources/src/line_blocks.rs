@@ -74,6 +74,8 @@ pub struct LineBlock {
     origin: Origin,
     is_utf8: bool,
     read_ns: i64,
+    /// Where its events end, if they are not its lines.
+    ends: Option<Vec<usize>>,
 }
 
 impl LineBlock {
@@ -81,7 +83,14 @@ impl LineBlock {
     #[must_use]
     pub fn new(bytes: Bytes, origin: Origin, read_ns: i64) -> Self {
         let is_utf8 = simdutf8::basic::from_utf8(&bytes).is_ok();
-        Self { bytes, at: 0, origin, is_utf8, read_ns }
+        Self { bytes, at: 0, origin, is_utf8, read_ns, ends: None }
+    }
+
+    /// The same bytes with an event up to each of `ends`, which are offsets of newlines in rising order, or
+    /// the length of the block.
+    #[must_use]
+    pub fn with_ends(self, ends: Option<Vec<usize>>) -> Self {
+        Self { ends, ..self }
     }
 
     /// How many of its bytes have become events.
@@ -181,6 +190,23 @@ impl LineBatcher {
         if block.is_done() || self.is_full() {
             return;
         }
+        match block.ends.take() {
+            None => {
+                let bytes = block.bytes.clone();
+                let from = block.at;
+                let ends = memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at);
+                self.add_each(block, path, ends.chain(std::iter::once(bytes.len())));
+            }
+            Some(ends) => {
+                let next = ends.partition_point(|end| *end < block.at);
+                self.add_each(block, path, ends[next..].iter().copied());
+                block.ends = Some(ends);
+            }
+        }
+    }
+
+    /// Adds what of `block` goes up to each of `ends`.
+    fn add_each(&mut self, block: &mut LineBlock, path: &str, ends: impl Iterator<Item = usize>) {
         let shape = self.shape(path);
         let from = block.at;
         let limit = from.saturating_add(BATCH_BYTES_MAX - self.bytes);
@@ -191,8 +217,7 @@ impl LineBatcher {
         edit.events().reserve(expected);
         edit.fields().reserve(expected * shape.fields());
         let last = block.bytes.len();
-        let ends = memchr::memchr_iter(b'\n', &block.bytes[from..]).map(|at| from + at);
-        for end in ends.chain(std::iter::once(last)) {
+        for end in ends {
             let start = block.at;
             if start == last {
                 break;

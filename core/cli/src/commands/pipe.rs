@@ -28,6 +28,12 @@ pub(crate) fn run(arguments: &PipeArguments) -> anyhow::Result<Exit> {
 /// The topology the flags stand for.
 fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> {
     let mut text = String::from("[sources.in]\ntype = \"stdin\"\n");
+    if let Some(rule) = &arguments.multiline {
+        // A word that is no preset is one that was misspelt; the message about it lists them.
+        let is_word = rule.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let option = if is_word { "preset" } else { "start_pattern" };
+        writeln!(text, "multiline.{option} = {}", quote(rule))?;
+    }
     let mut last = "in".to_owned();
     if let Some(format) = &arguments.parse {
         write!(text, "\n[transforms.parse]\ntype = \"parse\"\ninputs = [\"{last}\"]\n")?;

@@ -24,7 +24,8 @@ impl OldestOfFamilies {
     /// Takes note of a file that can be read now. `is_known` says which paths have a file.
     pub fn add(&mut self, file: &Tracked, is_known: impl Fn(&Path) -> bool) {
         let is_settled = file.identity == Identity::Settled;
-        if !is_settled || !file.is_hot || file.is_drained || file.after.is_some() {
+        let is_read = file.is_drained && !file.has_open_event;
+        if !is_settled || !file.is_hot || is_read || file.after.is_some() {
             return;
         }
         let Some(family) = family_of(&file.position.path, is_known) else { return };
@@ -33,11 +34,11 @@ impl OldestOfFamilies {
         *oldest = this.min(*oldest);
     }
 
-    /// Whether another file of its family has to be read before this one.
-    pub fn is_before(&self, file: &Tracked, is_known: impl Fn(&Path) -> bool) -> bool {
-        let family = family_of(&file.position.path, is_known);
-        let oldest = family.and_then(|family| self.oldest.get(&family));
-        oldest.is_some_and(|(age, id)| *id != file.position.id && *age < age_of(file))
+    /// Another file of its family that has to be read before this one.
+    pub fn before(&self, file: &Tracked, is_known: impl Fn(&Path) -> bool) -> Option<FileId> {
+        let family = family_of(&file.position.path, is_known)?;
+        let (age, id) = self.oldest.get(&family)?;
+        (*id != file.position.id && *age < age_of(file)).then_some(*id)
     }
 }
 

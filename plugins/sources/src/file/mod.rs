@@ -13,6 +13,7 @@ mod position;
 mod reader;
 mod tracked;
 mod tracker;
+mod turn;
 mod wake;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::globs::Globs;
 use crate::line_blocks::{LineFormat, Oversized, check_line_bytes};
+use crate::multiline::{Grouping, MultilineOptions};
 
 /// Where reading starts in a file that is there when the source starts for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -37,7 +38,10 @@ pub struct FileOptions {
     /// Files without a checkpoint that were last changed longer ago than this many seconds are not read.
     #[serde(default)]
     pub ignore_older_secs: Option<u64>,
-    /// Longest line, without its end.
+    /// Which lines belong to one event; without it every line is one.
+    #[serde(default)]
+    pub multiline: Option<MultilineOptions>,
+    /// Longest line, without its end. With `multiline`, longest event.
     #[serde(default = "default_line_bytes")]
     pub max_line_bytes: ByteSize,
     /// What becomes of longer lines.
@@ -110,6 +114,8 @@ pub struct Checked {
     pub globs: Globs,
     /// How they are followed.
     pub rules: Rules,
+    /// Which of their lines belong together, if that is asked for.
+    pub grouping: Option<Grouping>,
     /// How their lines become events.
     pub format: LineFormat,
 }
@@ -139,6 +145,9 @@ impl Checked {
                 errors.push(ConfigError::new([option], message).help("choose another name"));
             }
         }
+        let event_bytes_max = written.max_line_bytes.0 as usize;
+        let grouping = written.multiline.as_ref();
+        let grouping = grouping.and_then(|options| options.check(event_bytes_max, &mut errors));
         let globs = Globs::new(&written.include, &written.exclude);
         let globs = match globs {
             Ok(globs) if errors.is_empty() => globs,
@@ -159,8 +168,9 @@ impl Checked {
                 max_open_files: written.max_open_files,
                 rotate_wait: written.rotate_wait.0,
             },
+            grouping,
             format: LineFormat {
-                line_bytes_max: written.max_line_bytes.0 as usize,
+                line_bytes_max: event_bytes_max,
                 oversized: written.oversized,
                 file_key,
                 offset_key,

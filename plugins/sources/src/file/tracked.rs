@@ -47,6 +47,8 @@ pub struct Tracked {
     pub is_hot: bool,
     /// Whether its end was reached since it was last found grown.
     pub is_drained: bool,
+    /// Whether its last event may go on in lines to come. Its position is where that event starts.
+    pub has_open_event: bool,
     /// Whether its content was looked at since it was last found changed.
     pub is_checked: bool,
     /// Whether it could not be opened or read.
@@ -83,6 +85,7 @@ impl Tracked {
             identity: Identity::Unknown,
             is_initial: false,
             is_drained: false,
+            has_open_event: false,
             is_checked: true,
             has_failed: false,
             changed_at: now,
@@ -157,6 +160,7 @@ impl Tracked {
         self.opening.clear();
         self.is_hot = true;
         self.is_drained = false;
+        self.has_open_event = false;
         self.limit = self.limit.map(|_| self.len);
         Cut { position, marks: std::mem::take(&mut self.marks), until: Duration::ZERO }
     }

@@ -4,6 +4,7 @@
 //! may stay in its read for ever, so the source never waits for that thread to end.
 
 mod intake;
+mod open_event;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::line_blocks::{LineBatcher, LineBlock, LineFormat, Oversized, check_line_bytes};
+use crate::multiline::{Grouping, MultilineOptions};
 use intake::{Intake, Taken};
+use open_event::{Events, OpenEvent};
 
 /// The `stdin` source.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -42,7 +45,10 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "lograil_plugin::schemars")]
 pub struct StdinOptions {
-    /// Longest line, without its end.
+    /// Which lines belong to one event; without it every line is one.
+    #[serde(default)]
+    pub multiline: Option<MultilineOptions>,
+    /// Longest line, without its end. With `multiline`, longest event.
     #[serde(default = "default_line_bytes")]
     pub max_line_bytes: ByteSize,
     /// What becomes of longer lines.
@@ -86,6 +92,7 @@ impl Input {
 }
 
 struct StdinSource {
+    grouping: Option<Grouping>,
     format: LineFormat,
     input: Input,
 }
@@ -95,16 +102,19 @@ impl StdinSource {
         let written: StdinOptions = options.parse()?;
         let mut errors = Vec::new();
         check_line_bytes(written.max_line_bytes, &mut errors);
+        let event_bytes_max = written.max_line_bytes.0 as usize;
+        let grouping = written.multiline.as_ref();
+        let grouping = grouping.and_then(|options| options.check(event_bytes_max, &mut errors));
         if !errors.is_empty() {
             return Err(ConfigErrors(errors));
         }
         let format = LineFormat {
-            line_bytes_max: written.max_line_bytes.0 as usize,
+            line_bytes_max: event_bytes_max,
             oversized: written.oversized,
             file_key: None,
             offset_key: None,
         };
-        Ok(Self { format, input })
+        Ok(Self { grouping, format, input })
     }
 }
 
@@ -118,7 +128,7 @@ impl Source for StdinSource {
             let input = self.input.open().map_err(io("open standard input"))?;
             let line_bytes_max = self.format.line_bytes_max;
             let taken = Intake::start(input, line_bytes_max).map_err(io("start reading"))?;
-            Feed::new(self.format, context).run(taken).await
+            Feed::new(self.format, self.grouping, context).run(taken).await
         })
     }
 
@@ -131,25 +141,34 @@ impl Source for StdinSource {
 /// Turns what was taken in into batches.
 struct Feed {
     batcher: LineBatcher,
+    open_event: OpenEvent,
     context: SourceContext,
     oversized: IntCounter,
 }
 
 impl Feed {
-    fn new(format: LineFormat, context: SourceContext) -> Self {
+    fn new(format: LineFormat, grouping: Option<Grouping>, context: SourceContext) -> Self {
         let oversized = context
             .metrics
             .counter("oversized_lines", "Lines over max_line_bytes, truncated or refused.");
-        Self { batcher: LineBatcher::new(format), context, oversized }
+        let open_event = OpenEvent::new(grouping);
+        Self { batcher: LineBatcher::new(format), open_event, context, oversized }
     }
 
     async fn run(mut self, mut taken: mpsc::Receiver<Taken>) -> Result<(), SourceError> {
         let mut shutdown = self.context.shutdown.clone();
         loop {
+            let timeout = self.open_event.waiting().map(Grouping::timeout);
             let next = tokio::select! {
                 biased;
                 () = shutdown.requested() => None,
                 next = taken.recv() => next,
+                () = self.context.clock.sleep(timeout.unwrap_or_default()), if timeout.is_some() => {
+                    if self.end_event().await.is_err() || self.flush().await.is_err() {
+                        return Ok(());
+                    }
+                    continue;
+                }
             };
             let is_stopping = next.is_none();
             let mut next = next.or_else(|| taken.try_recv().ok());
@@ -158,13 +177,18 @@ impl Feed {
                 match self.add(block).await {
                     Ok(None) => {}
                     Ok(Some(error)) => {
-                        let _closed = self.flush().await;
+                        if self.end_event().await.is_ok() {
+                            let _closed = self.flush().await;
+                        }
                         let action = "read standard input".to_owned();
                         return Err(SourceError::Io { action, source: error });
                     }
                     Err(Closed) => return Ok(()),
                 }
                 next = taken.try_recv().ok();
+            }
+            if is_stopping && self.end_event().await.is_err() {
+                return Ok(());
             }
             if self.flush().await.is_err() || is_stopping {
                 return Ok(());
@@ -178,15 +202,30 @@ impl Feed {
             Taken::Lines { bytes, offset } => (bytes, offset),
             Taken::Failed(error) => return Ok(Some(error)),
         };
-        let origin = Origin { stream: 0, offset };
-        let mut lines = LineBlock::new(lines, origin, self.context.clock.now_ns());
+        let events = self.open_event.add(lines, offset);
+        self.gather(events).await?;
+        Ok(None)
+    }
+
+    /// Takes the open event as it is.
+    async fn end_event(&mut self) -> Result<(), Closed> {
+        match self.open_event.take() {
+            Some(events) => self.gather(events).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn gather(&mut self, events: Events) -> Result<(), Closed> {
+        let origin = Origin { stream: 0, offset: events.offset };
+        let lines = LineBlock::new(events.bytes, origin, self.context.clock.now_ns());
+        let mut lines = lines.with_ends(events.ends);
         while !lines.is_done() {
             self.batcher.add(&mut lines, "");
             if self.batcher.is_full() {
                 self.flush().await?;
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Closed> {

@@ -186,3 +186,49 @@ fn the_manual_and_the_options_agree() {
     lograil_testkit::conformance::manual(&super::SPEC);
     lograil_testkit::conformance::options(&super::SPEC, &json!({ "max_line_bytes": "64 KiB" }));
 }
+
+#[test]
+fn lines_that_belong_together_are_one_event_whatever_the_reads() {
+    let mut input = String::new();
+    let mut expected = Vec::new();
+    for n in 0..500 {
+        let frames = "\tat com.shop.Orders.find(Orders.java:42)\n".repeat(n % 7);
+        let event = format!("{n} ERROR failed\njava.lang.IllegalStateException: {n}\n{frames}");
+        input.push_str(&event);
+        expected.push(event.trim_end().to_owned());
+    }
+    for size in [3, 1000, 1 << 20] {
+        let options = json!({ "multiline": { "preset": "java" } });
+        let harness = read_all(options, Dribble(Cursor::new(input.clone()), size));
+        assert_eq!(text(&harness.lines()), expected, "reads of {size}");
+        let origins: Vec<u64> = harness
+            .sent()
+            .iter()
+            .flat_map(|sent| sent.batch.iter().map(|e| e.origin().unwrap().1).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(origins[1], expected[0].len() as u64 + 1);
+        assert_eq!(origins.len(), 500);
+    }
+}
+
+#[test]
+fn an_open_event_ends_with_the_input_and_before_a_line_over_the_limit() {
+    let options = json!({ "multiline": { "preset": "indent" }, "max_line_bytes": 20 });
+    let long = " ".repeat(300_000);
+    let input = format!("a\n b\n{long}\n c\nd\n e");
+    let harness = read_all(options, Cursor::new(input));
+    assert_eq!(text(&harness.lines()), ["a\n b", &long[..20], " c", "d\n e"]);
+}
+
+#[test]
+fn an_open_event_is_taken_when_nothing_follows_in_time() {
+    let (read, mut write) = io::pipe().unwrap();
+    let mut harness = harness(json!({ "multiline": { "preset": "indent" } }), read);
+    write.write_all(b"a\n b\nc\n").unwrap();
+    assert_eq!(text(&harness.next_lines(1)), ["a\n b"]);
+    assert_eq!(text(&harness.next_lines(1)), ["c"]);
+    write.write_all(b" d\n").unwrap();
+    drop(write);
+    assert_eq!(text(&harness.next_lines(1)), [" d"]);
+    harness.finish().unwrap();
+}

@@ -3,6 +3,7 @@
 mod content;
 mod follow;
 mod limits;
+mod multiline;
 mod real;
 mod restart;
 mod rotation;

@@ -24,6 +24,8 @@ struct History {
     written: Vec<String>,
     read: Vec<String>,
     rotations: usize,
+    /// Most further lines of an event.
+    further_lines_max: u64,
 }
 
 impl History {
@@ -33,13 +35,31 @@ impl History {
         rig.files.write("/logs/app.log", "");
         rig.start();
         let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        Self { dice, rig, written: Vec::new(), read: Vec::new(), rotations: 0 }
+        Self {
+            dice,
+            rig,
+            written: Vec::new(),
+            read: Vec::new(),
+            rotations: 0,
+            further_lines_max: 0,
+        }
+    }
+
+    /// The same with events of several lines.
+    fn multiline(mut self) -> Self {
+        self.rig.stop();
+        self.rig.options["multiline"] = json!({ "preset": "indent", "timeout": "2s" });
+        self.rig.start();
+        self.further_lines_max = 6;
+        self
     }
 
     fn write(&mut self) {
         for _ in 0..self.dice.roll(5) {
             let pad = "~".repeat(self.dice.roll(400) as usize);
-            let line = format!("{} {pad}", self.written.len());
+            let further = self.dice.roll(self.further_lines_max + 1);
+            let further = format!("\n {pad}").repeat(further as usize);
+            let line = format!("{} {pad}{further}", self.written.len());
             // Sometimes in two parts, with time between them.
             if self.dice.roll(4) == 0 {
                 let (a, b) = line.split_at(line.len() / 2);
@@ -143,6 +163,25 @@ fn renames_at_any_moment_lose_and_repeat_nothing() {
             }
         }
         history.rename();
+        history.finish(seed);
+    }
+}
+
+#[test]
+fn events_of_several_lines_stay_whole_through_renames_copytruncates_and_restarts() {
+    for seed in 1..=100 {
+        let mut history = History::new(seed, "/logs/app.log*").multiline();
+        for _ in 0..40 {
+            history.write();
+            history.wait(700);
+            match (history.dice.roll(8), seed % 2) {
+                (0, 0) => history.copytruncate(),
+                (0, _) => history.rename(),
+                (1, _) => history.restart(),
+                _ => {}
+            }
+        }
+        history.shift();
         history.finish(seed);
     }
 }
