@@ -4,7 +4,7 @@ use lograil_codec::time::write_rfc3339;
 use lograil_event::{Acks, Batch, Field, FieldFlags, Tag};
 use serde_json::{Map, Value, json};
 
-use super::method::{Judgement, MethodName};
+use super::method::{Judgement, MethodName, View};
 use super::novelty::Rarity;
 
 /// What an alarm needs to know of the configuration.
@@ -79,7 +79,18 @@ impl Alarm {
             None => String::new(),
         };
         let outside = |judgement: &Judgement| {
-            format!("expected {:.6} to {:.6}", judgement.low, judgement.high)
+            let (low, high) = (short(judgement.low), short(judgement.high));
+            match judgement.view {
+                View::Value => format!("expected {low} to {high}"),
+                View::Median(median) => {
+                    let median = short(median);
+                    format!("the median of the last is {median}, expected {low} to {high}")
+                }
+                View::TimeOfDay => format!("expected {low} to {high} at this time of the day"),
+                View::Change(change) => {
+                    format!("seldom with a change of {}, of {low} to {high}", short(change))
+                }
+            }
         };
         match &self.finding {
             Finding::Value(value, judgement) => {
@@ -104,6 +115,17 @@ fn expected(set: &mut impl FnMut(&str, Value) -> Option<Value>, of: &Judgement, 
     set("expected_high", json!(of.high));
     set("baseline", json!(of.baseline));
     set("method", json!(by.as_str()));
+    match of.view {
+        View::Value => {}
+        View::Median(median) => drop(set("median", json!(median))),
+        View::TimeOfDay => drop(set("time_of_day", json!(true))),
+        View::Change(change) => drop(set("change", json!(change))),
+    }
+}
+
+/// A number for people: with as many digits as tell it from its like.
+fn short(number: f64) -> f64 {
+    format!("{number:.3e}").parse().unwrap_or(number)
 }
 
 fn round(score: f64) -> f64 {

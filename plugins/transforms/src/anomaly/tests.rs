@@ -88,7 +88,7 @@ fn a_number_out_of_the_usual_is_an_alarm_that_says_why() {
     assert_eq!(alarms[0]["anomaly"], *found);
     assert_eq!(alarms[0]["level"], "WARN");
     let message = alarms[0]["message"].as_str().unwrap();
-    assert!(message.starts_with("ms of service \"orders\" is 500, expected 50."), "{message}");
+    assert!(message.starts_with("ms of service \"orders\" is 500, expected 50"), "{message}");
 }
 
 #[test]

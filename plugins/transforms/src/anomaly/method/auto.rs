@@ -1,10 +1,10 @@
 //! The method `auto`: a value, or the median of the last eleven, beyond what has been; or a value beyond what is usual
 //! at its time of the day. Makes no assumption about how values are distributed.
 
-use super::Judgement;
 use super::range::Range;
 use super::season::Season;
 use super::window::Window;
+use super::{Judgement, View};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Values of the median: a shift that stays is seen after six of them, one value alone never.
@@ -12,12 +12,6 @@ const MEDIAN_VALUES: usize = 11;
 
 /// What an excess over the time of the day counts, against one over the range.
 const SEASON_WEIGHT: f64 = 0.3;
-
-/// The excess, in widths of the range, at which an alarm is due.
-const EXCESS_LIMIT: f64 = 0.01;
-
-/// Excess beyond which nothing gets worse.
-const EXCESS_MAX: f64 = 1e6;
 
 #[derive(Debug, Clone)]
 pub(super) struct Auto {
@@ -39,28 +33,29 @@ impl Auto {
     }
 
     pub(super) fn push(&mut self, time_ns: i64, value: f64) -> Judgement {
-        let Range { low, high, centre, .. } = self.value;
-        let mut judgement =
-            Judgement { ratio: self.value.push(value), low, high, baseline: centre };
+        let seen = |view, range: &Range| Judgement {
+            ratio: 0.0,
+            low: range.low,
+            high: range.high,
+            baseline: range.centre,
+            view,
+        };
+        let mut judgement = seen(View::Value, &self.value);
+        judgement.ratio = self.value.push(value, 1);
         self.recent.push(value);
-        if let Some(median) = self.recent.median().filter(|_| self.recent.is_full()) {
-            let Range { low, high, centre, .. } = self.median;
-            judgement.or_worse(self.median.push(median), low, high, centre);
-            let season = self
-                .season
-                .get_or_insert_with(|| Box::new((Season::new(time_ns, value), Range::default())));
-            let (season, range) = &mut **season;
-            if let Some(usual) = season.push(time_ns, value) {
-                let outside = (value - usual.high).max(0.0) + (value - usual.low).min(0.0);
-                let (low, high) = (usual.low + range.low, usual.high + range.high);
-                let excess = SEASON_WEIGHT * range.push(outside);
-                judgement.or_worse(excess, low, high, (usual.low + usual.high) / 2.0);
-            }
+        let Some(median) = self.recent.median().filter(|_| self.recent.is_full()) else {
+            return judgement;
+        };
+        let mut of_median = seen(View::Median(median), &self.median);
+        of_median.ratio = self.median.push(median, MEDIAN_VALUES);
+        let season = self
+            .season
+            .get_or_insert_with(|| Box::new((Season::new(time_ns, value), Range::default())));
+        judgement = judgement.or_worse(of_median);
+        match of_season(season, time_ns, value) {
+            Some(of_season) => judgement.or_worse(of_season),
+            None => judgement,
         }
-        // Widths of values near the ends of what floats can hold are infinite.
-        let excess = if judgement.ratio.is_nan() { 0.0 } else { judgement.ratio.min(EXCESS_MAX) };
-        judgement.ratio = excess / EXCESS_LIMIT;
-        judgement
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {
@@ -84,4 +79,14 @@ impl Auto {
         };
         Some(Self { value, recent, median, season })
     }
+}
+
+/// How far a value lies outside of what is usual at its time of the day, against how far others did.
+fn of_season((season, range): &mut (Season, Range), time_ns: i64, value: f64) -> Option<Judgement> {
+    let usual = season.push(time_ns, value)?;
+    let outside = (value - usual.high).max(0.0) + (value - usual.low).min(0.0);
+    let (low, high) = (usual.low + range.low, usual.high + range.high);
+    let ratio = SEASON_WEIGHT * range.push(outside, 1);
+    let baseline = f64::midpoint(usual.low, usual.high);
+    Some(Judgement { ratio, low, high, baseline, view: View::TimeOfDay })
 }

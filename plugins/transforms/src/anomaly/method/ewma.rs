@@ -1,7 +1,7 @@
 //! The method `ewma`: how many standard deviations a value lies from the mean, both with weights that decay (Finch,
 //! Incremental calculation of weighted mean and variance, 2009, section 9).
 
-use super::{Judgement, RATIO_MAX};
+use super::{Judgement, RATIO_MAX, View};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Values before which nothing is said.
@@ -34,6 +34,7 @@ impl Ewma {
             low: self.mean - reach,
             high: self.mean + reach,
             baseline: self.mean,
+            view: View::Value,
         };
         // As many values as there are count alike until the decay takes over.
         let weight = weight.max(1.0 / (self.values as f64 + 1.0));

@@ -4,7 +4,7 @@
 //!
 //! The cuts of all keys' trees are the same, drawn once from a fixed seed; a key has only the counts of its own.
 
-use super::{Judgement, RATIO_MAX};
+use super::{Judgement, RATIO_MAX, View};
 use crate::event_key::mix;
 use crate::state_bytes::{StateReader, StateWriter};
 
@@ -55,7 +55,13 @@ impl HalfSpaceTrees {
     pub(super) fn push(&mut self, value: f64) -> Judgement {
         let Some(ranges) = self.ranges else {
             self.gather(value);
-            return Judgement { ratio: 0.0, low: value, high: value, baseline: value };
+            return Judgement {
+                ratio: 0.0,
+                low: value,
+                high: value,
+                baseline: value,
+                view: View::Value,
+            };
         };
         let change = value - self.previous;
         self.previous = value;
@@ -63,7 +69,13 @@ impl HalfSpaceTrees {
         let density = point / (TREES as f64 * f64::from(WINDOW));
         let (low, high) = ranges[0];
         let ratio = (DENSITY_LIMIT / density).min(RATIO_MAX);
-        Judgement { ratio, low, high, baseline: f64::midpoint(low, high) }
+        Judgement {
+            ratio,
+            low,
+            high,
+            baseline: f64::midpoint(low, high),
+            view: View::Change(change),
+        }
     }
 
     /// The mass at a point, summed over the trees; counts the point.

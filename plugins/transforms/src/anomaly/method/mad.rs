@@ -3,7 +3,7 @@
 //! hide others.
 
 use super::window::Window;
-use super::{Judgement, RATIO_MAX};
+use super::{Judgement, RATIO_MAX, View};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Values that are looked back at.
@@ -39,7 +39,13 @@ impl Mad {
             _ => RATIO_MAX,
         };
         self.0.push(value);
-        Judgement { ratio, low: median - reach, high: median + reach, baseline: median }
+        Judgement {
+            ratio,
+            low: median - reach,
+            high: median + reach,
+            baseline: median,
+            view: View::Value,
+        }
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {

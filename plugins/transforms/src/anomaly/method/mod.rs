@@ -86,6 +86,21 @@ pub(super) struct Judgement {
     pub(super) high: f64,
     /// What is usual.
     pub(super) baseline: f64,
+    /// What was compared with all that.
+    pub(super) view: View,
+}
+
+/// What a method looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum View {
+    /// The value itself.
+    Value,
+    /// The median of the last values, which is this.
+    Median(f64),
+    /// The value at this time of the day.
+    TimeOfDay,
+    /// The value together with its change.
+    Change(f64),
 }
 
 impl Judgement {
@@ -94,11 +109,9 @@ impl Judgement {
         self.ratio / (1.0 + self.ratio)
     }
 
-    /// Takes another view's place if that is worse.
-    fn or_worse(&mut self, ratio: f64, low: f64, high: f64, baseline: f64) {
-        if ratio > self.ratio {
-            *self = Self { ratio, low, high, baseline };
-        }
+    /// The worse of two; this one if they are alike.
+    fn or_worse(self, other: Self) -> Self {
+        if other.ratio > self.ratio { other } else { self }
     }
 }
 

@@ -5,7 +5,7 @@
 //! variance of the excesses (Hosking and Wallis, 1987), and its quantile gives the limit, as in SPOT (Siffer et al.,
 //! KDD 2017).
 
-use super::{Judgement, RATIO_MAX};
+use super::{Judgement, RATIO_MAX, View};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Part of the values beyond the start of each tail.
@@ -61,7 +61,13 @@ impl Quantile {
         self.middle.push(value);
         let (low_limit, low) = self.low.push(-value, self.values, chance / 2.0);
         let (high_limit, high) = self.high.push(value, self.values, chance / 2.0);
-        Judgement { ratio: low.max(high), low: -low_limit, high: high_limit, baseline }
+        Judgement {
+            ratio: low.max(high),
+            low: -low_limit,
+            high: high_limit,
+            baseline,
+            view: View::Value,
+        }
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {

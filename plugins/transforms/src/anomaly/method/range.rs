@@ -3,6 +3,7 @@
 //! A range makes no assumption that a spike, a step or a lull could break, and a new extreme is rare by itself:
 //! the n-th of n values in random order is one with the chance 2/n.
 
+use super::RATIO_MAX;
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// How much of the way to the centre each end goes with every value: an end is half forgotten after 23,000 values.
@@ -13,6 +14,13 @@ const CENTRE_WEIGHT: f64 = 0.01;
 
 /// Values before which nothing is said.
 const WARM_UP: u64 = 50;
+
+/// The excess, in widths of the range, at which an alarm is due after very many values.
+const EXCESS_LIMIT: f64 = 0.01;
+
+/// How many times the excess that one more value brings in any case an alarm takes besides. The gap between the
+/// greatest of n values and the next greater one is about an n-th of their range.
+const GAPS: f64 = 2.0;
 
 /// The excess of a value where nothing ever varied.
 const EXCESS_FROM_CONSTANT: f64 = 1.0;
@@ -26,8 +34,9 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// How far a value lies outside, in widths of the range; 0 inside. Then learns it.
-    pub(super) fn push(&mut self, value: f64) -> f64 {
+    /// How far a value lies outside: 0 inside, 1 where an alarm is due. Then learns it. Only one of `span` values is
+    /// independent of those before it.
+    pub(super) fn push(&mut self, value: f64, span: usize) -> f64 {
         if self.values == 0 {
             (self.low, self.high, self.centre) = (value, value, value);
         }
@@ -39,13 +48,15 @@ impl Range {
             _ if beyond > 0.0 => EXCESS_FROM_CONSTANT,
             _ => 0.0,
         };
+        let limit = EXCESS_LIMIT + GAPS * span as f64 / (self.values as f64).max(1.0);
         self.centre += CENTRE_WEIGHT * (value - self.centre);
         self.high =
             if value > self.high { value } else { self.high - LEAK * (self.high - self.centre) };
         self.low =
             if value < self.low { value } else { self.low + LEAK * (self.centre - self.low) };
         self.values = self.values.saturating_add(1);
-        excess
+        // Widths near the ends of what floats can hold are infinite.
+        if excess.is_nan() { 0.0 } else { (excess / limit).min(RATIO_MAX) }
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {
