@@ -70,7 +70,9 @@ const WORDS: [&str; 32] = [
 const FACILITIES: usize = 24;
 
 /// Names of the facilities by their code (RFC 5424, section 6.2.1, by the names that syslog daemons use).
-pub(crate) const FACILITY_NAMES: &[&str] = WORDS.split_at(FACILITIES).0;
+pub const FACILITY_NAMES: &[&str] = WORDS.split_at(FACILITIES).0;
+/// Names of the severities by their code, in the same way.
+pub const SEVERITY_NAMES: &[&str] = WORDS.split_at(FACILITIES).1;
 /// Bytes of the room of one word.
 const WORD_BYTES: usize = 16;
 

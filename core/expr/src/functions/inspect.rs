@@ -22,6 +22,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |arguments| Err(arguments.error("takes a path")),
     )
     .check(|_, _| Some(Check::Exists)),
+    Function::new(
+        "is_json",
+        &[required("value", Kind::STRING)],
+        Kind::BOOLEAN,
+        "Whether a text is JSON (RFC 8259).",
+        &[gives("is_json(\"{}\")", "{}", "true"), gives("is_json(\"{\")", "{}", "false")],
+        |arguments| {
+            let text = arguments.string(0)?.trim_ascii();
+            Ok(Value::Boolean(lograil_event::is_json(text)))
+        },
+    ),
     is(
         "is_null",
         |value| matches!(value, Value::Null),

@@ -4,6 +4,7 @@
 //! over its arguments. Arguments are evaluated when they are asked for. The examples are tests.
 
 mod array;
+mod casing;
 mod coerce;
 mod encode;
 mod formats;
@@ -16,6 +17,7 @@ mod object;
 mod parse;
 mod program;
 mod string;
+mod syslog;
 mod text;
 mod time;
 
@@ -31,15 +33,17 @@ use crate::node::{Closure, Node};
 use crate::value::{Array, Object, Value};
 
 /// Every function, by family.
-const FAMILIES: [&[Function]; 15] = [
+const FAMILIES: [&[Function]; 17] = [
     program::FUNCTIONS,
     inspect::FUNCTIONS,
     coerce::FUNCTIONS,
     string::FUNCTIONS,
     text::FUNCTIONS,
+    casing::FUNCTIONS,
     parse::FUNCTIONS,
     formats::FUNCTIONS,
     grok::FUNCTIONS,
+    syslog::FUNCTIONS,
     encode::FUNCTIONS,
     number::FUNCTIONS,
     time::FUNCTIONS,

@@ -1,11 +1,19 @@
 //! Functions over addresses, identifiers and the surroundings of the program.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::OnceLock;
 
 use super::{Arguments, Function, fails, gives, required};
 use crate::error::EvalError;
 use crate::kind::Kind;
 use crate::value::Value;
+
+static HOSTNAME: OnceLock<Option<String>> = OnceLock::new();
+
+fn hostname() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim_end().to_owned())
+}
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
@@ -81,6 +89,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
             arguments.context.text(parts.join("-").as_bytes())
         },
     )
+    .effect(),
+    Function::new(
+        "get_hostname",
+        &[],
+        Kind::STRING,
+        "The name of this machine.",
+        &[gives("is_string(get_hostname!())", "{}", "true")],
+        |arguments| match HOSTNAME.get_or_init(hostname) {
+            Some(name) => Ok(Value::str(name)),
+            None => Err(arguments.error("the system does not tell its name")),
+        },
+    )
+    .fallible()
     .effect(),
     Function::new(
         "get_env_var",

@@ -136,6 +136,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .fallible(),
     Function::new(
+        "parse_tokens",
+        &[required("value", Kind::STRING)],
+        Kind::ARRAY,
+        "The words of a text; what is in quotes or brackets is one, a lone `-` is null.",
+        &[gives(
+            "parse_tokens(.a)",
+            r#"{"a":"GET - \"a b\" [31/Jan 10:00] 200"}"#,
+            r#"["GET",null,"a b","31/Jan 10:00","200"]"#,
+        )],
+        tokens,
+    ),
+    Function::new(
         "parse_query_string",
         &[required("value", Kind::STRING)],
         Kind::OBJECT,
@@ -259,6 +271,39 @@ fn token<'a>(
     let first = ends.iter().filter_map(|end| memchr::memmem::find(text, end)).min();
     let end = first.unwrap_or(text.len());
     (text[..end].trim_ascii_end(), &text[end..])
+}
+
+fn tokens<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let mut rest = arguments.string(0)?.trim_ascii_start();
+    let mut words = BumpVec::new_in(arguments.context.bump);
+    while let Some(first) = rest.first() {
+        let close = match first {
+            b'"' => Some(b'"'),
+            b'[' => Some(b']'),
+            _ => None,
+        };
+        let end = close.and_then(|close| unescaped(&rest[1..], close));
+        let (word, after) = match end {
+            Some(end) => (&rest[1..=end], &rest[end + 2..]),
+            None => rest.split_at(memchr::memchr(b' ', rest).unwrap_or(rest.len())),
+        };
+        let is_nothing = end.is_none() && word == b"-";
+        words.push(if is_nothing { Value::Null } else { Value::String(word) });
+        rest = after.trim_ascii_start();
+    }
+    Ok(arguments.context.array_of(words))
+}
+
+/// The first `byte` that no backslash stands before.
+fn unescaped(text: &[u8], byte: u8) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(byte, b'\\', text.get(at..)?) {
+        if text[at + found] == byte {
+            return Some(at + found);
+        }
+        at += found + 2;
+    }
+    None
 }
 
 fn csv_fields<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {

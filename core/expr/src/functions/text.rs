@@ -12,6 +12,40 @@ const PATTERN: Kind = Kind::STRING.or(Kind::REGEX);
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
+        "contains_all",
+        &[
+            required("value", Kind::STRING),
+            required("substrings", Kind::ARRAY),
+            optional("case_sensitive", Kind::BOOLEAN),
+        ],
+        Kind::BOOLEAN,
+        "Whether the text contains every text of an array.",
+        &[
+            gives("contains_all(\"disk is full\", [\"full\", \"disk\"]) ?? false", "{}", "true"),
+            gives(
+                "contains_all(\"disk is full\", [\"FULL\"], case_sensitive: false) ?? false",
+                "{}",
+                "true",
+            ),
+        ],
+        contains_all,
+    )
+    .fallible(),
+    Function::new(
+        "strip_ansi_escape_codes",
+        &[required("value", Kind::STRING)],
+        Kind::STRING,
+        "The text without the escape sequences that colour it on a terminal (ECMA-48).",
+        &[gives("strip_ansi_escape_codes(.a)", r#"{"a":"\u001b[1;31mred\u001b[0m"}"#, r#""red""#)],
+        |arguments| {
+            let text = arguments.string(0)?;
+            if memchr::memchr(0x1B, text).is_none() {
+                return Ok(Value::String(text));
+            }
+            arguments.context.text(&without_escapes(text))
+        },
+    ),
+    Function::new(
         "replace",
         &[
             required("value", Kind::STRING),
@@ -256,4 +290,46 @@ fn truncate<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     let mut out = BumpVec::from_iter_in(text[..end].iter().copied(), arguments.context.bump);
     out.extend_from_slice_copy(arguments.string(2)?);
     arguments.context.written_text(out)
+}
+
+fn contains_all<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let context = arguments.context;
+    let is_exact = arguments.flag(2, true)?;
+    let folded = |text: &'a [u8]| if is_exact { text } else { super::string::lower(text, context) };
+    let text = folded(arguments.string(0)?);
+    for item in arguments.array(1)?.iter(context.bump) {
+        let Value::String(part) = item else {
+            return Err(arguments.error("`substrings` must be texts"));
+        };
+        if memmem::find(text, folded(part)).is_none() {
+            return Ok(Value::Boolean(false));
+        }
+    }
+    Ok(Value::Boolean(true))
+}
+
+/// The text without control sequences (`ESC [`, parameters, a final byte), texts for the terminal (`ESC ]` up to
+/// BEL or `ESC \`), and other escapes of two bytes.
+fn without_escapes(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(0x1B, rest) {
+        plain.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        rest = match rest.split_first() {
+            Some((b'[', after)) => {
+                let len = after.iter().take_while(|byte| (0x20..=0x3F).contains(*byte)).count();
+                after.get(len + 1..).unwrap_or_default()
+            }
+            Some((b']', after)) => match memchr::memchr2(0x07, 0x1B, after) {
+                Some(end) if after[end] == 0x07 => &after[end + 1..],
+                Some(end) => after.get(end + 2..).unwrap_or_default(),
+                None => &[],
+            },
+            Some((_, after)) => after,
+            None => &[],
+        };
+    }
+    plain.extend_from_slice(rest);
+    plain
 }
