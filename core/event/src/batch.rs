@@ -190,6 +190,23 @@ impl Batch {
         }
     }
 
+    /// A second handle on the same events without a share in their acknowledgement. Text in the arena is copied.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        let mut segments = self.segments.clone();
+        if let Some(slot) = self.arena.slot() {
+            segments[usize::from(slot)].bytes = Bytes::copy_from_slice(self.arena.bytes());
+        }
+        Self {
+            segments,
+            arena: Arena::default(),
+            fields: Arc::clone(&self.fields),
+            events: Arc::clone(&self.events),
+            keys: Arc::clone(&self.keys),
+            acks: Acks::default(),
+        }
+    }
+
     /// Makes the arena's text immutable, so that it can be shared; new text starts a new arena. Where segments
     /// become scarce this joins some of them, so that spans taken before mean nothing afterwards.
     pub fn freeze(&mut self) {
@@ -294,5 +311,28 @@ impl Batch {
     #[must_use]
     pub fn take_acks(&mut self) -> Acks {
         std::mem::take(&mut self.acks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_has_the_text_that_is_still_being_written_and_no_part_in_what_comes() {
+        let mut batch = Batch::new();
+        let mut edit = batch.edit();
+        let key = edit.key("k");
+        let event = edit.push_event(1);
+        edit.set_str(event, key, "before");
+        let mut snapshot = batch.snapshot();
+        snapshot.freeze();
+        batch.edit().set_str(event, key, "after");
+        let text = |batch: &Batch| {
+            let value = batch.event(0).get(key);
+            value.and_then(|value| value.as_bytes().map(<[u8]>::to_vec))
+        };
+        assert_eq!(text(&snapshot), Some(b"before".to_vec()));
+        assert_eq!(text(&batch), Some(b"after".to_vec()));
     }
 }

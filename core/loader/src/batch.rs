@@ -113,16 +113,6 @@ impl HostBatch {
         unsafe { handle.cast::<Self>().as_ref() }
     }
 
-    /// The batch once more, for what the host itself does with it.
-    pub fn copy(&self) -> Batch {
-        Batch::from_arrays(
-            self.batch.segments().to_vec(),
-            self.batch.fields().to_vec(),
-            self.batch.records().to_vec(),
-            Arc::clone(self.batch.shared_keys()),
-        )
-    }
-
     fn view(&self) -> abi::View {
         abi::View {
             size: size_of::<abi::View>() as u32,

@@ -53,7 +53,8 @@ pub(crate) unsafe extern "C" fn new(
     base: *const abi::Batch,
 ) -> *mut abi::Builder {
     // SAFETY: the plugin gives back a batch that it was given.
-    let batch = unsafe { HostBatch::of(base) }.map_or_else(Batch::new, HostBatch::copy);
+    let batch =
+        unsafe { HostBatch::of(base) }.map_or_else(Batch::new, |base| base.batch.snapshot());
     let made = HostBuilder { batch, is_dropped: Vec::new(), positions: Vec::new() };
     Box::into_raw(Box::new(made)).cast()
 }

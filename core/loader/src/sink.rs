@@ -267,14 +267,7 @@ impl Sink for PluginSink {
     fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
         Box::pin(async move {
             self.revive().await?;
-            let mut copy = Batch::from_arrays(
-                batch.segments().to_vec(),
-                batch.fields().to_vec(),
-                batch.records().to_vec(),
-                batch.shared_keys().clone(),
-            );
-            copy.freeze();
-            let shown = HostBatch::new(copy, 0, &mut self.keys);
+            let shown = HostBatch::new(batch.snapshot(), 0, &mut self.keys);
             let written = match self.run(Operation::Write, Some(shown)).await {
                 Ok(written) => written,
                 Err(error @ SinkError::Retry { .. })

@@ -95,7 +95,10 @@ impl PluginTransform {
         let code = work(instance, handle);
         let fault = context.work().fault.take();
         let failed = match fault {
-            Some(why) => Some(Failed { code: code.min(status::INVALID), why }),
+            Some(why) => Some(Failed {
+                code: code.min(status::INVALID),
+                why: explain(status::INVALID, &why),
+            }),
             None if code < status::OK => {
                 Some(Failed { code, why: explain(code, &instance.error.text()) })
             }
@@ -128,7 +131,7 @@ impl PluginTransform {
             tracing::error!(component_id = &*context.id, "{why}");
         }
         if let Some(shown) = shown {
-            let mut batch = shown.copy();
+            let mut batch = shown.batch.snapshot();
             batch.add_acks(acks);
             out.dead_letter(batch, |_| &why);
         }
