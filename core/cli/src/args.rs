@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Pipe(PipeArguments),
     /// Search and count what a sink `sqlite` keeps
     Query(QueryArguments),
-    /// Look at plugins without running them
+    /// Begin, check and look at plugins
     Plugin(PluginArguments),
     /// Run the `[[tests]]` of topologies
     Test(TestArguments),
@@ -176,6 +176,13 @@ pub(crate) enum PluginCommand {
     Inspect(PluginInspectArguments),
     /// List the plugins of a directory, and why a file is none that could be loaded; none of their code runs
     List(PluginListArguments),
+    /// Begin a plugin: a project that builds and whose tests pass
+    New(PluginNewArguments),
+    /// Hold a plugin against the rules, in a process of its own, and print what it breaks
+    Check(PluginCheckArguments),
+    /// The process that `check` starts
+    #[command(hide = true)]
+    CheckChild(PluginCheckChildArguments),
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +198,85 @@ pub(crate) struct PluginInspectArguments {
 pub(crate) struct PluginListArguments {
     /// Where the `*.so` are.
     pub directory: PathBuf,
+}
+
+const PLUGIN_NEW_HELP: &str = "\
+Examples:
+  lograil plugin new acme.redact --lang rust --kind transform
+  lograil plugin new acme.sensor --lang c --kind source";
+
+#[derive(Debug, Args)]
+#[command(after_help = PLUGIN_NEW_HELP)]
+pub(crate) struct PluginNewArguments {
+    /// What `type = \"...\"` will say: a name of yours, a dot, and what it does. The project goes to a new
+    /// directory of that name, with `-` for the dot.
+    pub name: String,
+    /// The language.
+    #[arg(long, value_enum)]
+    pub lang: PluginLanguage,
+    /// What it will be.
+    #[arg(long, value_enum)]
+    pub kind: PluginKind,
+    /// Rust: a checkout of lograil, whose `core/plugin` the project builds on. Without it: the one that this
+    /// program was built in, or one above the current directory.
+    #[arg(long, value_name = "PATH")]
+    pub sdk: Option<PathBuf>,
+}
+
+/// The language of a new plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PluginLanguage {
+    /// With the traits that the built-in components use.
+    Rust,
+    /// C11, with `lograil_plugin.h`.
+    C,
+}
+
+/// What a new plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PluginKind {
+    /// Brings events in.
+    Source,
+    /// Changes, drops or splits them.
+    Transform,
+    /// Delivers them.
+    Sink,
+}
+
+const PLUGIN_CHECK_HELP: &str = "\
+Each component is tried with the options of the first example in its manual, or those of --options.
+The exit code is 1 if a check failed.
+
+Examples:
+  lograil plugin check target/release/libacme_redact.so
+  lograil plugin check mask.so --options 'mask.digits={}' --json";
+
+#[derive(Debug, Args)]
+#[command(after_help = PLUGIN_CHECK_HELP)]
+pub(crate) struct PluginCheckArguments {
+    /// The shared library.
+    pub file: PathBuf,
+    /// Options of a component, as in `acme.redact={\"fields\":[\"a\"]}`. Repeatable.
+    #[arg(long, value_name = "TYPE=JSON")]
+    pub options: Vec<String>,
+    /// How long one check may take before it counts as hanging.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub timeout: u64,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginCheckChildArguments {
+    /// The shared library.
+    pub file: PathBuf,
+    /// Options of components.
+    #[arg(long)]
+    pub options: Vec<String>,
+    /// The number of the first check to run.
+    #[arg(long)]
+    pub first: usize,
 }
 
 const PIPE_HELP: &str = "\

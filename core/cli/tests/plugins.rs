@@ -8,90 +8,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lograil_plugin::{ComponentSpec, Port};
 use lograil_testkit::{TransformHarness, conformance};
 use serde_json::{Value, json};
 use support::Place;
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
-/// Builds a Rust plugin of `examples` or `core/cli/tests/plugins` in a place of its own; gives the library.
-fn cargo_plugin(place: &Place, folder: &str, library: &str) -> PathBuf {
-    let root = repository();
-    let project = place.path(&format!("build-{library}"));
-    copy(&root.join(folder), &project);
-    let manifest = fs::read_to_string(project.join("Cargo.toml")).unwrap();
-    let manifest = manifest.replace("../../", &format!("{}/", root.display()));
-    fs::write(project.join("Cargo.toml"), manifest).unwrap();
-    // The versions of this repository, which are there without a network.
-    fs::copy(root.join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
-    let target = Path::new(env!("CARGO_BIN_EXE_lograil")).ancestors().nth(2).unwrap();
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--offline", "--quiet"])
-        .current_dir(&project)
-        .env("CARGO_TARGET_DIR", target)
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    install(place, &target.join("debug").join(format!("lib{library}.so")))
-}
-
-/// Builds a C plugin by its Makefile, or as that does where there is no `make`; gives the library.
-fn make_plugin(place: &Place, folder: &str, library: &str) -> PathBuf {
-    let root = repository();
-    let project = place.path(&format!("build-{library}"));
-    copy(&root.join(folder), &project);
-    let include = root.join("core/abi/include").display().to_string();
-    let mut command = if support::has("make") {
-        let mut make = Command::new("make");
-        make.arg(format!("INCLUDE={include}"));
-        make
-    } else {
-        let mut cc = Command::new("cc");
-        cc.args([
-            "-std=c11",
-            "-fPIC",
-            "-shared",
-            "-fvisibility=hidden",
-            "-I",
-            &include,
-            "-o",
-            library,
-        ]);
-        cc.arg(Path::new(library).with_extension("c"));
-        cc
-    };
-    let made = command.current_dir(&project).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    install(place, &project.join(library))
-}
-
-fn install(place: &Place, library: &Path) -> PathBuf {
-    let installed = place.path("plugins").join(library.file_name().unwrap());
-    fs::create_dir_all(installed.parent().unwrap()).unwrap();
-    fs::copy(library, &installed).unwrap();
-    fs::set_permissions(&installed, fs::Permissions::from_mode(0o644)).unwrap();
-    fs::set_permissions(installed.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
-    installed
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap();
-        if path.is_dir() && name != "target" {
-            copy(&path, &to.join(name));
-        } else if path.is_file() {
-            fs::copy(&path, to.join(name)).unwrap();
-        }
-    }
-}
+use support::plugins::{cargo_plugin, make_plugin};
 
 const REDACT: &str = r#"
 [plugins]

@@ -62,7 +62,7 @@ impl PluginSource {
             self.instance.context.work().emitted.clear();
             return Err(match fault {
                 Some(why) => {
-                    let plugin = self.loaded.plugin;
+                    let (plugin, why) = (self.loaded.plugin, explain(status::INVALID, &why));
                     SourceError::Failed(format!("plugin {plugin}: pull: {why}"))
                 }
                 None => self.failed("pull", code),

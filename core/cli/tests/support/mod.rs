@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "each test file uses a part of this")]
 
 pub mod http;
+pub mod plugins;
 
 use std::fs;
 use std::io::Write;

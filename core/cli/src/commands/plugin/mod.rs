@@ -1,4 +1,7 @@
-//! `lograil plugin`: what plugins say about themselves, without running them.
+//! `lograil plugin`: what plugins say about themselves, whether they keep the rules, and how to begin one.
+
+mod check;
+mod new;
 
 use std::fmt::Write;
 
@@ -14,6 +17,9 @@ pub(crate) fn run(arguments: &PluginArguments) -> anyhow::Result<Exit> {
     match &arguments.command {
         PluginCommand::Inspect(arguments) => run_inspect(arguments),
         PluginCommand::List(arguments) => run_list(arguments),
+        PluginCommand::New(arguments) => new::run(arguments),
+        PluginCommand::Check(arguments) => check::run(arguments),
+        PluginCommand::CheckChild(arguments) => check::run_child(arguments),
     }
 }
 

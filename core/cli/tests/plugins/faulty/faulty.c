@@ -1,18 +1,35 @@
 /* A plugin that breaks the rules, each time in the way that its option `fault` says. */
+#define _POSIX_C_SOURCE 200809L
 #include <lograil_plugin.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 LR_MANIFEST("{\"name\":\"faulty\",\"version\":\"1.0.0\",\"components\":["
             "{\"name\":\"faulty.transform\",\"kind\":\"transform\",\"summary\":\"Breaks the rules.\"},"
+            "{\"name\":\"faulty.source\",\"kind\":\"source\",\"summary\":\"Breaks the rules.\"},"
             "{\"name\":\"faulty.sink\",\"kind\":\"sink\",\"summary\":\"Breaks the rules.\"}]}");
 
 typedef struct faulty {
     const lr_host *host;
     lr_context *context;
+    int is_interrupted;
     char fault[64];
 } faulty;
 
 static int is(const faulty *self, const char *fault) { return strcmp(self->fault, fault) == 0; }
+
+static void crash(void) {
+    volatile int *nowhere = NULL;
+    *nowhere = 1;
+}
+
+static void *sleep_forever(void *nothing) {
+    for (;;) pause();
+    return nothing;
+}
 
 /* The options are {"fault":"NAME"}. */
 static lr_status create(const lr_component *component, const lr_host *host, lr_context *context, lr_str options,
@@ -29,6 +46,13 @@ static lr_status create(const lr_component *component, const lr_host *host, lr_c
         free(made);
         return lr_fail(error, LR_CONFIG, "this fault is not wanted");
     }
+    if (is(made, "option_crash") && options.len > sizeof "{\"fault\":\"option_crash\"}" - 1) crash();
+    if (is(made, "thread")) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, sleep_forever, NULL)) return lr_fail(error, LR_FAILED, "no thread");
+        pthread_detach(thread);
+    }
+    if (is(made, "file") && open("/dev/null", O_RDONLY) < 0) return lr_fail(error, LR_FAILED, "no file");
     made->host = host;
     made->context = context;
     *instance = made;
@@ -45,11 +69,19 @@ static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     if (self->host->view(in, &view) != LR_OK) return lr_fail(error, LR_FAILED, "cannot see the batch");
     if (is(self, "error")) return lr_fail(error, LR_FAILED, "I do not feel well");
     if (is(self, "panic")) return lr_fail(error, LR_PANIC, "panicked: oh no");
+    if (is(self, "crash")) crash();
+    if (is(self, "crash_on_empty") && view.event_count == 0) crash();
+    if (is(self, "hang_on_large") && view.segment_count && view.segments[0].len > 100000) sleep_forever(NULL);
+    if (is(self, "hang")) sleep_forever(NULL);
+    for (uint32_t at = 0; at < view.field_count; at++)
+        if (is(self, "fails_on_bytes") && view.fields[at].tag == LR_TAG_BYTES)
+            return lr_fail(error, LR_FAILED, "this is not UTF-8");
     out.events = view.events;
     out.event_count = view.event_count;
     out.fields = view.fields;
     out.field_count = view.field_count;
-    if (view.event_count == 0) return self->host->emit(self->context, &out) == LR_OK ? LR_OK : LR_FAILED;
+    if (view.event_count == 0 || view.events[0].count == 0)
+        return self->host->emit(self->context, &out) == LR_OK ? LR_OK : LR_FAILED;
     event = view.events[0];
     field = view.fields[event.first];
     out.events = &event;
@@ -106,6 +138,7 @@ static lr_status open_sink(void *instance, const lr_start_info *info, uint64_t t
 static lr_status write_sink(void *instance, const lr_batch *in, uint64_t token, lr_error *error) {
     const faulty *self = (const faulty *)instance;
     (void)in, (void)error;
+    if (is(self, "sink_hang")) return LR_OK; /* it never completes */
     if (is(self, "reject")) return done(self, token, LR_REJECT, "not to my taste"), LR_OK;
     if (is(self, "sink_panic")) return done(self, token, LR_PANIC, "panicked: oh no"), LR_OK;
     if (is(self, "fatal")) return done(self, token, LR_FAILED, "the disk is gone"), LR_OK;
@@ -117,19 +150,39 @@ static lr_status write_sink(void *instance, const lr_batch *in, uint64_t token, 
     return LR_OK;
 }
 
+static lr_status pull(void *instance, uint64_t timeout_ns, lr_error *error) {
+    const faulty *self = (const faulty *)instance;
+    struct timespec wait = {.tv_sec = 0, .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    (void)error;
+    if (is(self, "source_hang")) sleep_forever(NULL);
+    if (is(self, "source_crash")) crash();
+    if (self->is_interrupted && !is(self, "deaf")) return LR_END;
+    nanosleep(&wait, NULL);
+    return LR_AGAIN;
+}
+
+static void interrupt(void *instance) { ((faulty *)instance)->is_interrupted = 1; }
+
 LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *error) {
-    static lr_component transform, sink;
-    static const lr_component *const components[] = {&transform, &sink};
-    static lr_plugin plugin = {sizeof plugin, LR_ABI_MAJOR, LR_ABI_MINOR, components, 2, 0};
+    static lr_component transform, source, sink;
+    static const lr_component *const components[] = {&transform, &source, &sink};
+    static lr_plugin plugin = {sizeof plugin, LR_ABI_MAJOR, LR_ABI_MINOR, components, 3, 0};
     (void)host, (void)error;
     transform.size = sizeof transform;
     transform.kind = LR_KIND_TRANSFORM;
     transform.name = lr_text("faulty.transform");
-    transform.schema = lr_text("{\"type\":\"object\",\"properties\":{\"fault\":{\"type\":\"string\"}}}");
+    transform.summary = lr_text("Breaks the rules.");
+    transform.manual = lr_text("# faulty\n\nBreaks the rules.\n");
+    transform.schema = lr_text("{\"type\":\"object\",\"additionalProperties\":false,"
+                               "\"properties\":{\"fault\":{\"type\":\"string\"}}}");
     transform.create = create;
     transform.destroy = free;
-    sink = transform;
+    sink = source = transform;
     transform.process = process;
+    source.kind = LR_KIND_SOURCE;
+    source.name = lr_text("faulty.source");
+    source.pull = pull;
+    source.interrupt = interrupt;
     sink.kind = LR_KIND_SINK;
     sink.name = lr_text("faulty.sink");
     sink.open = open_sink;

@@ -42,6 +42,14 @@ pub fn manual(spec: &ComponentSpec) {
     assert!(examples > 0, "{spec:?}: the manual has an example in TOML of the component");
 }
 
+/// The options of the component in the examples of its manual that need nothing from outside (`${VARIABLES}`).
+#[must_use]
+pub fn examples(spec: &ComponentSpec) -> Vec<Value> {
+    let blocks = toml_blocks(spec.manual).into_iter().filter(|block| !block.contains("${"));
+    let tables = blocks.filter_map(|block| toml::from_str::<toml::Table>(&block).ok());
+    tables.flat_map(|table| of_component(spec, &table)).collect()
+}
+
 /// The contents of the blocks marked `toml`.
 fn toml_blocks(markdown: &str) -> Vec<String> {
     let mut blocks = Vec::new();

@@ -13,7 +13,7 @@ mod transform;
 mod tests;
 
 pub use corpus::corpus;
-pub use manual::manual;
+pub use manual::{examples, manual};
 pub use options::options;
 pub use sink::sink;
 pub use source::source;
@@ -39,14 +39,14 @@ fn assert_valid(batch: &Batch) {
 }
 
 /// The fates of acknowledgements, by the order in which they were given out.
-#[derive(Clone, Default)]
-struct AckLog {
+#[derive(Debug, Clone, Default)]
+pub struct AckLog {
     fates: Arc<Mutex<Vec<Option<AckStatus>>>>,
 }
 
 impl AckLog {
     /// Adds an acknowledgement of its own to a batch.
-    fn watch(&self, batch: &mut Batch) {
+    pub fn watch(&self, batch: &mut Batch) {
         let mut fates = self.lock();
         let sequence = fates.len() as u64;
         fates.push(None);
@@ -65,7 +65,8 @@ impl AckLog {
         self.fates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn assert_all_resolved(&self, when: &str) {
+    /// Panics where an acknowledgement was dropped or kept; `when` says how far things are.
+    pub fn assert_all_resolved(&self, when: &str) {
         for (sequence, fate) in self.lock().iter().enumerate() {
             match fate {
                 Some(AckStatus::Errored) => panic!(

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{ComponentMetrics, Delivery, FileSystem, Sink, SinkContext, SinkError};
+use futures::FutureExt;
 use lograil_event::Batch;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -111,6 +112,12 @@ impl SinkHarness {
             panic!("open the sink: {error}");
         }
         self
+    }
+
+    /// Begins to offer a batch and waits for nothing: as when the topology is given up meanwhile.
+    pub fn begin_write(&mut self, batch: &Batch) {
+        let sink = &mut self.sink;
+        let _given_up = self.runtime.block_on(async { sink.write(batch).now_or_never() });
     }
 
     /// Offers a batch.
