@@ -1,4 +1,4 @@
-/* lograil_plugin.h - the C interface between lograil and its plugins, version 1.0.
+/* lograil_plugin.h - the C interface between lograil and its plugins, version 1.1.
  *
  * A plugin is a shared library that exports one function, lograil_plugin_v1, and carries a manifest
  * (LR_MANIFEST). Native plugins are trusted code: they run inside the program, with all its rights.
@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 #define LR_ABI_MAJOR 1
-#define LR_ABI_MINOR 0
+#define LR_ABI_MINOR 1
 #define LR_MAGIC 0x4C49524Cu
 #define LR_LAYOUT 1u
 
@@ -243,6 +243,9 @@ typedef struct lr_host {
     lr_status (*builder_position)(lr_builder *, lr_str stream, lr_str position);
     /* [any] Ends an operation of a sink: once for each token, during the call that brought it or later. */
     lr_status (*complete)(lr_context *, uint64_t token, const lr_completion *);
+    /* [inst] In process, tick and flush of a transform: asks for no further input for so long; then tick is called.
+     * What was emitted is delivered first. A topology that stops does not wait. Since 1.1. */
+    lr_status (*pause)(lr_context *, uint64_t duration_ns);
 } lr_host;
 
 /* ---- the plugin ------------------------------------------------------------------------------ */
@@ -263,7 +266,7 @@ typedef struct lr_start_info {
     uint32_t size;
     uint32_t flags;        /* LR_START_* */
     lr_str id;             /* in the topology */
-    lr_str state;          /* sink: of the last checkpoint, or none */
+    lr_str state;          /* sink: of the last checkpoint, or none; transform: bytes that `state` gave, or none */
     lr_str base_dir;       /* sink: where relative paths start */
     lr_str positions_json; /* source: of the last checkpoint, {"stream": "position"} */
 } lr_start_info;
@@ -319,6 +322,11 @@ struct lr_component {
     void (*interrupt)(void *instance);
     /* [main] Source; optional: not 0 if a restart reads again, from the positions, what was not acknowledged. */
     uint32_t (*replays)(void *instance);
+    /* [inst] Transform; optional: what it has learned from events so far, bytes in a notation of its own with a
+     * version in it: calls `each` with them once, or not at all. Called after start and then between two batches,
+     * about once a second. After a restart or a crash start gets them back; what makes no sense is to be ignored.
+     * Events that are held back do not belong into it: they come again. At most 64 MiB are kept. Since 1.1. */
+    lr_status (*state)(void *instance, void *arg, lr_each_text each);
 };
 
 typedef struct lr_plugin {

@@ -43,7 +43,7 @@ pub struct StartInfo {
     pub flags: u32,
     /// The component's id in the topology.
     pub id: Str,
-    /// Sink: the `state` of the last checkpoint, if there was one.
+    /// Sink: the `state` of the last checkpoint; transform: what [`Component::state`] gave; none at first.
     pub state: Str,
     /// The directory that relative paths of the topology start from; none where it does not matter.
     pub base_dir: Str,
@@ -122,7 +122,12 @@ pub struct Component {
     pub interrupt: Option<unsafe extern "C" fn(*mut c_void)>,
     /// Source: whether a restart reads again, from the positions, all that was not acknowledged; 0 is no.
     pub replays: Option<unsafe extern "C" fn(*mut c_void) -> u32>,
+    /// Transform: what it has learned, given to the callback. Since 1.1.
+    pub state: Option<unsafe extern "C" fn(*mut c_void, arg: *mut c_void, EachText) -> Status>,
 }
+
+/// Bytes of [`Component`] in version 1.0: what every plugin has.
+pub const COMPONENT_BYTES_MIN: usize = std::mem::offset_of!(Component, state);
 
 // SAFETY: the table is read-only and its texts live as long as the library, which is never unloaded.
 unsafe impl Send for Component {}

@@ -136,6 +136,8 @@ pub struct Host {
     pub builder_position: unsafe extern "C" fn(*mut Builder, stream: Str, position: Str) -> Status,
     /// Ends an operation of a sink.
     pub complete: unsafe extern "C" fn(*mut Context, token: u64, *const Completion) -> Status,
+    /// Transform: asks for no input for a while. Since 1.1.
+    pub pause: unsafe extern "C" fn(*mut Context, duration_ns: u64) -> Status,
 }
 
 // SAFETY: the table is read-only, its functions say themselves which thread may call them, and its texts are

@@ -17,7 +17,9 @@ mod outcome;
 pub use batch::{
     Event, Field, LAYOUT, Output, Position, SEGMENT_HAS_ORIGIN, Segment, View, event_flags, tag,
 };
-pub use component::{Component, Plugin, StartInfo, component_flags, kind, start_flags};
+pub use component::{
+    COMPONENT_BYTES_MIN, Component, EachText, Plugin, StartInfo, component_flags, kind, start_flags,
+};
 pub use host::{Batch, Builder, Completion, Context, Host, Rejected, metric_kind};
 pub use manifest::{ABI_MAJOR, ABI_MINOR, MAGIC, ManifestHead, SECTION, SYMBOL, TARGET_BYTES};
 pub use outcome::{ERROR_IS_JSON, Error, Status, status};

@@ -4,7 +4,7 @@
 pub const ABI_MAJOR: u16 = 1;
 
 /// Grows with every addition.
-pub const ABI_MINOR: u16 = 0;
+pub const ABI_MINOR: u16 = 1;
 
 /// The name of the ELF section: a [`ManifestHead`] and, behind it, a JSON object with `name`, `version` and
 /// `components`, a list of objects with `name`, `kind` and `summary`.

@@ -8,9 +8,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use lograil_plugin::{ComponentSpec, Port};
-use lograil_testkit::{TransformHarness, conformance};
+use lograil_testkit::{Emitted, ManualClock, TransformHarness, conformance};
 use serde_json::{Value, json};
 use support::Place;
 use support::plugins::{cargo_plugin, make_plugin};
@@ -187,9 +188,9 @@ fn a_file_that_cannot_be_trusted_is_refused_with_its_reason() {
     refused("path = [\"empty.so\"]", "no section `.lograil`");
     changed("arch.so", 18, 183);
     refused("path = [\"other/arch.so\"]", "was built for aarch64");
-    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\0\0").unwrap();
+    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x01\0").unwrap();
     changed("major.so", head + 4, 2);
-    refused("path = [\"other/major.so\"]", "plugin interface 2.0; this program offers 1.0");
+    refused("path = [\"other/major.so\"]", "plugin interface 2.1; this program offers 1.1");
     changed("minor.so", head + 6, 9);
     refused("path = [\"other/minor.so\"]", "plugin interface 1.9");
     refused(
@@ -255,50 +256,100 @@ fn a_source_in_c_goes_on_where_it_was() {
     assert_eq!(place.read("out.ndjson"), out);
 }
 
-/// Every batch of the corpus through a transform; each output as the bytes that the JSON codec makes of it.
-fn outputs(spec: &ComponentSpec, options: &Value) -> Vec<(Port, Vec<u8>)> {
-    let mut harness = TransformHarness::build(spec, options.clone());
+/// What came out, batch by batch, as JSON.
+type Output = Vec<(Port, Vec<u8>)>;
+
+/// Every batch of the corpus through a transform, with the time and the end told; each output as the bytes that the
+/// JSON codec makes of it. And what it has learned.
+fn outputs(
+    spec: &ComponentSpec,
+    options: &Value,
+    state: Option<&[u8]>,
+) -> (Output, Option<Vec<u8>>) {
+    let harness = match state {
+        Some(state) => TransformHarness::resume(spec, options.clone(), ManualClock::new(), state),
+        None => TransformHarness::build(spec, options.clone()),
+    };
+    let mut harness = harness.unbalanced();
     let mut all = Vec::new();
-    for (_, batch) in conformance::corpus(options) {
-        for (port, mut batch) in harness.feed(batch).batches {
+    let mut keep = |emitted: Emitted| {
+        for (port, mut batch) in emitted.batches {
             batch.freeze();
             let mut bytes = Vec::new();
             lograil_codec::json::encode_batch(&batch, &mut bytes);
             all.push((port, bytes));
         }
+    };
+    for (_, batch) in conformance::corpus(options) {
+        keep(harness.feed(batch));
+        harness.clock().advance(Duration::from_secs(1));
+        keep(harness.tick());
     }
-    all
+    let state = harness.state();
+    keep(harness.flush());
+    (all, state)
+}
+
+/// Whether what came out is the same. A name that comes twice makes raw bytes and fields differ: what is built in
+/// writes the former, what comes from outside is not believed to be the same and is written from its fields.
+fn same(expected: &[(Port, Vec<u8>)], found: &[(Port, Vec<u8>)]) -> bool {
+    let text =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("{\"a\":1,\"a\":2,", "{\"a\":2,");
+    for (at, (expected, found)) in expected.iter().zip(found).enumerate() {
+        if expected.0 != found.0 || text(&expected.1) != text(&found.1) {
+            let both = text(&expected.1).into_bytes().into_iter().zip(text(&found.1).into_bytes());
+            let differs = both.take_while(|(one, other)| one == other).count();
+            eprintln!("output {at} differs at byte {differs}");
+            return false;
+        }
+    }
+    expected.len() == found.len()
+}
+
+/// The options in a transform's manual, and what else is worth a look.
+fn cases(spec: &ComponentSpec) -> Vec<Value> {
+    let mut cases = conformance::examples(spec);
+    if spec.name == "parse" {
+        cases.push(json!({ "format": "json", "on_error": "pass" }));
+        cases.push(json!({ "format": "regex", "pattern": "^(?P<first>\\S+) (?P<rest>.*)$" }));
+    }
+    assert!(!cases.is_empty(), "{}", spec.name);
+    cases
 }
 
 #[test]
 fn the_built_in_transforms_do_the_same_from_a_shared_library() {
     let place = Place::new();
     let library = cargo_plugin(&place, "core/cli/tests/plugins/transforms", "built_in_transforms");
-    let start = std::time::Instant::now();
     let loaded = lograil_loader::load(&library, &lograil_loader::Trust::default()).unwrap();
-    eprintln!("loaded in {:?}", start.elapsed());
-    let cases = [
+    assert_eq!(loaded.components.len(), lograil_transforms::SPECS.len());
+    let (mut with_state, mut with_output) = (0, 0);
+    for (built_in, from_library) in lograil_transforms::SPECS.iter().zip(&loaded.components) {
+        let name = built_in.name;
+        assert_eq!((name, built_in.manual), (from_library.name, from_library.manual));
+        assert_eq!((built_in.schema)(), (from_library.schema)());
+        for options in cases(built_in) {
+            let (expected, state) = outputs(built_in, &options, None);
+            let (found, found_state) = outputs(from_library, &options, None);
+            assert_eq!(state.is_some(), found_state.is_some(), "{name} {options}");
+            if let (Some(state), Some(found_state)) = (&state, &found_state) {
+                // Each goes on with what the other has learned.
+                let (expected, _) = outputs(built_in, &options, Some(found_state));
+                let (found, _) = outputs(from_library, &options, Some(state));
+                assert!(same(&expected, &found), "{name} {options}");
+            }
+            assert!(same(&expected, &found), "{name} {options}");
+            with_state += usize::from(state.is_some());
+            with_output += usize::from(expected.iter().any(|(_, bytes)| !bytes.is_empty()));
+        }
+    }
+    assert!(with_state >= 3 && with_output >= 20, "{with_state} {with_output}");
+    for (name, options) in [
         ("filter", json!({ "condition": ".status >= 500 || .level == \"error\"" })),
         ("parse", json!({ "format": "json" })),
-        ("parse", json!({ "format": "json", "on_error": "pass" })),
-        ("parse", json!({ "format": "regex", "pattern": "^(?P<first>\\S+) (?P<rest>.*)$" })),
-    ];
-    for (name, options) in cases {
-        let built_in = lograil_transforms::SPECS.iter().find(|spec| spec.name == name).unwrap();
+        ("dedupe", json!({})),
+    ] {
         let from_library = loaded.components.iter().find(|spec| spec.name == name).unwrap();
-        assert_eq!((built_in.schema)(), (from_library.schema)());
-        assert_eq!(built_in.manual, from_library.manual);
-        let (expected, found) = (outputs(built_in, &options), outputs(from_library, &options));
-        assert!(expected.iter().any(|(_, bytes)| !bytes.is_empty()));
-        assert_eq!(expected.len(), found.len(), "{name} {options}");
-        for (expected, found) in expected.iter().zip(&found) {
-            // A name that comes twice makes raw bytes and fields differ. What is built in writes the former, what
-            // comes from outside is not believed to be the same and is written from its fields.
-            let known =
-                String::from_utf8_lossy(&expected.1).replace("{\"a\":1,\"a\":2,", "{\"a\":2,");
-            assert_eq!(known, String::from_utf8_lossy(&found.1), "{name} {options}");
-            assert_eq!(expected.0, found.0);
-        }
         conformance::transform(from_library, &options);
     }
 }
@@ -309,7 +360,7 @@ fn plugins_are_shown_without_running_them_and_listed_with_their_manuals() {
     let library = make_plugin(&place, "examples/c-transform", "mask.so");
     let sha256 = lograil_loader::sha256_hex(&fs::read(&library).unwrap());
     let inspected = place.run(&["plugin", "inspect", "plugins/mask.so"]);
-    for part in ["mask 1.0.0", "interface 1.0", "linux", "transform mask.digits", &sha256] {
+    for part in ["mask 1.0.0", "interface 1.1", "linux", "transform mask.digits", &sha256] {
         assert!(inspected.assert_success().stdout().contains(part), "{}", inspected.stdout());
     }
     let json = place.run(&["plugin", "inspect", "--json", "plugins/mask.so"]);

@@ -32,7 +32,7 @@ pub struct Global {
 }
 
 /// Where plugins come from: `[plugins]`, its paths resolved against the directory of the topology.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginOptions {
     /// The only directory that plugins may come from; all in it are loaded, unless `path` lists some.
     pub dir: Option<PathBuf>,
@@ -40,6 +40,14 @@ pub struct PluginOptions {
     pub path: Vec<PathBuf>,
     /// The sha256 that files must have, by file name.
     pub sha256: BTreeMap<String, String>,
+    /// How long a call into a plugin may last before a warning names it.
+    pub hang_after: Period,
+}
+
+impl Default for PluginOptions {
+    fn default() -> Self {
+        PluginsTable::default().resolve(Path::new(""))
+    }
 }
 
 /// The admin server: `[admin]`.
@@ -86,7 +94,7 @@ pub(crate) struct GlobalOptions {
 }
 
 /// `[plugins]` as it is written.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PluginsTable {
@@ -96,6 +104,15 @@ pub(crate) struct PluginsTable {
     pub path: Vec<PathBuf>,
     /// The sha256 that files must have, in hexadecimal, by file name.
     pub sha256: BTreeMap<String, String>,
+    /// How long a call into a plugin may last before a warning names it, and again whenever as much has passed.
+    pub hang_after: Period,
+}
+
+impl Default for PluginsTable {
+    fn default() -> Self {
+        let hang_after = Period(Duration::from_secs(30));
+        Self { dir: None, path: Vec::new(), sha256: BTreeMap::new(), hang_after }
+    }
 }
 
 impl PluginsTable {
@@ -103,7 +120,7 @@ impl PluginsTable {
         let dir = self.dir.map(|dir| base_dir.join(dir));
         let start = dir.as_deref().unwrap_or(base_dir);
         let path = self.path.iter().map(|path| start.join(path)).collect();
-        PluginOptions { dir, path, sha256: self.sha256 }
+        PluginOptions { dir, path, sha256: self.sha256, hang_after: self.hang_after }
     }
 }
 

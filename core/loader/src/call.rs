@@ -1,5 +1,7 @@
 //! Calling into a plugin: the buffer for its error, and what its status means.
 
+use std::time::Duration;
+
 use lograil_abi as abi;
 use lograil_abi::{Status, status};
 
@@ -55,4 +57,10 @@ pub(crate) fn explain(code: Status, said: &str) -> String {
         status::FAILED | status::REJECT | status::RETRY | status::CONFIG => said.to_owned(),
         other => format!("{said} (status {other})"),
     }
+}
+
+/// How long an instance that panicked stays away: longer each time.
+pub(crate) fn backoff(panics: u32) -> Duration {
+    const FIRST: Duration = Duration::from_millis(100);
+    FIRST * (1 << panics.saturating_sub(1).min(6))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Status, component_flags, status};
@@ -10,7 +11,9 @@ use lograil_plugin::{Clock, ComponentMetrics, Port, PositionUpdate, SystemClock}
 use tokio::sync::oneshot;
 
 use crate::batch::KeyCache;
+use crate::calls::Calls;
 use crate::instance::Loaded;
+use crate::watchdog;
 
 /// Most different reasons of discards; later ones are counted as `other`.
 const REASONS_MAX: usize = 256;
@@ -57,6 +60,8 @@ pub(crate) struct Work {
     pub emitted: Vec<Emission>,
     pub discarded: Vec<(&'static str, u64)>,
     pub created: u64,
+    /// The pause that the instance asked for in this call.
+    pub pause: Option<Duration>,
     /// The first rule that the instance broke in this call.
     pub fault: Option<String>,
     pub keys: KeyCache,
@@ -72,12 +77,14 @@ pub(crate) struct Context {
     started: OnceLock<Started>,
     fallback_clock: SystemClock,
     work: Mutex<Work>,
+    pub calls: Calls,
 }
 
 impl Context {
     pub fn new(loaded: Loaded) -> Self {
         let (started, work) = (OnceLock::new(), Mutex::default());
-        Self { loaded, started, fallback_clock: SystemClock::default(), work }
+        let calls = Calls::new(loaded.plugin, loaded.name);
+        Self { loaded, started, fallback_clock: SystemClock::default(), work, calls }
     }
 
     /// The pointer that the plugin gives back with every call.
@@ -94,7 +101,9 @@ impl Context {
         unsafe { handle.cast::<Self>().as_ref() }
     }
 
-    pub fn start(&self, started: Started) {
+    pub fn start(self: &Arc<Self>, started: Started) {
+        self.calls.set_id(&started.id);
+        watchdog::watch(self);
         // An instance starts once; a second time would be a mistake of ours without consequence.
         let _first = self.started.set(started);
     }
@@ -230,6 +239,7 @@ impl Work {
         }
         self.discarded.clear();
         self.created = 0;
+        self.pause = None;
         self.current.take().map(|current| current.acks).unwrap_or_default()
     }
 }

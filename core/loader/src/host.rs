@@ -39,6 +39,7 @@ static HOST: Host = Host {
     builder_drop_event: builder::drop_event,
     builder_position: builder::position,
     complete,
+    pause,
 };
 
 /// The table that every plugin gets.
@@ -222,6 +223,18 @@ unsafe extern "C" fn create(context: *mut abi::Context, events: u64) -> Status {
         return status::NOT_NOW;
     }
     work.created += events;
+    status::OK
+}
+
+unsafe extern "C" fn pause(context: *mut abi::Context, duration_ns: u64) -> Status {
+    // SAFETY: the plugin gives back its context.
+    let Some(context) = (unsafe { Context::of(context) }) else { return status::INVALID };
+    let mut work = context.work();
+    if !work.is_in_call() {
+        return status::NOT_NOW;
+    }
+    let duration = Duration::from_nanos(duration_ns);
+    work.pause = work.pause.max(Some(duration));
     status::OK
 }
 

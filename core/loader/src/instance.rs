@@ -10,6 +10,7 @@ use lograil_plugin::{ConfigError, ConfigErrors, Options};
 use serde::Deserialize;
 
 use crate::call::ErrorText;
+use crate::calls::Function;
 use crate::context::Context;
 use crate::host;
 
@@ -18,8 +19,16 @@ use crate::host;
 pub(crate) struct Loaded {
     pub plugin: &'static str,
     pub name: &'static str,
+    /// Its table, as long as this program knows it; what the plugin does not have is missing.
     pub table: &'static abi::Component,
+    /// The plugin's own, which is given back to it.
+    pub own_table: *const abi::Component,
 }
+
+// SAFETY: the plugin's own table is read-only and lives as long as the library, which is never unloaded.
+unsafe impl Send for Loaded {}
+// SAFETY: as above.
+unsafe impl Sync for Loaded {}
 
 /// An instance, destroyed when dropped.
 pub(crate) struct Instance {
@@ -51,10 +60,11 @@ impl Instance {
         let Some(create) = loaded.table.create else {
             return Err(ConfigError::new(no_place(), "the plugin cannot make one").into());
         };
+        let in_call = context.calls.enter(Function::Create);
         // SAFETY: table and host live forever, the context as long as the instance, the rest during the call.
         let made = unsafe {
             create(
-                loaded.table,
+                loaded.own_table,
                 host::table(),
                 context.as_handle(),
                 Str::new(options),
@@ -62,6 +72,7 @@ impl Instance {
                 error.for_call(),
             )
         };
+        drop(in_call);
         if made < status::OK {
             let mistakes: Option<Vec<Mistake>> =
                 if error.is_json() { serde_json::from_str(&error.text()).ok() } else { None };
@@ -90,6 +101,7 @@ impl Mistake {
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(destroy) = self.loaded.table.destroy {
+            let _in_call = self.context.calls.enter(Function::Destroy);
             // SAFETY: made by `create` of the same table, and not used after this.
             unsafe { destroy(self.pointer) };
         }

@@ -9,7 +9,9 @@
 mod batch;
 mod builder;
 mod call;
+mod calls;
 mod context;
+mod crash;
 mod elf;
 mod error;
 mod host;
@@ -21,8 +23,10 @@ mod slots;
 mod source;
 mod transform;
 mod trust;
+mod watchdog;
 
 pub use error::PluginError;
 pub use library::{LoadedPlugin, load};
 pub use manifest::{ComponentSummary, Manifest, inspect};
 pub use trust::{Trust, sha256_hex};
+pub use watchdog::set_hang_after;

@@ -1,5 +1,10 @@
 //! Loading a file that was examined, and turning its tables into component specs.
 
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::FromRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,11 +13,12 @@ use lograil_abi as abi;
 use lograil_plugin::{Build, ComponentSpec, Threading};
 
 use crate::call::ErrorText;
+use crate::calls::{Calls, Function};
 use crate::error::PluginError;
 use crate::instance::Loaded;
 use crate::manifest::{self, Manifest};
-use crate::trust::{Trust, sha256_hex};
-use crate::{host, sink, slots, source, transform};
+use crate::trust::{Trust, Trusted};
+use crate::{crash, host, sink, slots, source, transform};
 
 /// A plugin whose components can be used.
 #[derive(Debug, Clone)]
@@ -28,52 +34,88 @@ pub struct LoadedPlugin {
 }
 
 /// What was loaded so far: a file is loaded once, however often it is asked for.
-static LOADED: Mutex<Vec<LoadedPlugin>> = Mutex::new(Vec::new());
+static LOADED: Mutex<Vec<(LoadedPlugin, Vec<&'static Loaded>)>> = Mutex::new(Vec::new());
 
 type Entry = unsafe extern "C" fn(*const abi::Host, *mut abi::Error) -> *const abi::Plugin;
 
 /// Loads a plugin that satisfies `trust`. It stays loaded until the program ends.
 pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
-    let (path, file) = trust.read(path)?;
+    let Trusted { path, file, sha256 } = trust.read(path)?;
     let manifest = manifest::parse(&path, &file)?;
-    let sha256 = sha256_hex(&file);
-    drop(file);
     let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(loaded) = all.iter().find(|one| one.path == path && one.sha256 == sha256) {
-        return Ok(loaded.clone());
+    let is_it = |one: &LoadedPlugin| one.path == path && one.sha256 == sha256;
+    if let Some((plugin, tables)) = all.iter().find(|(one, _)| is_it(one)) {
+        // Where a newer version had been tried in between, this one speaks for its components again.
+        for table in tables {
+            slots::take(table);
+        }
+        return Ok(plugin.clone());
     }
-    let plugin = open(&path)?;
     let name: &'static str = manifest.name.clone().leak();
-    let mut components = Vec::new();
+    let plugin = open(&path, &file, name)?;
+    drop(file);
+    let (mut components, mut tables) = (Vec::new(), Vec::new());
     for at in 0..plugin.component_count as usize {
         // SAFETY: the plugin vouches for its list of tables.
         let table = unsafe { *plugin.components.add(at) };
-        let spec =
-            spec(name, table).map_err(|why| PluginError::Tables { path: path.clone(), why })?;
+        let made = loaded(name, table).and_then(|loaded| Ok((loaded, spec(loaded)?)));
+        let (loaded, spec) = made.map_err(|why| PluginError::Tables { path: path.clone(), why })?;
         components.push(spec);
+        tables.push(loaded);
     }
     let loaded = LoadedPlugin { path, sha256, manifest, components };
     check_against_manifest(&loaded)?;
-    all.push(loaded.clone());
+    all.push((loaded.clone(), tables));
     Ok(loaded)
 }
 
+/// A file in memory with these bytes and no others: what was examined is what is loaded, whatever becomes of the
+/// file on the disk meanwhile. Its path is that of an open file of this process, which stays open.
+fn in_memory(path: &Path, bytes: &[u8]) -> std::io::Result<PathBuf> {
+    // Shown by debuggers and in `/proc`.
+    let name = CString::new(path.file_name().unwrap_or_default().as_bytes()).unwrap_or_default();
+    // SAFETY: the name lives during the call.
+    let descriptor = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    if descriptor < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    let mut file = unsafe { File::from_raw_fd(descriptor) };
+    file.write_all(bytes)?;
+    // The system's loader knows a library by its path: this number must not come again.
+    std::mem::forget(file);
+    Ok(PathBuf::from(format!("/proc/self/fd/{descriptor}")))
+}
+
 /// Loads the library and calls its entry.
-fn open(path: &Path) -> Result<&'static abi::Plugin, PluginError> {
+fn open(
+    path: &Path,
+    bytes: &[u8],
+    name: &'static str,
+) -> Result<&'static abi::Plugin, PluginError> {
     let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
+    let in_memory =
+        in_memory(path, bytes).map_err(|error| cannot(format!("put it into memory: {error}")))?;
+    let calls = Calls::new(name, "the library");
+    let in_call = calls.enter(Function::Entry);
     // SAFETY: this runs the library's initialisers. Plugins are trusted code, and this one is where trusted
     // ones are (`Trust`).
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
-    let library = library.map_err(|error| cannot(describe(&error)))?;
+    let library = unsafe { Library::open(Some(&in_memory), RTLD_NOW | RTLD_LOCAL) };
+    let library = library.map_err(|error| {
+        let why = describe(&error);
+        cannot(why.strip_prefix(&format!("{}: ", in_memory.display())).unwrap_or(&why).to_owned())
+    })?;
     // SAFETY: the symbol has this type in every plugin of this major version, which its name contains.
     let entry = unsafe { library.get::<Entry>(abi::SYMBOL.as_bytes()) }.map(|entry| *entry);
     // Whatever the entry does from here on, its code must stay where it is.
     std::mem::forget(library);
     let broken = |why: String| PluginError::Tables { path: path.to_owned(), why };
     let entry = entry.map_err(|_| broken(format!("it does not export `{}`", abi::SYMBOL)))?;
+    crash::report_crashes_of(name, entry as usize);
     let mut error = ErrorText::new();
     // SAFETY: the host's table is static, the error buffer lives during the call.
     let plugin = unsafe { entry(host::table(), error.for_call()) };
+    drop(in_call);
     if plugin.is_null() {
         return Err(broken(format!("its entry refuses: {}", error.text())));
     }
@@ -91,35 +133,49 @@ fn describe(error: &libloading::Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-fn spec(plugin: &'static str, table: *const abi::Component) -> Result<ComponentSpec, String> {
+/// A component's table, as much of it as plugin and program know; the rest is missing.
+fn loaded(plugin: &'static str, table: *const abi::Component) -> Result<&'static Loaded, String> {
     if table.is_null() {
         return Err("a component's table is missing".to_owned());
     }
     // SAFETY: the size is the first field of every table, and the plugin vouches that the table lives forever.
-    if (unsafe { (*table).size } as usize) < size_of::<abi::Component>() {
-        return Err("a component's table is shorter than this version needs".to_owned());
+    let size = unsafe { (*table).size } as usize;
+    if size < abi::COMPONENT_BYTES_MIN {
+        return Err("a component's table is shorter than version 1.0 says".to_owned());
     }
-    // SAFETY: as above, and it is long enough.
-    let table: &'static abi::Component = unsafe { &*table };
-    let text = |what: &str, text: abi::Str| {
-        // SAFETY: the plugin vouches that texts of its tables live forever.
-        std::str::from_utf8(unsafe { text.bytes() })
-            .map_err(|_| format!("a component's {what} is not UTF-8"))
+    // SAFETY: all its fields are numbers, texts that may be none, and functions that may be missing; the plugin
+    // vouches for `size` bytes.
+    let known = unsafe {
+        let mut known: abi::Component = std::mem::zeroed();
+        let both = size.min(size_of::<abi::Component>());
+        std::ptr::copy_nonoverlapping(table.cast::<u8>(), (&raw mut known).cast::<u8>(), both);
+        known
     };
-    let name = text("name", table.name)?;
+    let known = Box::leak(Box::new(known));
+    let name = text("name", known.name)?;
     if name.is_empty() {
         return Err("a component has no name".to_owned());
     }
+    Ok(Box::leak(Box::new(Loaded { plugin, name, table: known, own_table: table })))
+}
+
+fn text(what: &str, text: abi::Str) -> Result<&'static str, String> {
+    // SAFETY: the plugin vouches that texts of its tables live forever.
+    std::str::from_utf8(unsafe { text.bytes() })
+        .map_err(|_| format!("a component's {what} is not UTF-8"))
+}
+
+fn spec(loaded: &'static Loaded) -> Result<ComponentSpec, String> {
+    let Loaded { name, table, .. } = *loaded;
     let schema = text("schema", table.schema)?;
     if !schema.is_empty() && serde_json::from_str::<serde_json::Value>(schema).is_err() {
         return Err(format!("the schema of `{name}` is no JSON"));
     }
     let (summary, manual) = (text("summary", table.summary)?, text("manual", table.manual)?);
-    let loaded = Loaded { plugin, name, table };
     let build = match table.kind {
-        abi::kind::TRANSFORM if table.process.is_some() => transform::build(loaded),
-        abi::kind::SINK if table.open.is_some() && table.write.is_some() => sink::build(loaded),
-        abi::kind::SOURCE if table.pull.is_some() => source::build(loaded),
+        abi::kind::TRANSFORM if table.process.is_some() => transform::build(*loaded),
+        abi::kind::SINK if table.open.is_some() && table.write.is_some() => sink::build(*loaded),
+        abi::kind::SOURCE if table.pull.is_some() => source::build(*loaded),
         1..=3 => return Err(format!("`{name}` lacks a function that its kind must have")),
         other => return Err(format!("`{name}` is of the unknown kind {other}")),
     };
@@ -131,7 +187,7 @@ fn spec(plugin: &'static str, table: *const abi::Component) -> Result<ComponentS
         Build::Sink(_) => table.flags & abi::component_flags::BLOCKING != 0,
         Build::Transform(_) => false,
     };
-    let Some(functions) = slots::take(table) else {
+    let Some(functions) = slots::take(loaded) else {
         let most = slots::SLOTS_MAX;
         return Err(format!("it brings more components than the {most} that plugins may bring"));
     };

@@ -9,11 +9,10 @@ use lograil_plugin::{BoxFuture, Build, Delivery, Rejection, Sink, SinkContext, S
 
 use crate::batch::{HostBatch, KeyCache};
 use crate::call::explain;
+use crate::calls::Function;
 use crate::context::{Completed, Started};
 use crate::instance::{Instance, Loaded, options_text};
-
-/// How long an operation may be under way before the log says so, and how often it does.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::watchdog::hang_after;
 
 /// Panics over one batch after which it is dead-lettered.
 const PANICS_PER_BATCH_MAX: u32 = 3;
@@ -62,13 +61,17 @@ enum Operation {
 }
 
 impl Operation {
-    fn name(self) -> &'static str {
+    fn function(self) -> Function {
         match self {
-            Self::Open => "open",
-            Self::Write => "write",
-            Self::Commit => "commit",
-            Self::Close => "close",
+            Self::Open => Function::Open,
+            Self::Write => Function::Write,
+            Self::Commit => Function::Commit,
+            Self::Close => Function::Close,
         }
+    }
+
+    fn name(self) -> &'static str {
+        self.function().name()
     }
 }
 
@@ -83,6 +86,7 @@ impl PluginSink {
         let table = self.loaded.table;
         let (token, receiver) = instance.context.expect_completion();
         let (pointer, error) = (instance.pointer, instance.error.for_call());
+        let in_call = instance.context.calls.enter(operation.function());
         // SAFETY: the instance is alive and in no other call; batch and info live during the call.
         let code = unsafe {
             match operation {
@@ -109,6 +113,7 @@ impl PluginSink {
                 },
             }
         };
+        drop(in_call);
         if code >= status::OK {
             return Ok(Some(receiver));
         }
@@ -153,7 +158,7 @@ impl PluginSink {
         let Some(context) = &self.context else {
             return refused(status::NOT_NOW, "the sink is not open".to_owned());
         };
-        let mut waited = Duration::ZERO;
+        let (mut waited, patience) = (Duration::ZERO, hang_after());
         loop {
             tokio::select! {
                 biased;
@@ -161,15 +166,15 @@ impl PluginSink {
                     let gone = |_| refused(status::FAILED, "the operation was given up".to_owned());
                     return completed.unwrap_or_else(gone);
                 }
-                () = context.clock.sleep(PATIENCE) => {
-                    waited += PATIENCE;
+                () = context.clock.sleep(patience) => {
+                    waited += patience;
                     tracing::warn!(
                         component_id = &*context.id,
-                        "plugin {}: `{}` of {} has not been completed for {} s",
+                        "plugin {}: `{}` of {} has not been completed for {:.1} s",
                         self.loaded.plugin,
                         operation.name(),
                         self.loaded.name,
-                        waited.as_secs(),
+                        waited.as_secs_f64(),
                     );
                 }
             }
@@ -311,6 +316,7 @@ impl Sink for PluginSink {
 
     fn reopen(&mut self) {
         if let (Some(instance), Some(reopen)) = (&self.instance, self.loaded.table.reopen) {
+            let _in_call = instance.context.calls.enter(Function::Reopen);
             // SAFETY: the instance is alive and in no other call.
             unsafe { reopen(instance.pointer) };
         }

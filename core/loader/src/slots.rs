@@ -1,18 +1,22 @@
 //! Plain functions for loaded components: a spec asks its schema and ports of functions that carry no data, so
-//! each component gets one of a fixed number of slots, and functions that look there.
+//! each component gets one of a fixed number of slots, and functions that look there. A newer version of a
+//! component takes the slot of the older one.
 
 use std::ffi::c_void;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use lograil_abi as abi;
 use lograil_abi::Str;
 use serde_json::{Value, json};
 
+use crate::calls::{Calls, Function};
+use crate::instance::Loaded;
+
 /// Most component types that plugins can bring into one program.
 pub(crate) const SLOTS_MAX: usize = 128;
 
-static SLOTS: [OnceLock<&'static abi::Component>; SLOTS_MAX] =
-    [const { OnceLock::new() }; SLOTS_MAX];
+static SLOTS: [AtomicPtr<Loaded>; SLOTS_MAX] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; SLOTS_MAX];
 
 /// The functions of one component.
 #[derive(Clone, Copy)]
@@ -22,17 +26,37 @@ pub(crate) struct SlotFunctions {
     pub claims: fn(&Value) -> Vec<String>,
 }
 
-/// Gives a component a slot; `None` when all are taken.
-pub(crate) fn take(component: &'static abi::Component) -> Option<SlotFunctions> {
-    let index = SLOTS.iter().position(|slot| slot.set(component).is_ok())?;
+fn in_slot(index: usize) -> Option<&'static Loaded> {
+    // SAFETY: what is put there lives forever.
+    unsafe { SLOTS[index].load(Ordering::Acquire).as_ref() }
+}
+
+/// Gives a component its slot, in place of an older version of it; `None` when all are taken by others. Called
+/// under the lock of the list of plugins.
+pub(crate) fn take(loaded: &'static Loaded) -> Option<SlotFunctions> {
+    let is_its_own = |index: &usize| {
+        in_slot(*index).is_none_or(|other| {
+            (other.plugin, other.name, other.table.kind)
+                == (loaded.plugin, loaded.name, loaded.table.kind)
+        })
+    };
+    let index = (0..SLOTS_MAX).find(is_its_own)?;
+    SLOTS[index].store(std::ptr::from_ref(loaded).cast_mut(), Ordering::Release);
     FUNCTIONS.get(index).copied()
 }
 
 const fn functions<const I: usize>() -> SlotFunctions {
     SlotFunctions {
-        schema: || SLOTS[I].get().map_or_else(|| json!({}), |component| schema(component)),
-        ports: |options| SLOTS[I].get().map_or_else(Vec::new, |c| texts(c, c.ports, options)),
-        claims: |options| SLOTS[I].get().map_or_else(Vec::new, |c| texts(c, c.claims, options)),
+        schema: || in_slot(I).map_or_else(|| json!({}), |loaded| schema(loaded.table)),
+        ports: |options| {
+            in_slot(I)
+                .map_or_else(Vec::new, |one| texts(one, one.table.ports, Function::Ports, options))
+        },
+        claims: |options| {
+            in_slot(I).map_or_else(Vec::new, |one| {
+                texts(one, one.table.claims, Function::Claims, options)
+            })
+        },
     }
 }
 
@@ -52,7 +76,7 @@ type Texts = unsafe extern "C" fn(
     unsafe extern "C" fn(*mut c_void, Str),
 ) -> abi::Status;
 
-fn texts(component: &abi::Component, ask: Option<Texts>, options: &Value) -> Vec<String> {
+fn texts(loaded: &Loaded, ask: Option<Texts>, function: Function, options: &Value) -> Vec<String> {
     unsafe extern "C" fn collect(list: *mut c_void, text: Str) {
         // SAFETY: `list` is the vector below, lent for the call; the text lives during it.
         let (list, text) = unsafe { (&mut *list.cast::<Vec<String>>(), text.bytes()) };
@@ -61,8 +85,10 @@ fn texts(component: &abi::Component, ask: Option<Texts>, options: &Value) -> Vec
     let mut list: Vec<String> = Vec::new();
     if let Some(ask) = ask {
         let options = options.to_string();
+        let calls = Calls::new(loaded.plugin, loaded.name);
+        let _in_call = calls.enter(function);
         // SAFETY: the table is the plugin's own, the text and the vector live during the call.
-        unsafe { ask(component, Str::new(&options), (&raw mut list).cast(), collect) };
+        unsafe { ask(loaded.own_table, Str::new(&options), (&raw mut list).cast(), collect) };
     }
     list
 }

@@ -1,29 +1,42 @@
 //! A plugin's source, as the runtime sees it: asked again and again, on a thread of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Status, Str, start_flags, status};
 use lograil_plugin::{BoxFuture, Build, Port, Source, SourceContext, SourceError};
 
-use crate::call::explain;
+use crate::call::{backoff, explain};
+use crate::calls::Function;
 use crate::context::{Emission, Started};
 use crate::instance::{Instance, Loaded, options_text};
 
 /// How long a call may wait for events: what bounds the time until a request to stop is seen.
 const PULL_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// Panics without an event in between after which the source ends.
+const PANICS_MAX: u32 = 5;
+
 /// How sources of a plugin's component are made.
 pub(crate) fn build(loaded: Loaded) -> Build {
     Build::Source(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
-        let instance = Instance::create(loaded, &options_text(options))?;
-        Ok(Box::new(PluginSource { loaded, instance }) as Box<dyn Source>)
+        let options = options_text(options);
+        let instance = Instance::create(loaded, &options)?;
+        Ok(Box::new(PluginSource { loaded, options, instance }) as Box<dyn Source>)
     })))
 }
 
 struct PluginSource {
     loaded: Loaded,
+    options: String,
     instance: Instance,
+}
+
+/// The code of a call that failed, and what is to be said.
+struct Failed {
+    code: Status,
+    error: SourceError,
 }
 
 impl PluginSource {
@@ -44,31 +57,33 @@ impl PluginSource {
             positions_json: Str::new(&positions),
         };
         let (pointer, error) = (self.instance.pointer, self.instance.error.for_call());
+        let _in_call = self.instance.context.calls.enter(Function::Start);
         // SAFETY: the instance is alive and in no other call; the info lives during the call.
         let code = unsafe { start(pointer, &raw const info, error) };
         if code < status::OK { Err(self.failed("start", code)) } else { Ok(()) }
     }
 
     /// One call for events; what it emitted.
-    fn pull(&mut self) -> Result<(Status, Vec<Emission>), SourceError> {
+    fn pull(&mut self) -> Result<(Status, Vec<Emission>), Failed> {
         let Some(pull) = self.loaded.table.pull else { return Ok((status::END, Vec::new())) };
-        self.instance.context.work().begin(None);
+        let context = Arc::clone(&self.instance.context);
+        context.work().begin(None);
         let (pointer, error) = (self.instance.pointer, self.instance.error.for_call());
+        let in_call = context.calls.enter(Function::Pull);
         // SAFETY: the instance is alive and in no other call.
         let code = unsafe { pull(pointer, PULL_TIMEOUT.as_nanos() as u64, error) };
-        let fault = self.instance.context.work().fault.take();
-        if fault.is_some() || code < status::OK {
-            let _nothing_to_settle = self.instance.context.work().abort();
-            self.instance.context.work().emitted.clear();
-            return Err(match fault {
-                Some(why) => {
-                    let (plugin, why) = (self.loaded.plugin, explain(status::INVALID, &why));
-                    SourceError::Failed(format!("plugin {plugin}: pull: {why}"))
-                }
-                None => self.failed("pull", code),
-            });
+        drop(in_call);
+        let mut work = context.work();
+        if let Some(why) = work.fault.take() {
+            let _nothing_to_settle = work.abort();
+            let (plugin, why) = (self.loaded.plugin, explain(status::INVALID, &why));
+            let error = SourceError::Failed(format!("plugin {plugin}: pull: {why}"));
+            return Err(Failed { code: code.min(status::INVALID), error });
         }
-        let mut work = self.instance.context.work();
+        if code < status::OK {
+            let _nothing_to_settle = work.abort();
+            return Err(Failed { code, error: self.failed("pull", code) });
+        }
         let _no_batch_came_in = work.end(false);
         Ok((code, std::mem::take(&mut work.emitted)))
     }
@@ -80,21 +95,27 @@ impl PluginSource {
 
     async fn drive(mut self, mut context: SourceContext) -> Result<(), SourceError> {
         self.start(&context)?;
-        let mut is_interrupted = false;
+        let (mut is_interrupted, mut panics) = (false, 0);
         loop {
             if context.shutdown.is_requested() && !is_interrupted {
                 is_interrupted = true;
                 let Some(interrupt) = self.loaded.table.interrupt else { return Ok(()) };
+                let _in_call = self.instance.context.calls.enter(Function::Interrupt);
                 // SAFETY: the instance is alive and in no other call.
                 unsafe { interrupt(self.instance.pointer) };
             }
-            let (code, emitted) = self.pull()?;
+            let (code, emitted) = match self.pull() {
+                Ok(pulled) => pulled,
+                Err(failed) if failed.code == status::PANIC && !context.shutdown.is_requested() => {
+                    panics += 1;
+                    self.start_anew(&mut context, failed.error, panics).await?;
+                    continue;
+                }
+                Err(failed) => return Err(failed.error),
+            };
             for emission in emitted {
-                let sent = match emission.port {
-                    Port::DEAD_LETTER => context.output.dead_letter(emission.batch).await,
-                    _ => context.output.send(emission.batch, emission.positions).await,
-                };
-                if sent.is_err() {
+                panics = 0;
+                if !send(&mut context, emission).await {
                     return Ok(());
                 }
             }
@@ -103,6 +124,50 @@ impl PluginSource {
             }
         }
     }
+
+    /// Puts a new instance in the place of one that panicked. It goes on behind the last batch that was sent.
+    async fn start_anew(
+        &mut self,
+        context: &mut SourceContext,
+        error: SourceError,
+        panics: u32,
+    ) -> Result<(), SourceError> {
+        if panics >= PANICS_MAX {
+            return Err(SourceError::Failed(format!("{error}; stopped after {PANICS_MAX} panics")));
+        }
+        let pause = backoff(panics);
+        tracing::error!(
+            component_id = &*context.id,
+            "{error}; it is started anew in {:.1} s",
+            pause.as_secs_f64()
+        );
+        tokio::select! {
+            () = context.clock.sleep(pause) => {}
+            () = context.shutdown.requested() => return Ok(()),
+        }
+        let made = Instance::create_again(self.loaded, &self.options);
+        self.instance = made.map_err(SourceError::Failed)?;
+        self.start(context)
+    }
+}
+
+/// Whether there is still somebody to send to.
+async fn send(context: &mut SourceContext, emission: Emission) -> bool {
+    let Emission { port, batch, positions } = emission;
+    if port == Port::DEAD_LETTER {
+        return context.output.dead_letter(batch).await.is_ok();
+    }
+    for update in &positions {
+        match &update.position {
+            Some(position) => {
+                context.positions.insert(update.stream.clone(), position.clone());
+            }
+            None => {
+                context.positions.remove(&update.stream);
+            }
+        }
+    }
+    context.output.send(batch, positions).await.is_ok()
 }
 
 impl Source for PluginSource {
@@ -112,6 +177,7 @@ impl Source for PluginSource {
 
     fn replays(&self) -> bool {
         let Some(replays) = self.loaded.table.replays else { return false };
+        let _in_call = self.instance.context.calls.enter(Function::Replays);
         // SAFETY: the instance is alive and in no other call.
         unsafe { replays(self.instance.pointer) != 0 }
     }

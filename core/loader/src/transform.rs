@@ -1,12 +1,17 @@
 //! A plugin's transform, as the runtime sees it.
 
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::sync::Arc;
+
 use lograil_abi as abi;
 use lograil_abi::{Status, Str, status};
 use lograil_event::Batch;
 use lograil_plugin::{Build, Outputs, Transform, TransformContext, TransformError};
 
 use crate::batch::HostBatch;
-use crate::call::explain;
+use crate::call::{backoff, explain};
+use crate::calls::Function;
 use crate::context::Started;
 use crate::instance::{Instance, Loaded, options_text};
 
@@ -18,7 +23,8 @@ pub(crate) fn build(loaded: Loaded) -> Build {
     Build::Transform(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
         let options = options_text(options);
         let instance = Some(Instance::create(loaded, &options)?);
-        let made = PluginTransform { loaded, options, instance, context: None, panics: 0 };
+        let (context, state) = (None, RefCell::default());
+        let made = PluginTransform { loaded, options, instance, context, state, panics: 0 };
         Ok(Box::new(made) as Box<dyn Transform>)
     })))
 }
@@ -29,6 +35,8 @@ struct PluginTransform {
     /// None after a panic, until it is made anew.
     instance: Option<Instance>,
     context: Option<TransformContext>,
+    /// What the instance said last that it had learned; one that takes over goes on with it.
+    state: RefCell<Option<Arc<[u8]>>>,
     panics: u32,
 }
 
@@ -50,12 +58,15 @@ impl PluginTransform {
             metrics: context.metrics.clone(),
         });
         let Some(start) = self.loaded.table.start else { return Ok(()) };
-        let base_dir = context.base_dir.to_string_lossy();
+        let (base_dir, state) = (context.base_dir.to_string_lossy(), self.state.borrow().clone());
+        let _in_call = instance.context.calls.enter(Function::Start);
         let info = abi::StartInfo {
             size: size_of::<abi::StartInfo>() as u32,
             flags: 0,
             id: Str::new(&context.id),
-            state: Str::NONE,
+            state: state
+                .as_deref()
+                .map_or(Str::NONE, |state| Str { ptr: state.as_ptr(), len: state.len() }),
             base_dir: Str::new(&base_dir),
             positions_json: Str::NONE,
         };
@@ -69,8 +80,10 @@ impl PluginTransform {
         &mut self,
         batch: Option<Batch>,
         out: &mut Outputs,
+        function: Function,
         work: impl FnOnce(&mut Instance, *const abi::Batch) -> Status,
     ) {
+        self.revive();
         let Some(instance) = &mut self.instance else {
             if let Some(batch) = batch {
                 let why =
@@ -92,7 +105,9 @@ impl PluginTransform {
             context.work().begin(None);
         }
         let handle = shown.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
+        let in_call = context.calls.enter(function);
         let code = work(instance, handle);
+        drop(in_call);
         let fault = context.work().fault.take();
         let failed = match fault {
             Some(why) => Some(Failed {
@@ -139,11 +154,22 @@ impl PluginTransform {
             self.panics += 1;
             self.instance = None;
             if self.panics < PANICS_MAX {
-                self.instance = Instance::create_again(self.loaded, &self.options).ok();
-                if self.start_instance().is_err() {
-                    self.instance = None;
-                }
+                out.pause(backoff(self.panics));
             }
+        }
+    }
+
+    /// Puts a new instance in the place of one that panicked, unless that happened too often.
+    fn revive(&mut self) {
+        if self.instance.is_some() || self.panics >= PANICS_MAX {
+            return;
+        }
+        self.instance = Instance::create_again(self.loaded, &self.options).ok();
+        if self.start_instance().is_err() {
+            self.instance = None;
+        }
+        if self.instance.is_none() {
+            self.panics += 1;
         }
     }
 }
@@ -155,6 +181,7 @@ fn deliver(context: &crate::context::Context, came_in: usize, is_batch: bool, ou
     let emitted = std::mem::take(&mut work.emitted);
     let discarded = std::mem::take(&mut work.discarded);
     let mut created = std::mem::take(&mut work.created);
+    let pause = work.pause.take();
     drop(work);
     let mut gone: u64 = discarded.iter().map(|(_, events)| events).sum();
     gone += emitted.iter().map(|emission| emission.batch.len() as u64).sum::<u64>();
@@ -170,6 +197,9 @@ fn deliver(context: &crate::context::Context, came_in: usize, is_batch: bool, ou
     if created > 0 {
         out.create(usize::try_from(created).unwrap_or(usize::MAX));
     }
+    if let Some(pause) = pause {
+        out.pause(pause);
+    }
     for emission in emitted {
         out.emit_to(emission.port, emission.batch);
     }
@@ -180,13 +210,14 @@ fn deliver(context: &crate::context::Context, came_in: usize, is_batch: bool, ou
 
 impl Transform for PluginTransform {
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
+        self.state.replace(context.state.clone());
         self.context = Some(context);
         self.start_instance().map_err(TransformError)
     }
 
     fn process(&mut self, batch: Batch, out: &mut Outputs) {
         let Some(process) = self.loaded.table.process else { return };
-        self.call(Some(batch), out, |instance, batch| {
+        self.call(Some(batch), out, Function::Process, |instance, batch| {
             // SAFETY: the instance is alive and in no other call; the batch lives during the call.
             unsafe { process(instance.pointer, batch, instance.error.for_call()) }
         });
@@ -194,7 +225,7 @@ impl Transform for PluginTransform {
 
     fn tick(&mut self, now_ns: i64, out: &mut Outputs) {
         let Some(tick) = self.loaded.table.tick else { return };
-        self.call(None, out, |instance, _| {
+        self.call(None, out, Function::Tick, |instance, _| {
             // SAFETY: the instance is alive and in no other call.
             unsafe { tick(instance.pointer, now_ns, instance.error.for_call()) }
         });
@@ -202,9 +233,34 @@ impl Transform for PluginTransform {
 
     fn flush(&mut self, out: &mut Outputs) {
         let Some(flush) = self.loaded.table.flush else { return };
-        self.call(None, out, |instance, _| {
+        self.call(None, out, Function::Flush, |instance, _| {
             // SAFETY: the instance is alive and in no other call.
             unsafe { flush(instance.pointer, instance.error.for_call()) }
         });
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        unsafe extern "C" fn keep(into: *mut c_void, text: Str) {
+            // SAFETY: `into` is the place below, lent for the call; the bytes live during it.
+            unsafe { *into.cast::<Option<Vec<u8>>>() = Some(text.bytes().to_vec()) };
+        }
+        let (Some(instance), Some(ask)) = (&self.instance, self.loaded.table.state) else {
+            return None;
+        };
+        let mut state: Option<Vec<u8>> = None;
+        let in_call = instance.context.calls.enter(Function::State);
+        // SAFETY: the instance is alive and in no other call; the place lives during the call.
+        let code = unsafe { ask(instance.pointer, (&raw mut state).cast(), keep) };
+        drop(in_call);
+        if code < status::OK {
+            tracing::error!(
+                component_id = instance.context.calls.id(),
+                "plugin {}: state: it failed with status {code}; nothing is kept",
+                self.loaded.plugin
+            );
+            return None;
+        }
+        self.state.replace(state.as_deref().map(Arc::from));
+        state
     }
 }

@@ -26,9 +26,18 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A file that may be loaded.
+pub(crate) struct Trusted {
+    /// Without symbolic links.
+    pub path: PathBuf,
+    /// Its content, which is what is loaded.
+    pub file: Vec<u8>,
+    pub sha256: String,
+}
+
 impl Trust {
-    /// The file without symbolic links and its content, if it may be loaded.
-    pub(crate) fn read(&self, path: &Path) -> Result<(PathBuf, Vec<u8>), PluginError> {
+    /// A file, if it may be loaded.
+    pub(crate) fn read(&self, path: &Path) -> Result<Trusted, PluginError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();
             move |source| PluginError::Read { path, source }
@@ -51,12 +60,12 @@ impl Trust {
         }
         let file = std::fs::read(&real).map_err(unreadable(&real))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if let Some(pinned) = self.sha256.get(&*name) {
-            let found = sha256_hex(&file);
-            if !found.eq_ignore_ascii_case(pinned.trim()) {
-                return Err(PluginError::Pin { path: real, found, pinned: pinned.clone() });
+        let sha256 = sha256_hex(&file);
+        match self.sha256.get(&*name) {
+            Some(pinned) if !sha256.eq_ignore_ascii_case(pinned.trim()) => {
+                Err(PluginError::Pin { path: real, found: sha256, pinned: pinned.clone() })
             }
+            _ => Ok(Trusted { path: real, file, sha256 }),
         }
-        Ok((real, file))
     }
 }

@@ -117,8 +117,7 @@ impl Outputs {
 
     /// Asks for no further input for a while: what was emitted is delivered, then the runtime waits, then it
     /// calls [`Transform::tick`]. The input waits meanwhile, and so do, once the edges are full, the sources.
-    /// A topology that stops does not wait: it goes on to [`Transform::flush`]. The plugin interface does not
-    /// carry it: in a shared library it has no effect.
+    /// A topology that stops does not wait: it goes on to [`Transform::flush`].
     pub fn pause(&mut self, duration: Duration) {
         self.pause = Some(self.pause.map_or(duration, |pause| pause.max(duration)));
     }

@@ -115,6 +115,7 @@ fn table(spec: &ComponentSpec) -> abi::Component {
         pull: None,
         interrupt: None,
         replays: None,
+        state: None,
     };
     match spec.build {
         Build::Transform(_) => transform::fill(&mut table),

@@ -40,11 +40,19 @@ pub use lograil_abi as abi;
 /// }
 /// ```
 ///
+/// `components` may also be the name of a constant `&[ComponentSpec]`.
+///
 /// Names of components that others may write too begin with a name of yours and a dot: `acme.redact`.
 #[macro_export]
 macro_rules! export_plugin {
     (name: $name:expr, version: $version:expr, components: [$($spec:expr),+ $(,)?] $(,)?) => {
-        const LOGRAIL_COMPONENTS: &[$crate::ComponentSpec] = &[$($spec),+];
+        $crate::export_plugin! { @all $name, $version, &[$($spec),+] }
+    };
+    (name: $name:expr, version: $version:expr, components: $specs:path $(,)?) => {
+        $crate::export_plugin! { @all $name, $version, $specs }
+    };
+    (@all $name:expr, $version:expr, $specs:expr) => {
+        const LOGRAIL_COMPONENTS: &[$crate::ComponentSpec] = $specs;
         const LOGRAIL_JSON_BYTES: usize =
             $crate::sdk::manifest::json_len($name, $version, LOGRAIL_COMPONENTS);
 

@@ -29,6 +29,7 @@ pub(super) fn fill(table: &mut abi::Component) {
     table.process = Some(process);
     table.tick = Some(tick);
     table.flush = Some(flush);
+    table.state = Some(state);
 }
 
 pub(super) fn new(
@@ -53,6 +54,11 @@ impl Instance {
         if created > 0 {
             // SAFETY: as above.
             unsafe { (table.create)(host.context(), created) };
+        }
+        if let Some(pause) = self.outputs.take_pause() {
+            let duration_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+            // SAFETY: as above.
+            unsafe { (table.pause)(host.context(), duration_ns) };
         }
         for (port, batch) in self.outputs.take_emitted() {
             emit(host, port, batch, input, &[])?;
@@ -84,7 +90,11 @@ unsafe extern "C" fn start(
         let clock = HostClock::shared(instance.host);
         let mut context = TransformContext::new(id, clock, metrics);
         // SAFETY: the info lives during the call.
-        context.base_dir = unsafe { text((*info).base_dir) }.into();
+        unsafe {
+            context.base_dir = text((*info).base_dir).into();
+            let state = (*info).state;
+            context.state = (!state.ptr.is_null()).then(|| state.bytes().into());
+        }
         let started = instance.transform.start(context);
         started.map_err(|why| Failure::new(status::FAILED, why.to_string()))?;
         Ok(status::OK)
@@ -123,5 +133,17 @@ unsafe extern "C" fn flush(given: *mut c_void, error: *mut Error) -> Status {
         instance.transform.flush(&mut instance.outputs);
         instance.metrics.report(instance.host);
         instance.deliver(None)
+    })
+}
+
+unsafe extern "C" fn state(given: *mut c_void, arg: *mut c_void, each: abi::EachText) -> Status {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: made by `new`; one call at a time.
+        let instance = unsafe { instance::<Instance>(given) };
+        if let Some(state) = instance.transform.state() {
+            // SAFETY: the bytes live during the call; `arg` is the host's own.
+            unsafe { each(arg, Str { ptr: state.as_ptr(), len: state.len() }) };
+        }
+        Ok(status::OK)
     })
 }

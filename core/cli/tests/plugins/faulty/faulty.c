@@ -3,6 +3,7 @@
 #include <lograil_plugin.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ typedef struct faulty {
     const lr_host *host;
     lr_context *context;
     int is_interrupted;
+    long next;
     char fault[64];
 } faulty;
 
@@ -24,6 +26,11 @@ static int is(const faulty *self, const char *fault) { return strcmp(self->fault
 static void crash(void) {
     volatile int *nowhere = NULL;
     *nowhere = 1;
+}
+
+static void *crash_alone(void *nothing) {
+    crash();
+    return nothing;
 }
 
 static void *sleep_forever(void *nothing) {
@@ -47,12 +54,13 @@ static lr_status create(const lr_component *component, const lr_host *host, lr_c
         return lr_fail(error, LR_CONFIG, "this fault is not wanted");
     }
     if (is(made, "option_crash") && options.len > sizeof "{\"fault\":\"option_crash\"}" - 1) crash();
-    if (is(made, "thread")) {
+    if (is(made, "thread") || is(made, "thread_crash")) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, sleep_forever, NULL)) return lr_fail(error, LR_FAILED, "no thread");
+        if (pthread_create(&thread, NULL, is(made, "thread") ? sleep_forever : crash_alone, NULL)) return lr_fail(error, LR_FAILED, "no thread");
         pthread_detach(thread);
     }
     if (is(made, "file") && open("/dev/null", O_RDONLY) < 0) return lr_fail(error, LR_FAILED, "no file");
+    made->next = 1;
     made->host = host;
     made->context = context;
     *instance = made;
@@ -61,6 +69,7 @@ static lr_status create(const lr_component *component, const lr_host *host, lr_c
 
 static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     const faulty *self = (const faulty *)instance;
+    static int processed;
     lr_view view = {.size = sizeof view};
     lr_output out = {.size = sizeof out, .base = in};
     lr_field field;
@@ -69,6 +78,7 @@ static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     if (self->host->view(in, &view) != LR_OK) return lr_fail(error, LR_FAILED, "cannot see the batch");
     if (is(self, "error")) return lr_fail(error, LR_FAILED, "I do not feel well");
     if (is(self, "panic")) return lr_fail(error, LR_PANIC, "panicked: oh no");
+    if (is(self, "panic_once") && processed++ == 0) return lr_fail(error, LR_PANIC, "panicked: oh no");
     if (is(self, "crash")) crash();
     if (is(self, "crash_on_empty") && view.event_count == 0) crash();
     if (is(self, "hang_on_large") && view.segment_count && view.segments[0].len > 100000) sleep_forever(NULL);
@@ -150,10 +160,41 @@ static lr_status write_sink(void *instance, const lr_batch *in, uint64_t token, 
     return LR_OK;
 }
 
-static lr_status pull(void *instance, uint64_t timeout_ns, lr_error *error) {
-    const faulty *self = (const faulty *)instance;
-    struct timespec wait = {.tv_sec = 0, .tv_nsec = (long)(timeout_ns % 1000000000u)};
+static lr_status start(void *instance, const lr_start_info *info, lr_error *error) {
+    faulty *self = (faulty *)instance;
+    char text[64] = {0};
     (void)error;
+    if (info->positions_json.len < sizeof text) {
+        memcpy(text, info->positions_json.ptr, info->positions_json.len);
+        if (sscanf(text, "{\"n\":\"%ld\"}", &self->next) == 1) self->next++;
+    }
+    return LR_OK;
+}
+
+/* Emits the numbers 1 to 3. */
+static lr_status emit_number(faulty *self) {
+    lr_field number = {.tag = LR_TAG_I64, .payload = (uint64_t)self->next};
+    lr_builder *out = self->host->builder_new(self->context, NULL);
+    char position[32];
+    uint32_t event;
+    snprintf(position, sizeof position, "%ld", self->next++);
+    self->host->builder_key(out, lr_text("number"), &number.key);
+    self->host->builder_event(out, 0, &event);
+    self->host->builder_set(out, event, &number);
+    self->host->builder_position(out, lr_text("n"), lr_text(position));
+    return self->host->builder_emit(self->context, out, LR_PORT_MAIN);
+}
+
+static lr_status pull(void *instance, uint64_t timeout_ns, lr_error *error) {
+    faulty *self = (faulty *)instance;
+    static int pulled;
+    struct timespec wait = {.tv_sec = 0, .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    if (is(self, "source_panics")) return lr_fail(error, LR_PANIC, "panicked: oh no");
+    if (is(self, "source_panic")) {
+        pulled++;
+        if (pulled == 2 || pulled == 3) return lr_fail(error, LR_PANIC, "panicked: oh no");
+        return self->next > 3 ? LR_END : emit_number(self);
+    }
     if (is(self, "source_hang")) sleep_forever(NULL);
     if (is(self, "source_crash")) crash();
     if (self->is_interrupted && !is(self, "deaf")) return LR_END;
@@ -181,6 +222,7 @@ LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *erro
     transform.process = process;
     source.kind = LR_KIND_SOURCE;
     source.name = lr_text("faulty.source");
+    source.start = start;
     source.pull = pull;
     source.interrupt = interrupt;
     sink.kind = LR_KIND_SINK;

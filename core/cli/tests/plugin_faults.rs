@@ -1,0 +1,133 @@
+//! Plugins that hang, crash and panic: each is named, and what is around it goes on or ends as documented.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use lograil_loader::Trust;
+use lograil_testkit::TransformHarness;
+use serde_json::json;
+use support::plugins::{install, make_plugin, repository};
+use support::{Place, until};
+
+fn faulty() -> Place {
+    let place = Place::new();
+    make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
+    place
+}
+
+fn with_transform(place: &Place, fault: &str) {
+    let topology = format!(
+        "shutdown_timeout = \"100ms\"\n[plugins]\ndir = \"plugins\"\nhang_after = \"50ms\"\n\
+        [sources.in]\ntype = \"stdin\"\n\
+        [transforms.bad]\ntype = \"faulty.transform\"\ninputs = [\"in\"]\nfault = \"{fault}\"\n\
+        [sources.other]\ntype = \"generator\"\nrate = 1000\n\
+        [sinks.other_out]\ntype = \"file\"\ninputs = [\"other\"]\npath = \"other\"\nencoding.codec = \"raw\"\n\
+        [sinks.out]\ntype = \"stdout\"\ninputs = [\"bad\"]\nencoding.codec = \"json\"\n"
+    );
+    place.write("t.toml", topology);
+}
+
+#[test]
+fn a_call_that_does_not_return_is_named_and_the_others_go_on() {
+    let place = faulty();
+    with_transform(&place, "hang");
+    let input = place.write("input", "one line\n");
+    let mut run = place.lograil(&["run", "--quiet", "t.toml"]);
+    let log = fs::File::create(place.path("stderr")).unwrap();
+    run.stdin(fs::File::open(input).unwrap()).stderr(log);
+    let mut running = support::Background(run.spawn().unwrap());
+    let told = "plugin faulty: `process` of faulty.transform has not returned for";
+    until("the hang is named twice", || {
+        let said = place.read("stderr");
+        said.contains("component_id=\"bad\"") && said.matches(told).count() >= 2
+    });
+    let before = place.read("other").len();
+    until("the rest goes on", || place.read("other").len() > before);
+    running.signal("TERM");
+    assert_eq!(running.wait().code(), Some(3), "{}", place.read("stderr"));
+}
+
+#[test]
+fn a_crash_says_which_plugin_and_function_was_running() {
+    let place = faulty();
+    let crash = |fault: &str| {
+        with_transform(&place, fault);
+        let ran = place.run_with(&["run", "--quiet", "t.toml"], b"one line\n");
+        assert_eq!(ran.0.status.signal(), Some(11), "{}", ran.stderr());
+        ran.stderr()
+    };
+    let said = crash("crash");
+    let told = "lograil: plugin faulty crashed in `process` of the component bad (faulty.transform): SIGSEGV";
+    assert!(said.contains(told), "{said}");
+    let said = crash("thread_crash");
+    let told = "lograil: plugin faulty crashed on a thread of its own: SIGSEGV";
+    assert!(said.contains(told), "{said}");
+}
+
+#[test]
+fn a_transform_that_panics_is_made_anew_but_not_for_ever() {
+    let place = faulty();
+    let loaded = lograil_loader::load(&place.path("plugins/faulty.so"), &Trust::default()).unwrap();
+    let spec = loaded.components.iter().find(|spec| spec.name == "faulty.transform").unwrap();
+    let mut harness = TransformHarness::build(spec, json!({ "fault": "panic_once" }));
+    let first = harness.feed_lines(&["one"]).dead_letter_reasons();
+    assert!(first[0].contains("panicked: oh no"), "{first:?}");
+    assert_eq!(harness.feed_lines(&["two"]).main(), [json!({ "message": "two" })]);
+
+    let mut harness = TransformHarness::build(spec, json!({ "fault": "panic" }));
+    let mut reasons = Vec::new();
+    for _ in 0..7 {
+        reasons.extend(harness.feed_lines(&["one"]).dead_letter_reasons());
+    }
+    assert!(reasons[4].contains("panicked: oh no"), "{reasons:?}");
+    assert!(reasons[5..].iter().all(|one| one.contains("stopped after 5 panics")), "{reasons:?}");
+}
+
+#[test]
+fn a_source_that_panics_goes_on_behind_what_it_sent_but_not_for_ever() {
+    let place = faulty();
+    let run = |fault: &str| {
+        let topology = format!(
+            "[plugins]\ndir = \"plugins\"\n\
+            [sources.in]\ntype = \"faulty.source\"\nfault = \"{fault}\"\n\
+            [sinks.out]\ntype = \"stdout\"\ninputs = [\"in\"]\nencoding.codec = \"json\"\n"
+        );
+        place.write("t.toml", topology);
+        place.run(&["run", "--once", "t.toml"])
+    };
+    let ran = run("source_panic");
+    let out = ran.assert_success().stdout();
+    assert_eq!(out, "{\"number\":1}\n{\"number\":2}\n{\"number\":3}\n", "{}", ran.stderr());
+    assert_eq!(ran.stderr().matches("it is started anew in").count(), 2, "{}", ran.stderr());
+    let ran = run("source_panics");
+    assert_eq!(ran.code(), 1);
+    assert!(ran.stderr().contains("stopped after 5 panics"), "{}", ran.stderr());
+}
+
+#[test]
+fn a_plugin_built_for_the_first_version_of_the_interface_still_works() {
+    let place = Place::new();
+    let code = fs::read_to_string(repository().join("examples/c-transform/mask.c")).unwrap();
+    let old = code
+        .replace("sizeof digits", "offsetof(lr_component, state)")
+        .replace("host->size < sizeof *host", "host->size < offsetof(lr_host, pause)");
+    assert_ne!(old, code);
+    place.write("old.c", old);
+    let built = Command::new("cc")
+        .args(["-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-I"])
+        .arg(repository().join("core/abi/include"))
+        .args(["-o", "old.so", "old.c"])
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let library = install(&place, &place.path("old.so"));
+    let loaded = lograil_loader::load(&library, &Trust::default()).unwrap();
+    let mut harness = TransformHarness::build(&loaded.components[0], json!({}));
+    assert_eq!(harness.feed_lines(&["card 4111"]).main(), [json!({ "message": "card ####" })]);
+}

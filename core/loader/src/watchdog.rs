@@ -1,0 +1,83 @@
+//! Says which call into a plugin does not return. A thread cannot be taken out of it; the user can act.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::context::Context;
+
+/// Default for [`set_hang_after`].
+const HANG_AFTER: Duration = Duration::from_secs(30);
+
+/// Shortest and longest time between two looks.
+const LOOK_MIN: Duration = Duration::from_millis(10);
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
+static HANG_AFTER_MS: AtomicU64 = AtomicU64::new(HANG_AFTER.as_millis() as u64);
+
+/// How long a call into a plugin, or an operation of a plugin's sink, may last before a warning names it; another
+/// follows whenever that much time has passed again. 30 seconds unless this says otherwise.
+pub fn set_hang_after(period: Duration) {
+    let ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
+    HANG_AFTER_MS.store(ms, Ordering::Relaxed);
+}
+
+pub(crate) fn hang_after() -> Duration {
+    Duration::from_millis(HANG_AFTER_MS.load(Ordering::Relaxed))
+}
+
+/// One instance, and how many warnings its present call has had.
+struct Watched {
+    context: Weak<Context>,
+    warnings: u64,
+}
+
+static WATCHED: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
+
+/// Watches the calls of an instance for as long as it lives.
+pub(crate) fn watch(context: &Arc<Context>) {
+    static THREAD: OnceLock<bool> = OnceLock::new();
+    let watched = Watched { context: Arc::downgrade(context), warnings: 0 };
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
+    let is_running = THREAD.get_or_init(|| {
+        let thread = std::thread::Builder::new().name("plugin-watchdog".to_owned());
+        thread.spawn(run).is_ok()
+    });
+    if !is_running {
+        tracing::warn!(
+            "cannot start the thread that watches plugins: calls that hang are not named"
+        );
+    }
+}
+
+fn run() {
+    loop {
+        std::thread::sleep((hang_after() / 4).clamp(LOOK_MIN, LOOK_MAX));
+        let mut all = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain_mut(|watched| match watched.context.upgrade() {
+            Some(context) => {
+                look(&context, &mut watched.warnings);
+                true
+            }
+            None => false,
+        });
+    }
+}
+
+fn look(context: &Context, warnings: &mut u64) {
+    let hang_after_ms = HANG_AFTER_MS.load(Ordering::Relaxed);
+    let under_way_ms = context.calls.under_way_ms().unwrap_or(0);
+    let due = under_way_ms / hang_after_ms;
+    if due > *warnings {
+        let calls = &context.calls;
+        tracing::warn!(
+            component_id = calls.id(),
+            "plugin {}: `{}` of {} has not returned for {:.1} s; what it holds up waits",
+            calls.plugin,
+            calls.function(),
+            calls.component_type,
+            under_way_ms as f64 / 1000.0,
+        );
+    }
+    *warnings = due;
+}
