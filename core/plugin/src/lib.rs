@@ -28,7 +28,7 @@ pub use fs::{File, FileSystem, SystemFiles};
 pub use metrics::{ComponentMetrics, MetricsRegistry};
 pub use options::{ByteSize, Options, Period, Secret};
 pub use shutdown::{Shutdown, ShutdownTrigger};
-pub use sink::{Delivery, Rejection, Sink, SinkContext};
+pub use sink::{CommitPolicy, Delivery, LateRejection, Rejection, Sink, SinkContext};
 pub use source::{BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput};
 pub use spec::{Build, Catalogue, ComponentSpec, Kind, Port, Threading};
 pub use store::{Store, StoreError, StoreSpec};

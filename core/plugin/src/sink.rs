@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lograil_event::Batch;
@@ -28,6 +29,17 @@ pub trait Sink: Send {
         Box::pin(async { Ok(()) })
     }
 
+    /// When [`Sink::commit`] is called, and whether it may refuse events. Asked after every write.
+    fn commit_policy(&self) -> CommitPolicy {
+        CommitPolicy::default()
+    }
+
+    /// The events that a commit found to be refused, asked for after each that succeeded. Only those of sinks whose
+    /// [`CommitPolicy::rejects_late`] holds are heeded.
+    fn take_rejected(&mut self) -> Vec<LateRejection> {
+        Vec::new()
+    }
+
     /// Where the sink stands after the last write, for sinks that can undo what lies beyond. Becomes part of
     /// the checkpoint together with the positions of the events that were written before it.
     fn state(&self) -> Option<String> {
@@ -40,6 +52,28 @@ pub trait Sink: Send {
     /// Called once after the last batch, and after a `commit`.
     fn close(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// When a sink's writes are committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitPolicy {
+    /// While the input pauses: least time between two commits.
+    pub pause: Duration,
+    /// While it does not: longest time between them.
+    pub interval: Duration,
+    /// Whether a commit may refuse events that a write took. Batches are kept until then, and a write refuses none.
+    pub rejects_late: bool,
+}
+
+impl Default for CommitPolicy {
+    /// For sinks whose commit flushes a disk: a trickle does not mean a flush an event.
+    fn default() -> Self {
+        Self {
+            pause: Duration::from_millis(100),
+            interval: Duration::from_secs(1),
+            rejects_late: false,
+        }
     }
 }
 
@@ -78,4 +112,13 @@ pub struct Rejection {
     pub event: usize,
     /// Why, for the dead letter.
     pub reason: String,
+}
+
+/// An event that was written and then refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateRejection {
+    /// Which of the batches written since the commit before, from 0.
+    pub batch: usize,
+    /// The event and the reason.
+    pub rejection: Rejection,
 }

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use lograil_buffer::EdgeReceiver;
 use lograil_event::{AckStatus, Acks, Batch};
 use lograil_plugin::{
-    Backoff, Delivery, Port, Rejection, Sink, SinkContext, SinkError, Threading, dead_letter,
+    Backoff, Port, Rejection, Sink, SinkContext, SinkError, Threading, dead_letter,
 };
 use tokio::sync::watch;
 
@@ -17,17 +17,11 @@ use crate::ledger::Counts;
 use crate::outlet::Outlet;
 use crate::tasks::{Ended, Ending, Exit, Leave, Order, Orders};
 
-/// Commits of a sink are at least this far apart, so that a trickle does not mean a disk flush an event.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
-
 /// Bytes written after which a commit happens even if the input does not pause.
 const UNCOMMITTED_BYTES_MAX: u64 = 16 << 20;
 
 /// Batches written after which a commit happens: their acknowledgements are kept until then.
 const UNCOMMITTED_BATCHES_MAX: usize = 4096;
-
-/// Longest time between commits while the input does not pause.
-const UNCOMMITTED_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Why a sink stopped working.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +73,8 @@ pub(crate) struct SinkTask {
 #[derive(Default)]
 pub(crate) struct Uncommitted {
     acks: Vec<Acks>,
+    /// The batches themselves, with shares in `acks`, where a commit may refuse events.
+    kept: Vec<Batch>,
     events: usize,
     bytes: u64,
     last_commit: Duration,
@@ -182,9 +178,9 @@ impl SinkTask {
             }
         }
         let clock = Arc::clone(&self.context.clock);
+        let policy = self.sink.commit_policy();
         let pending = !self.uncommitted.acks.is_empty();
-        let due =
-            (self.uncommitted.last_commit + COMMIT_INTERVAL).saturating_sub(clock.monotonic());
+        let due = (self.uncommitted.last_commit + policy.pause).saturating_sub(clock.monotonic());
         let wait = async {
             if !pending {
                 std::future::pending::<()>().await;
@@ -204,7 +200,7 @@ impl SinkTask {
         let since = self.context.clock.monotonic().saturating_sub(self.uncommitted.last_commit);
         self.uncommitted.bytes >= UNCOMMITTED_BYTES_MAX
             || self.uncommitted.acks.len() >= UNCOMMITTED_BATCHES_MAX
-            || (!self.uncommitted.acks.is_empty() && since >= UNCOMMITTED_TIME_MAX)
+            || (!self.uncommitted.acks.is_empty() && since >= self.sink.commit_policy().interval)
     }
 
     /// Makes the state of the open sink part of the checkpoint, if it has one.
@@ -259,22 +255,25 @@ impl SinkTask {
         let Some(mut batch) = self.at_hand.take() else { return Ok(()) };
         self.counts.sent_bytes(delivery.bytes);
         self.uncommitted.bytes += delivery.bytes;
-        self.refuse(&mut batch, delivery);
+        self.refuse(&mut batch, delivery.rejected);
         self.uncommitted.events += batch.len();
-        let acks = batch.take_acks();
+        let is_kept = self.sink.commit_policy().rejects_late;
+        let acks = if is_kept { batch.acks().clone() } else { batch.take_acks() };
         if let (Some(number), Some(state)) = (self.tracked, self.sink.state()) {
             self.tracker.written(number, &acks, state);
         }
         self.uncommitted.acks.push(acks);
+        if is_kept {
+            self.uncommitted.kept.push(batch);
+        }
         self.send_letters(orders).await
     }
 
     /// Sends what the sink refused on its way to the dead-letter output.
-    fn refuse(&mut self, batch: &mut Batch, delivery: Delivery) {
-        if delivery.rejected.is_empty() {
+    fn refuse(&mut self, batch: &mut Batch, mut rejected: Vec<Rejection>) {
+        if rejected.is_empty() {
             return;
         }
-        let mut rejected: Vec<Rejection> = delivery.rejected;
         rejected.sort_by_key(|rejection| rejection.event);
         // A second reason for one event would shift the reasons of those behind it.
         rejected.dedup_by_key(|rejection| rejection.event);
@@ -300,7 +299,7 @@ impl SinkTask {
         while let Err(error) = self.commit_once().await {
             self.wait_after("commit", error, &mut backoff, orders).await?;
         }
-        Ok(())
+        self.send_letters(orders).await
     }
 
     /// Makes what was written durable, and says so to its sources.
@@ -316,7 +315,8 @@ impl SinkTask {
         if let Some(number) = self.tracked {
             self.tracker.committed(number);
         }
-        let done = std::mem::take(&mut self.uncommitted);
+        let mut done = std::mem::take(&mut self.uncommitted);
+        self.refuse_late(&mut done);
         self.counts.sent(done.events);
         for acks in done.acks {
             acks.resolve(AckStatus::Delivered);
@@ -325,12 +325,26 @@ impl SinkTask {
         Ok(())
     }
 
+    /// Sends what the commit refused on its way to the dead-letter output.
+    fn refuse_late(&mut self, done: &mut Uncommitted) {
+        let mut late = self.sink.take_rejected();
+        late.sort_by_key(|one| one.batch);
+        for same in late.chunk_by(|one, other| one.batch == other.batch) {
+            let Some(batch) = done.kept.get_mut(same[0].batch) else { continue };
+            let before = batch.len();
+            self.refuse(batch, same.iter().map(|one| one.rejection.clone()).collect());
+            done.events -= before - batch.len();
+        }
+        done.acks.extend(done.kept.iter_mut().map(Batch::take_acks));
+    }
+
     /// A sink that was taken out of the topology cannot deliver: what it had is discarded, which is counted, so that
     /// the sources need not read it again for ever.
     async fn discard_rest(&mut self, why: &str) {
         let mut uncommitted = std::mem::take(&mut self.uncommitted);
         let mut events = uncommitted.events;
         self.counts.discarded(REMOVED, uncommitted.events as u64);
+        uncommitted.acks.extend(uncommitted.kept.iter_mut().map(Batch::take_acks));
         uncommitted.acks.drain(..).for_each(|acks| acks.resolve(AckStatus::Delivered));
         if let Some(batch) = self.at_hand.take() {
             events += self.discard(batch);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use futures::future::BoxFuture;
 use lograil_event::{Ack, AckId};
-use lograil_plugin::ComponentMetrics;
+use lograil_plugin::{CommitPolicy, ComponentMetrics, Delivery, LateRejection};
 use lograil_testkit::{ManualClock, SimFiles, batch_of_lines};
 
 use super::*;
@@ -16,7 +16,19 @@ type Log = Arc<Mutex<Vec<&'static str>>>;
 /// Keeps a log of its calls; refuses the first event of a batch, twice and for two reasons.
 struct Logs {
     log: Log,
-    refuses: bool,
+    refuses: Refuses,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refuses {
+    Nothing,
+    AtOnce,
+    AtCommit,
+}
+
+fn rejections() -> Vec<Rejection> {
+    let reject = |event, reason: &str| Rejection { event, reason: reason.to_owned() };
+    vec![reject(1, "second"), reject(0, "first"), reject(0, "again"), reject(9, "?")]
 }
 
 impl Logs {
@@ -32,13 +44,8 @@ impl Sink for Logs {
 
     fn write<'a>(&'a mut self, _: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
         self.note("write");
-        let reject = |event, reason: &str| Rejection { event, reason: reason.to_owned() };
-        let rejected = match self.refuses {
-            true => {
-                vec![reject(1, "second"), reject(0, "first"), reject(0, "again"), reject(9, "?")]
-            }
-            false => Vec::new(),
-        };
+        let is_now = self.refuses == Refuses::AtOnce;
+        let rejected = if is_now { rejections() } else { Vec::new() };
         Box::pin(async { Ok(Delivery { bytes: 1, rejected }) })
     }
 
@@ -47,13 +54,23 @@ impl Sink for Logs {
         Box::pin(async { Ok(()) })
     }
 
+    fn commit_policy(&self) -> CommitPolicy {
+        let rejects_late = self.refuses == Refuses::AtCommit;
+        CommitPolicy { rejects_late, ..CommitPolicy::default() }
+    }
+
+    fn take_rejected(&mut self) -> Vec<LateRejection> {
+        let late = |rejection| LateRejection { batch: 0, rejection };
+        rejections().into_iter().map(late).collect()
+    }
+
     fn reopen(&mut self) {
         self.note("reopen");
     }
 }
 
 async fn task(
-    refuses: bool,
+    refuses: Refuses,
     batches: Vec<Batch>,
     outlet: Arc<Outlet>,
 ) -> (SinkTask, watch::Sender<u64>, Log) {
@@ -100,7 +117,7 @@ fn nowhere() -> Arc<Outlet> {
 #[tokio::test]
 async fn files_are_opened_anew_also_while_the_input_never_pauses() {
     let batches = (0..3).map(|_| batch_of_lines(&["line"])).collect();
-    let (task, reopen, log) = task(false, batches, nowhere()).await;
+    let (task, reopen, log) = task(Refuses::Nothing, batches, nowhere()).await;
     reopen.send_replace(1);
     assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     assert_eq!(*log.lock().unwrap(), ["reopen", "write", "write", "write", "commit"]);
@@ -110,7 +127,7 @@ async fn files_are_opened_anew_also_while_the_input_never_pauses() {
 #[tokio::test(flavor = "current_thread")]
 async fn gives_way_to_other_tasks() {
     let batches = (0..1000).map(|_| batch_of_lines(&["line"])).collect();
-    let (task, _reopen, log) = task(false, batches, nowhere()).await;
+    let (task, _reopen, log) = task(Refuses::Nothing, batches, nowhere()).await;
     let other = tokio::spawn(async move { log.lock().unwrap().len() });
     assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     assert!(other.await.unwrap() < 1000);
@@ -120,7 +137,7 @@ async fn gives_way_to_other_tasks() {
 #[tokio::test]
 async fn commits_after_so_many_batches_whatever_their_size() {
     let batches = (0..UNCOMMITTED_BATCHES_MAX + 1).map(|_| batch_of_lines(&["x"])).collect();
-    let (task, _reopen, log) = task(false, batches, nowhere()).await;
+    let (task, _reopen, log) = task(Refuses::Nothing, batches, nowhere()).await;
     assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     let commits = |log: &[&str]| log.iter().filter(|call| **call == "commit").count();
     assert_eq!(commits(&log.lock().unwrap()), 2);
@@ -129,6 +146,12 @@ async fn commits_after_so_many_batches_whatever_their_size() {
 /// A sink that names an event twice, or one that is not there, must not shift the reasons of the others.
 #[tokio::test]
 async fn every_dead_letter_has_its_own_reason() {
+    for refuses in [Refuses::AtOnce, Refuses::AtCommit] {
+        reasons_are_their_own(refuses).await;
+    }
+}
+
+async fn reasons_are_their_own(refuses: Refuses) {
     let (sender, mut letters) = lograil_buffer::memory(1 << 20);
     let outlet = Outlet::new(
         vec![(Port::DEAD_LETTER, vec![sender])],
@@ -143,7 +166,7 @@ async fn every_dead_letter_has_its_own_reason() {
         })
         .into(),
     );
-    let (task, _reopen, _) = task(true, vec![batch], outlet).await;
+    let (task, _reopen, _) = task(refuses, vec![batch], outlet).await;
     assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     let mut batch = letters.recv().await.unwrap();
     let reasons: Vec<String> = batch

@@ -6,6 +6,7 @@ mod accept;
 #[cfg(test)]
 mod captured;
 mod http_server;
+pub mod http_sink;
 pub mod http_source;
 mod listen;
 pub mod mock;
@@ -23,4 +24,4 @@ use lograil_plugin::ComponentSpec;
 
 /// All components of this crate.
 pub const SPECS: &[ComponentSpec] =
-    &[http_source::SPEC, socket::SPEC, syslog::SPEC, websocket_source::SPEC];
+    &[http_sink::SPEC, http_source::SPEC, socket::SPEC, syslog::SPEC, websocket_source::SPEC];

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::BASE64;
 use hyper::header::{HeaderName, HeaderValue};
 use lograil_plugin::{ConfigError, Secret};
 
@@ -33,4 +34,14 @@ pub(crate) fn client_headers(
         }
     }
     lines
+}
+
+/// The value of `Authorization` for a name and a password (RFC 7617).
+pub(crate) fn basic(user: &str, password: &Secret) -> HeaderValue {
+    let pair = BASE64.encode(format!("{user}:{}", password.expose()).as_bytes());
+    // Base64 has no character that a header may not have.
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}"))
+        .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
+    value.set_sensitive(true);
+    value
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, crypto};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,13 +24,14 @@ pub struct ClientTlsOptions {
 }
 
 impl ClientTlsOptions {
+    /// For what is spoken at `uri`; `None` without TLS, where nobody has to be trusted.
+    pub(crate) fn load_for(&self, uri: &hyper::Uri) -> Result<Option<Arc<ClientConfig>>, String> {
+        matches!(uri.scheme_str(), Some("https" | "wss")).then(|| self.load()).transpose()
+    }
+
     /// Reads the files. An error says what could not be read, in one clause.
-    pub(crate) fn load(&self) -> Result<Arc<ClientConfig>, String> {
-        let provider = Arc::new(crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(self.roots()?);
+    fn load(&self) -> Result<Arc<ClientConfig>, String> {
+        let builder = builder()?.with_root_certificates(self.roots()?);
         let config = match (&self.cert_file, &self.key_file) {
             (None, None) => builder.with_no_client_auth(),
             (Some(cert), Some(key)) => builder
@@ -59,7 +60,20 @@ impl ClientTlsOptions {
     }
 }
 
-pub(crate) fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {
+/// A client that trusts nobody, where TLS is not spoken.
+pub(crate) fn of_nobody() -> Result<Arc<ClientConfig>, String> {
+    let builder = builder()?.with_root_certificates(RootCertStore::empty());
+    Ok(Arc::new(builder.with_no_client_auth()))
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())
+}
+
+fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {
     let wrong = |error| format!("read {}: {error}", file.display());
     let read = CertificateDer::pem_file_iter(file).map_err(wrong)?;
     let certificates = read.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
@@ -69,6 +83,6 @@ pub(crate) fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>
     Ok(certificates)
 }
 
-pub(crate) fn private_key(file: &PathBuf) -> Result<PrivateKeyDer<'static>, String> {
+fn private_key(file: &PathBuf) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| format!("read {}: {error}", file.display()))
 }

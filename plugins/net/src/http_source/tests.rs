@@ -120,13 +120,19 @@ async fn compressed_bodies_are_read_within_limits() {
     let running = start(json!({ "max_decompressed_bytes": "8 MiB" }), DELIVERED).await;
     let answer = post(&running, "Content-Encoding: gzip\r\n", &gzip(b"a\nb\n")).await;
     assert!(answer.contains("\"events\":2"), "{answer}");
+    let zstd = |plain: &[u8]| zstd::bulk::compress(plain, 19).unwrap();
+    let answer = post(&running, "Content-Encoding: zstd\r\n", &zstd(b"a\nb\n")).await;
+    assert!(answer.contains("\"events\":2"), "{answer}");
+    let bomb = zstd(&vec![b'a'; 32 << 20]);
+    let answer = post(&running, "Content-Encoding: zstd\r\n", &bomb).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     for bomb in [gzip(&vec![b'a'; 4 << 20]), gzip(&vec![b'a'; 32 << 20])] {
         let answer = post(&running, "Content-Encoding: gzip\r\n", &bomb).await;
         assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     }
     let answer = post(&running, "Content-Encoding: br\r\n", b"a").await;
     assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
-    assert_eq!(sent(&running).len(), 1);
+    assert_eq!(sent(&running).len(), 2);
 }
 
 #[tokio::test]

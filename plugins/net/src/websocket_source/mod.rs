@@ -73,13 +73,11 @@ enum Work {
 async fn prepare(settings: &Settings) -> Result<Work, SourceError> {
     match &settings.side {
         Side::Client(client) => {
-            let is_secure = client.uri.scheme_str() == Some("wss");
-            let tls = if is_secure { Some(client.tls.load()) } else { None };
             let target = Target {
                 uri: client.uri.clone(),
                 headers: client.headers.clone(),
                 subprotocol: settings.subprotocol.clone(),
-                tls: tls.transpose().map_err(SourceError::Failed)?,
+                tls: client.tls.load_for(&client.uri).map_err(SourceError::Failed)?,
                 config: settings.limits.config(),
             };
             Ok(Work::Connect(Box::new(target), client.clone()))

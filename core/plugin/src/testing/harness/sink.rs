@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{ComponentMetrics, Delivery, FileSystem, Sink, SinkContext, SinkError};
+use crate::{ComponentMetrics, Delivery, FileSystem, LateRejection, Sink, SinkContext, SinkError};
 use futures::FutureExt;
 use lograil_event::Batch;
 use serde_json::Value;
@@ -138,6 +138,11 @@ impl SinkHarness {
     /// Makes durable what was written.
     pub fn commit(&mut self) -> Result<(), SinkError> {
         self.runtime.block_on(in_time("commit", self.sink.commit()))
+    }
+
+    /// What the commits since this was last asked refused.
+    pub fn take_rejected(&mut self) -> Vec<LateRejection> {
+        self.sink.take_rejected()
     }
 
     /// What a checkpoint would keep.
