@@ -9,6 +9,7 @@ mod globs;
 mod meters;
 mod open;
 mod options;
+mod packed;
 mod position;
 mod reader;
 mod tracked;

@@ -3,22 +3,35 @@
 use std::io;
 use std::time::Duration;
 
+use lograil_plugin::FileSystem;
 use lograil_plugin::fs::{FileId, Open};
 
 use super::fingerprint::{
     Digest, HEAD_BYTES_MAX, TAIL_BYTES_MAX, has_tail, read_head, read_up_to, tail_at,
 };
+use super::packed::is_packed;
 use super::position::Position;
-use super::tracked::{Identity, Tracked};
+use super::tracked::{Cut, Identity, Tracked};
 use super::tracker::Tracker;
 
 /// How long a file that has the content of another may keep its length before it is taken for a file of its
 /// own: copytruncate truncates at once after copying.
 const COPY_WAIT: Duration = Duration::from_secs(5);
+/// How long the content of a deleted file is looked for in packed files.
+const DELETED_FOR: Duration = Duration::from_secs(60);
 /// How far back the start of the line is looked for when reading starts at the end.
 const LINE_START_BYTES_MAX: u64 = 64 * 1024;
 /// Most files whose content a new short file is compared with.
 const COMPARED_MAX: usize = 64;
+
+/// What became of the file that a packed one was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// It is there, or not read to its end yet.
+    Kept,
+    /// It is gone.
+    Gone,
+}
 
 impl Tracker {
     /// Makes sure that a file is open. `Ok(false)`: it is nowhere to be found.
@@ -157,6 +170,13 @@ impl Tracker {
         if position.stream == 0 {
             return;
         }
+        // A packed file that is about to be found may have its content.
+        self.cuts.push(Cut {
+            position: position.clone(),
+            marks: file.marks,
+            until: now + DELETED_FOR,
+            is_deleted: true,
+        });
         // One that still exists may come back under a name the patterns find; of one that does not, the
         // inode is free for another file.
         if self.find_beside(&position.path, id).is_some() {
@@ -235,6 +255,12 @@ impl Tracker {
         if self.files[index].identity == Identity::Settled {
             return Ok(());
         }
+        let is_changed = |file: &dyn lograil_plugin::File| {
+            file.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        if self.files[index].file.as_deref().is_some_and(is_changed) {
+            self.files[index].file = None;
+        }
         if !self.open(index, now)? {
             // It is gone; reading it will find that out.
             self.files[index].identity = Identity::Settled;
@@ -258,18 +284,31 @@ impl Tracker {
             return Ok(());
         }
         self.files[index].note_opening(&head);
-        if let Some((position, original)) = self.continues(file, &head, len)? {
-            let tracked = &mut self.files[index];
-            let (id, path) = (tracked.position.id, tracked.position.path.clone());
-            tracing::debug!(path = %path.display(), "file is a copy; reading goes on in it");
-            tracked.position = Position { id, path, ..position };
-            tracked.identity = Identity::Settled;
-            // It was rotated away: nobody writes to it.
-            tracked.left_at = Some(now);
+        let is_packed = is_packed(&self.files[index].position.path);
+        if is_packed {
+            match self.unpacked_form_of(index, file, &head, len)? {
+                Some((original, Form::Kept)) => {
+                    let original = self.files[original].position.id;
+                    self.files[index].identity =
+                        Identity::PerhapsCopy { original, since: now, len };
+                    return Ok(());
+                }
+                Some((original, Form::Gone)) => {
+                    let position = self.files[original].position.clone();
+                    // Its stream goes on in this file, so it is not to be forgotten with that one.
+                    self.files[original].position.stream = 0;
+                    self.go_on_in(index, position, now);
+                    return Ok(());
+                }
+                None => {}
+            }
+        }
+        if let Some((position, original)) = self.continues(index, file, &head, len)? {
+            self.go_on_in(index, position, now);
+            let id = self.files[index].position.id;
             if let Some(&original) = self.by_id.get(&original).filter(|at| **at != index) {
                 self.files[original].after = Some(id);
             }
-            self.announce(index);
             return Ok(());
         }
         if self.is_read_copy(file, &head, len)? {
@@ -292,7 +331,8 @@ impl Tracker {
         let since = match (tracked.identity, original) {
             (_, None) => None,
             (Identity::PerhapsCopy { since, len: before, .. }, Some(_)) if before == len => {
-                (now.saturating_sub(since) < COPY_WAIT).then_some(since)
+                // One that is packed may be in the making for long, and never replaces its original.
+                (is_packed || now.saturating_sub(since) < COPY_WAIT).then_some(since)
             }
             (_, Some(_)) => Some(now),
         };
@@ -303,15 +343,57 @@ impl Tracker {
         Ok(())
     }
 
+    /// A file has the content that `position` is in: reading goes on there.
+    fn go_on_in(&mut self, index: usize, position: Position, now: Duration) {
+        let tracked = &mut self.files[index];
+        let (id, path) = (tracked.position.id, tracked.position.path.clone());
+        tracing::debug!(path = %path.display(), "file is a copy; reading goes on in it");
+        tracked.position = Position { id, path, packed: None, ..position };
+        tracked.identity = Identity::Settled;
+        // It was rotated away: nobody writes to it.
+        tracked.left_at = Some(now);
+        self.announce(index);
+    }
+
+    /// The file that a packed one was made from, where that is or was followed.
+    fn unpacked_form_of(
+        &self,
+        index: usize,
+        file: &dyn lograil_plugin::File,
+        head: &[u8],
+        len: u64,
+    ) -> io::Result<Option<(usize, Form)>> {
+        for (at, other) in self.files.iter().enumerate() {
+            let position = &other.position;
+            let is_candidate = at != index && position.offset > 0 && position.stream != 0;
+            let is_whole = position.head.len as usize == HEAD_BYTES_MAX || other.len == len;
+            if !is_candidate || !is_whole || position.offset > len || !position.fits(file, head)? {
+                continue;
+            }
+            let is_there = !matches!(self.open_path(other), Ok(None))
+                || self.find_beside(&position.path, position.id).is_some();
+            let is_read = other.file.is_none() || other.is_drained;
+            let form = if is_there || !is_read { Form::Kept } else { Form::Gone };
+            return Ok(Some((at, form)));
+        }
+        Ok(None)
+    }
+
     /// The position of a content that is gone from its file but is in this one, and the file it was in.
     fn continues(
         &mut self,
+        index: usize,
         file: &dyn lograil_plugin::File,
         head: &[u8],
         len: u64,
     ) -> io::Result<Option<(Position, FileId)>> {
+        let is_packed = is_packed(&self.files[index].position.path);
+        let is_long = |position: &Position| position.head.len as usize == HEAD_BYTES_MAX;
         for at in 0..self.cuts.len() {
-            let position = &self.cuts[at].position;
+            let Cut { position, is_deleted, .. } = &self.cuts[at];
+            if *is_deleted && !(is_packed && (is_long(position) || position.offset == len)) {
+                continue;
+            }
             if position.offset > 0 && position.offset <= len && position.fits(file, head)? {
                 let position = self.cuts.swap_remove(at).position;
                 let id = position.id;
@@ -321,9 +403,12 @@ impl Tracker {
         // A file that is gone and whose content is found under another inode was moved, or its device has
         // another number since the machine started. Short contents are too alike to tell.
         let moved = self.saved.values().find_map(|(position, _)| {
-            let is_long = position.head.len as usize == HEAD_BYTES_MAX;
-            (is_long && position.offset <= len && position.fits(file, head).unwrap_or(false))
-                .then_some(position.id)
+            let is_sure = is_long(position) || (is_packed && position.offset == len);
+            (is_sure
+                && position.offset > 0
+                && position.offset <= len
+                && position.fits(file, head).unwrap_or(false))
+            .then_some(position.id)
         });
         Ok(moved.and_then(|id| self.saved.remove(&id)).map(|(position, _)| {
             let id = position.id;
@@ -338,7 +423,7 @@ impl Tracker {
         head: &[u8],
         len: u64,
     ) -> io::Result<bool> {
-        for cut in &self.cuts {
+        for cut in self.cuts.iter().filter(|cut| !cut.is_deleted) {
             let known = cut.position.head;
             let is_comparable = head.len() >= known.len as usize;
             if cut.position.offset <= len || (is_comparable && !known.starts(head)) {

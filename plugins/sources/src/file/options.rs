@@ -6,6 +6,7 @@ use lograil_plugin::schemars::{self, JsonSchema};
 use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Options, Period};
 use serde::{Deserialize, Serialize};
 
+use super::family::Families;
 use super::globs::Globs;
 use crate::line_blocks::{LineFormat, Oversized, check_line_bytes};
 use crate::multiline::{Grouping, MultilineOptions};
@@ -41,6 +42,10 @@ pub struct FileOptions {
     /// Which lines belong to one event; without it every line is one.
     #[serde(default)]
     pub multiline: Option<MultilineOptions>,
+    /// Whether all files are read one after the other, the one that was changed longest ago first. Without it
+    /// only the files of one log are, and different logs in turns.
+    #[serde(default)]
+    pub oldest_first: bool,
     /// Longest line, without its end. With `multiline`, longest event.
     #[serde(default = "default_line_bytes")]
     pub max_line_bytes: ByteSize,
@@ -101,6 +106,8 @@ pub struct Rules {
     pub scan_period: Duration,
     /// See [`FileOptions::max_read_bytes`].
     pub max_read_bytes: u64,
+    /// See [`FileOptions::oldest_first`].
+    pub families: Families,
     /// See [`FileOptions::max_open_files`].
     pub max_open_files: usize,
     /// See [`FileOptions::rotate_wait`].
@@ -165,6 +172,7 @@ impl Checked {
                 once: false,
                 scan_period: written.glob_minimum_cooldown.0.max(Duration::from_millis(10)),
                 max_read_bytes: written.max_read_bytes.0.max(1),
+                families: if written.oldest_first { Families::One } else { Families::ByName },
                 max_open_files: written.max_open_files,
                 rotate_wait: written.rotate_wait.0,
             },

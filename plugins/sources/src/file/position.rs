@@ -22,6 +22,8 @@ struct Written {
     tail: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     skipping: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    packed: Option<(u64, i64)>,
 }
 
 /// How far the content of a file was read.
@@ -43,6 +45,8 @@ pub struct Position {
     pub tail: Digest,
     /// Whether the offset is inside a line over the limit, whose rest is to be skipped.
     pub skipping: bool,
+    /// If the file is packed and was read to its end: the length and the time of its packed bytes.
+    pub packed: Option<(u64, i64)>,
 }
 
 impl Position {
@@ -58,6 +62,7 @@ impl Position {
             offset: 0,
             tail: Digest::EMPTY,
             skipping: false,
+            packed: None,
         }
     }
 
@@ -76,6 +81,7 @@ impl Position {
             offset: written.offset,
             tail: digest(written.tail_len, &written.tail)?,
             skipping: written.skipping,
+            packed: written.packed,
         })
     }
 
@@ -93,6 +99,7 @@ impl Position {
             tail_len: self.tail.len,
             tail: format!("{:016x}", self.tail.hash),
             skipping: self.skipping,
+            packed: self.packed,
         };
         // A struct of texts and numbers always serializes.
         serde_json::to_string(&written).unwrap_or_default()
@@ -134,6 +141,7 @@ mod tests {
         position.offset = 6;
         position.tail = Digest::of_tail(b"first\n");
         position.skipping = true;
+        position.packed = Some((7, -1));
         let back = Position::from_json(&position.key(), &position.to_json());
         assert_eq!(back, Some(position));
         assert_eq!(Position::from_json("x", "{}"), None);

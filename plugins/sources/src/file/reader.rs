@@ -11,6 +11,7 @@ use lograil_plugin::{Clock, Closed, PositionUpdate, SourceContext, SourceError, 
 use super::family::OldestOfFamilies;
 use super::meters::Meters;
 use super::options::Checked;
+use super::packed::Unpacking;
 use super::tracked::Identity;
 use super::tracker::Tracker;
 use super::turn::{LastLine, Outcome};
@@ -57,8 +58,10 @@ impl Reader {
     pub fn new(checked: Checked, context: SourceContext) -> Self {
         let mut rules = checked.rules;
         rules.once = context.once;
+        let clock = Arc::clone(&context.clock);
+        let files = Arc::new(Unpacking::new(context.files, clock, context.once));
         let tracker = Tracker::new(
-            context.files,
+            files,
             checked.globs,
             rules,
             Meters::new(&context.metrics),
@@ -209,7 +212,7 @@ impl Reader {
 
     /// Which files come first in their rotation families.
     fn oldest_of_families(&self) -> OldestOfFamilies {
-        let mut oldest = OldestOfFamilies::default();
+        let mut oldest = OldestOfFamilies::new(self.tracker.rules.families);
         if self.hot.len() > 1 {
             let tracker = &self.tracker;
             for file in self.hot.iter().filter_map(|id| tracker.get(*id)).filter(|file| file.is_hot)

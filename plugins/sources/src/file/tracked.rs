@@ -162,7 +162,12 @@ impl Tracked {
         self.is_drained = false;
         self.has_open_event = false;
         self.limit = self.limit.map(|_| self.len);
-        Cut { position, marks: std::mem::take(&mut self.marks), until: Duration::ZERO }
+        Cut {
+            position,
+            marks: std::mem::take(&mut self.marks),
+            until: Duration::ZERO,
+            is_deleted: false,
+        }
     }
 }
 
@@ -174,4 +179,7 @@ pub struct Cut {
     pub marks: VecDeque<(u64, Digest)>,
     /// When to stop looking for a copy.
     pub until: Duration,
+    /// Whether the file is deleted. Then only a packed file can have its content; the checkpoint does not
+    /// know of it any more.
+    pub is_deleted: bool,
 }

@@ -13,6 +13,7 @@ use super::fingerprint::read_head;
 use super::globs::Globs;
 use super::meters::Meters;
 use super::options::{ReadFrom, Rules};
+use super::packed::Unpacking;
 use super::position::Position;
 use super::tracked::{Cut, Identity, Tracked};
 
@@ -25,7 +26,7 @@ const KEPT_MAX: usize = 65_536;
 
 /// The files that are followed.
 pub struct Tracker {
-    pub(super) fs: Arc<dyn FileSystem>,
+    pub(super) fs: Arc<Unpacking>,
     pub(super) rules: Rules,
     pub(super) meters: Meters,
     pub(super) files: Vec<Tracked>,
@@ -56,7 +57,7 @@ impl Tracker {
     /// Follows nothing yet; `positions` is what the checkpoint holds.
     #[must_use]
     pub fn new(
-        fs: Arc<dyn FileSystem>,
+        fs: Arc<Unpacking>,
         globs: Globs,
         rules: Rules,
         meters: Meters,
@@ -95,9 +96,17 @@ impl Tracker {
         read.sort_by_key(|position| position.generation);
         for position in read {
             tracker.by_path.insert(position.path.clone(), position.id);
+            if let Some(packed) = position.packed {
+                tracker.fs.remember(position.id, packed, position.offset);
+            }
             if let Some((old, _)) = tracker.saved.insert(position.id, (position, now)) {
                 let until = now + KEEP_CUT;
-                tracker.cuts.push(Cut { position: old, marks: VecDeque::new(), until });
+                tracker.cuts.push(Cut {
+                    position: old,
+                    marks: VecDeque::new(),
+                    until,
+                    is_deleted: false,
+                });
             }
         }
         tracker
@@ -212,6 +221,11 @@ impl Tracker {
     ) -> std::io::Result<bool> {
         if metadata.len < position.offset {
             return Ok(false);
+        }
+        // What was unpacked to its end and is as it was then need not be unpacked again.
+        let is_read = position.packed.is_some() && metadata.len == position.offset;
+        if is_read && self.fs.source_of(metadata.id) == position.packed {
+            return Ok(true);
         }
         let file = self.fs.open(path, Open::Read)?;
         position.fits(&*file, &read_head(&*file)?)
@@ -354,7 +368,7 @@ impl Tracker {
         let full = self.cuts.len() > KEPT_MAX;
         self.cuts.retain(|cut| {
             let keep = !full && now < cut.until;
-            if !keep {
+            if !keep && !cut.is_deleted {
                 forgotten.push(cut.position.key());
             }
             keep

@@ -6,6 +6,7 @@ use lograil_plugin::Closed;
 use lograil_plugin::fs::FileId;
 
 use super::fingerprint::{Digest, TAIL_BYTES_MAX, fill};
+use super::packed::is_packed;
 use super::reader::Reader;
 use crate::block_pool::BLOCK_BYTES;
 use crate::line_blocks::{Extent, LineBlock, extent};
@@ -126,6 +127,9 @@ impl Reader {
             return Ok(Outcome::Nothing);
         }
         file.mark();
+        if file.is_drained && file.position.offset == file.len && is_packed(&file.position.path) {
+            file.position.packed = self.tracker.fs.source_of(id);
+        }
         if let Err(error) = self.tracker.refresh_head(index) {
             self.fail(index, &error);
         }

@@ -4,6 +4,7 @@ mod content;
 mod follow;
 mod limits;
 mod multiline;
+mod packed;
 mod real;
 mod restart;
 mod rotation;
