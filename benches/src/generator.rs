@@ -31,7 +31,8 @@ impl Random {
         ((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize) % bound
     }
 
-    fn pick<'a>(&mut self, texts: &[&'a str]) -> &'a str {
+    /// One of the texts.
+    pub fn pick<'a>(&mut self, texts: &[&'a str]) -> &'a str {
         texts[self.below(texts.len())]
     }
 }

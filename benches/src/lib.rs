@@ -2,5 +2,6 @@
 //! and a table of paths taken in turn in one run.
 
 pub mod generator;
+pub mod log_events;
 pub mod measure;
 pub mod rows;

@@ -36,7 +36,8 @@ pub fn run_alone(paths: &mut [Path<'_>], name: &str, rounds: usize, size: Size) 
 }
 
 /// The time this thread has had on a processor, or else since the first call.
-fn thread_time() -> Duration {
+#[must_use]
+pub fn thread_time() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = START.get_or_init(Instant::now);
     // The kernel brings its account of a thread up to date when the thread gives up its processor.

@@ -94,6 +94,26 @@ fn demo_shows_problems_and_keeps_everything() {
 }
 
 #[test]
+fn sqlite_store_can_be_searched() {
+    let place = Place::new();
+    place.write(
+        "logs/app.log",
+        "{\"level\":\"error\",\"service\":\"orders\",\"message\":\"connection refused\"}\n\
+         level=info msg=\"all is well\"\n",
+    );
+    let variables = [("LOG_FILES", place.path("logs/*.log")), ("STORE_FILE", place.path("l.db"))];
+    run(&place, "sqlite-store.toml", &variables, &[], b"").assert_success();
+    let ask = |arguments: &[&str]| {
+        let all = [&["query", "l.db", "--format", "json"], arguments].concat();
+        events(&place.run(&all).assert_success().stdout())
+    };
+    let refused = ask(&["--since", "15m", "--level", "ERROR", "--text", "refused"]);
+    assert_eq!(refused[0]["service"], "orders");
+    assert_eq!(ask(&["--service", "app"]).len(), 1);
+    assert_eq!(ask(&["--stats"])[0]["total"], 2);
+}
+
+#[test]
 fn collect_directory_gathers_log_files_at_any_depth() {
     let place = Place::new();
     place.write("logs/a.log", "a1\na2\n");

@@ -1,16 +1,21 @@
-//! File to SQLite through `kill -9` at any moment: every line is in the database exactly once, and the database
-//! is sound each time. `LOGRAIL_SQLITE_KILLS` sets how often.
+//! File to SQLite through `kill -9` at any moment, a lock, a full disk and a damaged file: every line is in the database
+//! exactly once, and the database is sound each time. `LOGRAIL_SQLITE_KILLS` sets how often it is killed,
+//! `LOGRAIL_SQLITE_LOCK_SECONDS` how long it is locked.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod support;
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::fs;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use support::Place;
+use support::{Place, until};
 
 const LINES_PER_KILL: i64 = 4000;
 
@@ -18,11 +23,8 @@ fn ask<T: rusqlite::types::FromSql>(database: &Path, question: &str) -> T {
     Connection::open(database).unwrap().query_row(question, [], |row| row.get(0)).unwrap()
 }
 
-#[test]
-fn kills_lose_and_double_no_row() {
-    let kills = std::env::var("LOGRAIL_SQLITE_KILLS").map_or(30, |kills| kills.parse().unwrap());
-    let mut written = 0;
-    let place = Place::new();
+/// A topology that stores the lines of `in.log`.
+fn topology(place: &Place) -> String {
     let topology = r#"
 data_dir = "data"
 [sources.app]
@@ -37,16 +39,39 @@ type = "sqlite"
 inputs = ["json"]
 path = "logs.db"
 "#;
-    let topology = place.write("t.toml", topology).to_str().unwrap().to_owned();
+    place.write("t.toml", topology).to_str().unwrap().to_owned()
+}
+
+fn append(place: &Place, numbers: Range<i64>) {
+    let mut lines = String::new();
+    for number in numbers {
+        writeln!(lines, r#"{{"level":"INFO","message":"line {number}","n":{number}}}"#).unwrap();
+    }
+    place.append("in.log", lines);
+}
+
+/// Every number is there once, and all that is counted agrees.
+fn assert_exact(database: &Path, written: i64) {
+    let numbers = "SELECT count(DISTINCT json_extract(fields, '$.n')) FROM events";
+    assert_eq!(ask::<i64>(database, numbers), written);
+    assert_eq!(ask::<i64>(database, "SELECT count(*) FROM events"), written);
+    for scale in [10, 60, 600, 3600, 86400] {
+        let counted = format!("SELECT sum(events) FROM level_counts WHERE scale = {scale}");
+        assert_eq!(ask::<i64>(database, &counted), written, "scale {scale}");
+    }
+    assert_eq!(ask::<String>(database, "PRAGMA integrity_check"), "ok");
+}
+
+#[test]
+fn kills_lose_and_double_no_row() {
+    let kills = std::env::var("LOGRAIL_SQLITE_KILLS").map_or(30, |kills| kills.parse().unwrap());
+    let mut written = 0;
+    let place = Place::new();
+    let topology = topology(&place);
     let database = place.path("logs.db");
     for kill in 0..kills {
-        let mut lines = String::new();
-        for number in written..written + LINES_PER_KILL {
-            writeln!(lines, r#"{{"level":"INFO","message":"line {number}","n":{number}}}"#)
-                .unwrap();
-        }
+        append(&place, written..written + LINES_PER_KILL);
         written += LINES_PER_KILL;
-        place.append("in.log", lines);
         let running = place.start(&["run", "--quiet", &topology]);
         // The kill must come at any moment; this is the one thing that only time can say.
         std::thread::sleep(Duration::from_micros(2000 + kill * 79_190 % 400_000));
@@ -57,7 +82,95 @@ path = "logs.db"
     }
     let mut last = place.start(&["run", "--quiet", "--once", &topology]);
     assert!(last.wait().success());
-    let numbers = "SELECT count(DISTINCT json_extract(fields, '$.n')) FROM events";
-    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM events"), written);
-    assert_eq!(ask::<i64>(&database, numbers), written);
+    assert_exact(&database, written);
+}
+
+#[test]
+fn a_locked_database_holds_it_up_and_loses_nothing() {
+    let seconds =
+        std::env::var("LOGRAIL_SQLITE_LOCK_SECONDS").map_or(5, |text| text.parse().unwrap());
+    let place = Place::new();
+    let topology = topology(&place);
+    let database = place.path("logs.db");
+    append(&place, 0..1000);
+    let running = place.start(&["run", "--quiet", &topology]);
+    let count = || {
+        let connection = Connection::open(&database).ok()?;
+        connection.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)).ok()
+    };
+    until("the first lines are stored", || count() == Some(1000));
+    let other = Connection::open(&database).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    append(&place, 1000..2000);
+    until("the lock is in the way", || place.read("stderr").contains("database is locked"));
+    std::thread::sleep(Duration::from_secs(seconds));
+    assert_eq!(count(), Some(1000));
+    let query = place.run(&["query", "logs.db", "--text", "\"line 999\"", "--format", "csv"]);
+    assert_eq!(query.assert_success().stdout().lines().count(), 2, "a lock stops no reader");
+    other.execute_batch("COMMIT").unwrap();
+    until("all lines are stored", || count() == Some(2000));
+    assert!(running.stop().success());
+    assert_exact(&database, 2000);
+}
+
+struct Unmount(PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        // The directory is temporary; all that is left to do is to try.
+        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_holds_it_up_and_loses_nothing() {
+    let place = Place::new();
+    let topology = topology(&place);
+    let text = place.read("t.toml").replace("logs.db", "disk/logs.db");
+    place.write("t.toml", text);
+    fs::create_dir_all(place.path("disk")).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
+        .arg(place.path("disk"))
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        assert!(std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(), "cannot mount a tmpfs");
+        eprintln!("skipped: mounting a tmpfs needs root");
+        return;
+    }
+    let unmount = Unmount(place.path("disk"));
+    let filler = place.write("disk/filler", vec![0; 31_000_000]);
+    append(&place, 0..30_000);
+    let running = place.start(&["run", "--quiet", &topology]);
+    until("the disk is full", || place.read("stderr").contains("disk is full"));
+    fs::remove_file(filler).unwrap();
+    let database = place.path("disk/logs.db");
+    let count = || {
+        let connection = Connection::open(&database).ok()?;
+        connection.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)).ok()
+    };
+    until("all lines are stored", || count() == Some(30_000));
+    assert!(running.stop().success());
+    assert_exact(&database, 30_000);
+    drop(unmount);
+}
+
+#[test]
+fn a_damaged_database_ends_the_topology_and_says_so() {
+    let place = Place::new();
+    let topology = topology(&place);
+    append(&place, 0..5000);
+    place.run(&["run", "--quiet", "--once", &topology]).assert_success();
+    let database = place.path("logs.db");
+    let file = fs::OpenOptions::new().write(true).open(&database).unwrap();
+    let size = file.metadata().unwrap().len();
+    file.write_all_at(&vec![0xA5; size as usize - 16_384], 16_384).unwrap();
+    append(&place, 5000..5001);
+    let run = place.run(&["run", "--quiet", "--once", &topology]);
+    assert_eq!(run.code(), 1, "{}", run.stderr());
+    assert!(run.stderr().contains("logs.db: database disk image is malformed"), "{}", run.stderr());
+    let query = place.run(&["query", "logs.db"]);
+    assert_eq!(query.code(), 1);
+    assert!(query.stderr().contains("logs.db: the database is damaged"), "{}", query.stderr());
 }
