@@ -33,7 +33,7 @@ impl Part {
 /// All parts, the oldest first.
 pub(crate) fn parts(connection: &Connection) -> rusqlite::Result<Vec<Part>> {
     let mut select = connection
-        .prepare("SELECT part, first_id, last_id, events FROM text_parts ORDER BY part")?;
+        .prepare_cached("SELECT part, first_id, last_id, events FROM text_parts ORDER BY part")?;
     let parts = select.query_map([], |row| {
         let (part, first_id) = (row.get(0)?, row.get(1)?);
         Ok(Part { part, first_id, last_id: row.get(2)?, events: row.get(3)? })

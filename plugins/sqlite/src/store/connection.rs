@@ -15,6 +15,9 @@ const STEPS_PER_CHECK: i32 = 10_000;
 /// Memory for pages of a reader, in KiB, as SQLite takes it.
 const CACHE_SETTING: &str = "PRAGMA cache_size = -32768";
 
+/// Statements that are kept ready: a query asks a handful again and again, one for each part of the text index.
+const STATEMENTS_MAX: usize = 128;
+
 /// Runs a query on one snapshot of the database.
 pub(super) fn read<T>(
     path: &Path,
@@ -50,6 +53,7 @@ fn run<T>(
     query: impl FnOnce(&Connection) -> Result<T, QueryError>,
 ) -> Result<T, StoreError> {
     let mut connection = connection;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let watched = control.clone();
     let begin = connection
         .progress_handler(STEPS_PER_CHECK, Some(move || watched.check().is_err()))

@@ -25,8 +25,8 @@ enum Place<'c> {
     /// Along the index of time.
     Index {
         windows: Windows<'c>,
+        /// What is left of the window the walk is in.
         window: Option<TimeRange>,
-        after: Option<Key>,
         /// Whether each chunk is held against the text index.
         searches_text: bool,
     },
@@ -46,7 +46,7 @@ impl<'c> Keys<'c> {
         }
         let mut windows = Windows::new(connection, filter);
         let window = windows.next()?;
-        let place = Place::Index { windows, window, after: filter.after, searches_text };
+        let place = Place::Index { windows, window, searches_text };
         Ok(Self { connection, filter, place })
     }
 
@@ -56,18 +56,14 @@ impl<'c> Keys<'c> {
         match place {
             Place::Listed(keys) if keys.is_empty() => Ok(None),
             Place::Listed(keys) => Ok(Some(keys.drain(..count.min(keys.len())).collect())),
-            Place::Index { windows, window, after, searches_text } => {
+            Place::Index { windows, window, searches_text } => {
                 let mut keys = Vec::new();
-                while let Some(range) = *window
+                while let Some(range) = window.as_mut()
                     && keys.len() < count
                 {
-                    let wanted = count - keys.len();
-                    let found = walk(connection, filter, range, *after, wanted)?;
-                    if found.len() < wanted {
+                    if !walk(connection, filter, range, count, &mut keys)? {
                         *window = windows.next()?;
                     }
-                    *after = found.last().copied().or(*after);
-                    keys.extend(found);
                 }
                 if keys.is_empty() && window.is_none() {
                     return Ok(None);
@@ -81,44 +77,65 @@ impl<'c> Keys<'c> {
     }
 }
 
-/// The next keys of a range along the index of time.
+/// Adds the next keys of a range along the index of time, until there are `count`, and takes them from the range;
+/// whether anything may be left of it.
+///
+/// SQL orders by time alone, because a sort by time and id would hold every row; so all events of one time are taken
+/// together and sorted here.
 fn walk(
     connection: &Connection,
     filter: &Filter,
-    range: TimeRange,
-    after: Option<Key>,
+    range: &mut TimeRange,
     count: usize,
-) -> rusqlite::Result<Vec<Key>> {
+    keys: &mut Vec<Key>,
+) -> rusqlite::Result<bool> {
     let index = match filter.only {
         Only::All => "events_by_time",
         Only::Anomalies => "anomalies_by_time",
         Only::Bursts => "bursts_by_time",
     };
-    let mut range = range;
     let (direction, beyond) = match filter.order {
         Order::NewestFirst => ("DESC", "<"),
         Order::OldestFirst => ("ASC", ">"),
     };
     let (conditions, values) = filter.sql();
-    let mut sql = format!("SELECT ts, id FROM events INDEXED BY {index} WHERE ts >= ? AND ts <= ?");
-    let mut parameters = Vec::with_capacity(values.len() + 5);
-    if let Some(after) = after {
-        match filter.order {
-            Order::NewestFirst => range.last_ns = range.last_ns.min(after.timestamp_ns),
-            Order::OldestFirst => range.from_ns = range.from_ns.max(after.timestamp_ns),
-        }
-    }
-    parameters.extend([Value::Integer(range.from_ns), Value::Integer(range.last_ns)]);
-    if let Some(after) = after {
-        sql.push_str(&format!(" AND (ts <> ? OR id {beyond} ?)"));
-        parameters.extend([Value::Integer(after.timestamp_ns), Value::Integer(after.id)]);
-    }
+    let sql = format!(
+        "SELECT ts, id FROM events INDEXED BY {index}
+         WHERE ts >= ? AND ts <= ? AND (ts IS NOT ? OR id {beyond} ?){conditions}
+         ORDER BY ts {direction}"
+    );
+    let after = filter.after;
+    let mut parameters: Vec<Value> = vec![range.from_ns.into(), range.last_ns.into()];
+    parameters.push(after.map_or(Value::Null, |after| after.timestamp_ns.into()));
+    parameters.push(after.map_or(Value::Null, |after| after.id.into()));
     parameters.extend(values);
-    parameters.push(Value::Integer(count as i64));
-    sql.push_str(&format!("{conditions} ORDER BY ts {direction}, id {direction} LIMIT ?"));
-    let mut select = connection.prepare(&sql)?;
-    let keys = select.query_map(params_from_iter(parameters), key_of)?;
-    keys.collect()
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut rows = select.query(params_from_iter(parameters))?;
+    let start = keys.len();
+    while let Some(row) = rows.next()? {
+        let key = key_of(row)?;
+        if let Some(last) = keys[start..].last().copied()
+            && keys.len() >= count
+            && last.timestamp_ns != key.timestamp_ns
+        {
+            sort(filter.order, &mut keys[start..]);
+            match filter.order {
+                Order::NewestFirst => range.last_ns = key.timestamp_ns,
+                Order::OldestFirst => range.from_ns = key.timestamp_ns,
+            }
+            return Ok(true);
+        }
+        keys.push(key);
+    }
+    sort(filter.order, &mut keys[start..]);
+    Ok(false)
+}
+
+fn sort(order: Order, keys: &mut [Key]) {
+    match order {
+        Order::OldestFirst => keys.sort_unstable(),
+        Order::NewestFirst => keys.sort_unstable_by(|a, b| b.cmp(a)),
+    }
 }
 
 fn key_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Key> {
@@ -145,13 +162,10 @@ fn listed(
             keys.push(key_of(row)?);
         }
     }
-    keys.sort_unstable();
+    sort(filter.order, &mut keys);
     match filter.order {
         Order::OldestFirst => keys.retain(|key| filter.after.is_none_or(|after| *key > after)),
-        Order::NewestFirst => {
-            keys.reverse();
-            keys.retain(|key| filter.after.is_none_or(|after| *key < after));
-        }
+        Order::NewestFirst => keys.retain(|key| filter.after.is_none_or(|after| *key < after)),
     }
     Ok(keys.into())
 }

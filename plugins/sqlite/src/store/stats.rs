@@ -46,7 +46,7 @@ pub(super) fn stats(connection: &Connection, query: &StatsQuery) -> Result<Stats
         from: interval_start(query.from_ns.unwrap_or(oldest).max(oldest), finest),
         to: query.to_ns.map_or(i64::MAX, |to_ns| end(to_ns.saturating_sub(1))).min(end(newest)),
     };
-    let pieces = pieces(range);
+    let pieces = pieces(range, &SCALES);
     let mut stats = Stats::default();
     let mut levels: BTreeMap<String, u64> = BTreeMap::new();
     let names = match &query.service {
@@ -98,9 +98,10 @@ fn time_span(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
 
 /// All names of services, without reading more than one row for each.
 fn services(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut first = connection
-        .prepare("SELECT service FROM service_counts WHERE scale = ?1 ORDER BY service LIMIT 1")?;
-    let mut next = connection.prepare(
+    let mut first = connection.prepare_cached(
+        "SELECT service FROM service_counts WHERE scale = ?1 ORDER BY service LIMIT 1",
+    )?;
+    let mut next = connection.prepare_cached(
         "SELECT service FROM service_counts WHERE scale = ?1 AND service > ?2
          ORDER BY service LIMIT 1",
     )?;
@@ -114,7 +115,7 @@ fn services(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// A range cut into intervals of the scales, as few as possible: `(scale, interval range)`.
-fn pieces(range: Seconds) -> Vec<(i64, Seconds)> {
+fn pieces(range: Seconds, scales: &[i64]) -> Vec<(i64, Seconds)> {
     fn cut(range: Seconds, scales: &[i64], out: &mut Vec<(i64, Seconds)>) {
         let Some((scale, finer)) = scales.split_last() else { return };
         if range.from >= range.to {
@@ -131,7 +132,7 @@ fn pieces(range: Seconds) -> Vec<(i64, Seconds)> {
         cut(Seconds { from: to, to: range.to }, finer, out);
     }
     let mut out = Vec::new();
-    cut(range, &SCALES, &mut out);
+    cut(range, scales, &mut out);
     out
 }
 
@@ -146,7 +147,7 @@ fn service_counts(
     service: &str,
     pieces: &[(i64, Seconds)],
 ) -> rusqlite::Result<Vec<LevelTotal>> {
-    let mut select = connection.prepare(
+    let mut select = connection.prepare_cached(
         "SELECT level, sum(events), sum(anomalies) FROM service_counts
          WHERE scale = ?1 AND service = ?2 AND start >= ?3 AND start < ?4 GROUP BY level",
     )?;
@@ -185,39 +186,38 @@ fn timeline(
     range: Seconds,
     interval: i64,
 ) -> rusqlite::Result<Vec<IntervalCount>> {
-    // A scale whose intervals are parts of those wanted, also of the first and the last.
-    let is_part = |scale: &&i64| {
-        [interval, range.from, range.to].iter().all(|length| length.rem_euclid(**scale) == 0)
-    };
-    let scale = SCALES.iter().rev().find(is_part).copied().unwrap_or(SCALES[0]);
     let (table, condition) = match service {
         Some(_) => ("service_counts", "service = ?4"),
         None => ("level_counts", "?4 IS NULL"),
     };
-    let mut select = connection.prepare(&format!(
+    let mut select = connection.prepare_cached(&format!(
         "SELECT start, level, events, anomalies FROM {table}
          WHERE scale = ?1 AND start >= ?2 AND start < ?3 AND {condition} ORDER BY start"
     ))?;
-    let mut rows = select.query(params![scale, range.from, range.to, service])?;
+    // The scales whose intervals are parts of those wanted.
+    let parts = SCALES.iter().filter(|scale| interval % **scale == 0).count();
     let mut timeline: Vec<IntervalCount> = Vec::new();
     let mut levels: BTreeMap<String, u64> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let start: i64 = row.get(0)?;
-        let start_ns = (start.div_euclid(interval) * interval).saturating_mul(NS_PER_SECOND);
-        if timeline.last().is_none_or(|last| last.start_ns != start_ns) {
-            if let Some(last) = timeline.last_mut() {
-                last.levels = by_frequency(std::mem::take(&mut levels));
+    for (scale, Seconds { from, to }) in pieces(range, &SCALES[..parts]) {
+        let mut rows = select.query(params![scale, from, to, service])?;
+        while let Some(row) = rows.next()? {
+            let start: i64 = row.get(0)?;
+            let start_ns = (start.div_euclid(interval) * interval).saturating_mul(NS_PER_SECOND);
+            if timeline.last().is_none_or(|last| last.start_ns != start_ns) {
+                if let Some(last) = timeline.last_mut() {
+                    last.levels = by_frequency(std::mem::take(&mut levels));
+                }
+                timeline.push(IntervalCount { start_ns, ..IntervalCount::default() });
             }
-            timeline.push(IntervalCount { start_ns, ..IntervalCount::default() });
-        }
-        let events = row.get::<_, i64>(2)?.cast_unsigned();
-        let level = row.get_ref(1)?.as_str()?;
-        match levels.get_mut(level) {
-            Some(count) => *count += events,
-            None => drop(levels.insert(level.to_owned(), events)),
-        }
-        if let Some(last) = timeline.last_mut() {
-            last.anomalies += row.get::<_, i64>(3)?.cast_unsigned();
+            let events = row.get::<_, i64>(2)?.cast_unsigned();
+            let level = row.get_ref(1)?.as_str()?;
+            match levels.get_mut(level) {
+                Some(count) => *count += events,
+                None => drop(levels.insert(level.to_owned(), events)),
+            }
+            if let Some(last) = timeline.last_mut() {
+                last.anomalies += row.get::<_, i64>(3)?.cast_unsigned();
+            }
         }
     }
     if let Some(last) = timeline.last_mut() {

@@ -86,8 +86,9 @@ pub(super) fn find_few(connection: &Connection, text: &str) -> Result<Matches, Q
     for part in text_index::parts(connection)?.iter().rev() {
         let wanted = FEW + 1 - ids.len();
         let table = part.table();
-        let mut select = connection
-            .prepare(&format!("SELECT rowid FROM {table} WHERE {table} MATCH ?1 LIMIT ?2"))?;
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT rowid FROM {table} WHERE {table} MATCH ?1 LIMIT ?2"
+        ))?;
         let mut rows = select.query(rusqlite::params![text, wanted as i64])?;
         while let Some(row) = rows.next()? {
             ids.push(row.get(0)?);
@@ -111,7 +112,7 @@ pub(super) fn retain(
     let overlaps = |part: &&Part| part.first_id <= last && part.last_id >= first;
     for part in text_index::parts(connection)?.iter().filter(overlaps) {
         let table = part.table();
-        let mut select = connection.prepare(&format!(
+        let mut select = connection.prepare_cached(&format!(
             "SELECT rowid FROM {table} WHERE {table} MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
         ))?;
         let mut rows = select.query(rusqlite::params![text, first, last])?;

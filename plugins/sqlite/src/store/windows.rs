@@ -57,7 +57,7 @@ impl<'c> Windows<'c> {
             Order::NewestFirst => " ORDER BY start ASC",
             Order::OldestFirst => " ORDER BY start DESC",
         });
-        let mut select = self.connection.prepare(&sql)?;
+        let mut select = self.connection.prepare_cached(&sql)?;
         let parts = select.query_map(params_from_iter(parameters), |row| {
             let start: i64 = row.get(0)?;
             let from_ns = start.saturating_mul(NS_PER_SECOND);
