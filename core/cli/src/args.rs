@@ -176,6 +176,8 @@ pub(crate) enum PluginCommand {
     Inspect(PluginInspectArguments),
     /// List the plugins of a directory, and why a file is none that could be loaded; none of their code runs
     List(PluginListArguments),
+    /// Put another version of a plugin in the place of one that a running topology uses
+    Swap(PluginSwapArguments),
     /// Begin a plugin: a project that builds and whose tests pass
     New(PluginNewArguments),
     /// Hold a plugin against the rules, in a process of its own, and print what it breaks
@@ -183,6 +185,26 @@ pub(crate) enum PluginCommand {
     /// The process that `check` starts
     #[command(hide = true)]
     CheckChild(PluginCheckChildArguments),
+}
+
+const PLUGIN_SWAP_HELP: &str = "\
+The new file is checked with the topology, replaces the file of the plugin with the same name, and the program that
+runs the topology takes it over: its sources, transforms and sinks are exchanged between two batches. If that fails at
+any step, the old file is put back and what ran goes on.
+
+Examples:
+  lograil plugin swap target/release/libredact.so app.toml";
+
+#[derive(Debug, Args)]
+#[command(after_help = PLUGIN_SWAP_HELP)]
+pub(crate) struct PluginSwapArguments {
+    /// The new version of the shared library.
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub topology: TopologyArguments,
+    /// The data directory of the running program, if it was given one.
+    #[arg(long, env = "LOGRAIL_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

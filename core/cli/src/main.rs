@@ -10,6 +10,7 @@ mod exit;
 mod logging;
 mod output;
 mod reload;
+mod run_file;
 mod signals;
 mod stores;
 mod topology;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use lograil_config::{Level, Plan};
+use lograil_config::{Level, Plan, PluginOptions};
 use lograil_plugin::MetricsRegistry;
 use lograil_runtime::{Changes, Running};
 use lograil_server::Described;
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::args::{RunArguments, TopologyArguments};
 use crate::commands::run::describe;
+use crate::run_file::RunFile;
 use crate::watch::Watch;
 use crate::{dead_letters, topology};
 
@@ -21,6 +22,8 @@ use crate::{dead_letters, topology};
 pub(crate) struct Reload {
     topology: TopologyArguments,
     data_dir: PathBuf,
+    plugins: PluginOptions,
+    run_file: RunFile,
     watch: Option<Watch>,
     metrics: MetricsRegistry,
     /// Where the admin server looks.
@@ -28,10 +31,12 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    pub(crate) fn new(arguments: &RunArguments, data_dir: &Path) -> Self {
+    pub(crate) fn new(arguments: &RunArguments, plan: &Plan, data_dir: &Path) -> Self {
         Self {
             topology: arguments.topology.clone(),
             data_dir: data_dir.to_owned(),
+            plugins: plan.global.plugins.clone(),
+            run_file: RunFile::of_this_process(),
             watch: arguments.watch.then(Watch::default),
             metrics: MetricsRegistry::default(),
             described: None,
@@ -46,13 +51,14 @@ impl Reload {
     ) -> Self {
         (self.metrics, self.described) = (metrics.clone(), Some(described));
         self.tell_success(true);
+        self.write_run_file();
         self
     }
 
     /// Waits until the files differ from those that were read last; for ever if they are not watched.
     pub(crate) async fn changed(&mut self) {
         match &mut self.watch {
-            Some(watch) => watch.changed(&self.topology).await,
+            Some(watch) => watch.changed(&self.topology, &self.plugins).await,
             None => std::future::pending().await,
         }
     }
@@ -73,19 +79,33 @@ impl Reload {
         let help = "Times the topology was read again while it ran, by what came of it.";
         self.metrics.counter("reloads", help, &[("result", name)]).inc();
         self.tell_success(is_success);
+        self.plugins = running.plan().global.plugins.clone();
         if let (Ok(_), Some(described)) = (&result, &self.described) {
             described.send_replace(Arc::new(describe(running.plan())));
         }
-        match result {
+        self.run_file.reloads += 1;
+        self.run_file.is_refused = !is_success;
+        self.run_file.messages = match result {
             Ok(changes) => {
-                tracing::info!("reload: {} ({:.0?})", tell(&changes), start.elapsed())
+                let told = tell(&changes);
+                tracing::info!("reload: {told} ({:.0?})", start.elapsed());
+                vec![told]
             }
             Err(mistakes) => {
-                for mistake in mistakes {
+                for mistake in &mistakes {
                     tracing::error!("reload: {mistake}");
                 }
                 tracing::error!("reload: nothing is changed; what runs goes on");
+                mistakes
             }
+        };
+        self.write_run_file();
+    }
+
+    /// Says in the data directory who runs and how the last reload went, for `plugin swap`.
+    fn write_run_file(&self) {
+        if let Err(error) = self.run_file.write(&self.data_dir) {
+            tracing::warn!("write run.json in {}: {error}", self.data_dir.display());
         }
     }
 

@@ -22,13 +22,9 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let loaded = topology::read(&arguments.topology)?;
     topology::report(&loaded);
     let Some(mut plan) = loaded.plan else { return Ok(Exit::Failed) };
-    let data_dir = arguments
-        .data_dir
-        .clone()
-        .or_else(|| plan.global.data_dir.clone())
-        .unwrap_or_else(|| default_data_dir(&arguments.topology.files));
+    let data_dir = data_dir_of(arguments.data_dir.as_ref(), &plan, &arguments.topology.files);
     dead_letters::add_sink(&mut plan, "file", dead_letters::file_options(&data_dir));
-    let reload = Reload::new(arguments, &data_dir);
+    let reload = Reload::new(arguments, &plan, &data_dir);
     let options = RunOptions { once: arguments.once, data_dir: Some(data_dir) };
     let summary = if arguments.quiet { Summary::None } else { Summary::Print };
     start(plan, options, summary, Some(reload))
@@ -146,6 +142,12 @@ fn tell(status: &TopologyStatus) {
             ledger.dead_lettered,
         );
     }
+}
+
+/// Where a topology keeps what must not be lost: as the command line says, or the topology, or a directory of its own.
+pub(crate) fn data_dir_of(asked: Option<&PathBuf>, plan: &Plan, files: &[PathBuf]) -> PathBuf {
+    let said = asked.or(plan.global.data_dir.as_ref());
+    said.cloned().unwrap_or_else(|| default_data_dir(files))
 }
 
 /// `$XDG_STATE_HOME/lograil/NAME-HASH`, where the name and the hash are those of the topology's first file:

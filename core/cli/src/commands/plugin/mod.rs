@@ -1,7 +1,9 @@
-//! `lograil plugin`: what plugins say about themselves, whether they keep the rules, and how to begin one.
+//! `lograil plugin`: what plugins say about themselves, whether they keep the rules, how to begin one and how to
+//! exchange one.
 
 mod check;
 mod new;
+mod swap;
 
 use std::fmt::Write;
 
@@ -17,6 +19,7 @@ pub(crate) fn run(arguments: &PluginArguments) -> anyhow::Result<Exit> {
     match &arguments.command {
         PluginCommand::Inspect(arguments) => run_inspect(arguments),
         PluginCommand::List(arguments) => run_list(arguments),
+        PluginCommand::Swap(arguments) => swap::run(arguments),
         PluginCommand::New(arguments) => new::run(arguments),
         PluginCommand::Check(arguments) => check::run(arguments),
         PluginCommand::CheckChild(arguments) => check::run_child(arguments),

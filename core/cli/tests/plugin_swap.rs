@@ -1,0 +1,170 @@
+//! Plugins that are exchanged while they run: no event is lost, memory is bounded, and a version that does not fit
+//! leaves the old one at work. `LOGRAIL_SWAPS` sets how often.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Background, Place, until};
+
+const TOPOLOGY: &str = r#"
+data_dir = "data"
+[plugins]
+dir = "plugins"
+[sources.app]
+type = "file"
+include = ["logs/*.log"]
+glob_minimum_cooldown = "20ms"
+[transforms.masked]
+type = "mask.digits"
+inputs = ["app"]
+[sinks.out]
+type = "file"
+inputs = ["masked"]
+path = "out.log"
+encoding.codec = "text"
+encoding.template = "{message}"
+"#;
+
+/// Versions of the C example: each marks the lines with a letter of its own.
+fn versions(place: &Place) -> Option<[PathBuf; 3]> {
+    if !support::has("cc") {
+        return None;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let source = fs::read_to_string(root.join("examples/c-transform/mask.c")).unwrap();
+    // Digits must stay here, as it is by them that lines are told apart: the first letter is replaced instead.
+    let change = "text.ptr[at] >= '0' && text.ptr[at] <= '9' ? '#'";
+    assert!(source.contains(change));
+    let build = |name: &str, text: String| {
+        let (source, library) =
+            (place.write(&format!("{name}.c"), text), place.path(&format!("{name}.so")));
+        let built = Command::new("cc")
+            .args(["-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-I"])
+            .arg(root.join("core/abi/include"))
+            .arg("-o")
+            .arg(&library)
+            .arg(source)
+            .status();
+        assert!(built.unwrap().success());
+        library
+    };
+    let letter = |letter: char| source.replace(change, &format!("at == 0 ? '{letter}'"));
+    let refuses = letter('c').replace(
+        "    mask *made = (mask *)malloc(sizeof *made);\n",
+        "    mask *made = NULL;\n    (void)host, (void)context, (void)instance;\n    if (!made) return lr_fail(error, LR_FAILED, \"this version refuses\");\n",
+    );
+    Some([build("a", letter('a')), build("b", letter('b')), build("refuses", refuses)])
+}
+
+/// Puts a version in the plugin directory as a whole.
+fn install(place: &Place, library: &Path) {
+    let dir = place.path("plugins");
+    fs::create_dir_all(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::copy(library, dir.join("mask.so.new")).unwrap();
+    fs::set_permissions(dir.join("mask.so.new"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::rename(dir.join("mask.so.new"), dir.join("mask.so")).unwrap();
+}
+
+fn lines(range: std::ops::Range<u64>) -> String {
+    range.fold(String::new(), |mut text, n| {
+        writeln!(text, "-{n}").unwrap();
+        text
+    })
+}
+
+fn reload(place: &Place, running: &Background) {
+    let answers = || {
+        let log = place.read("stderr");
+        log.lines().filter(|line| line.contains("reload: ") && line.ends_with("s)")).count()
+    };
+    let before = answers();
+    running.signal("HUP");
+    until("the reload is told", || answers() > before);
+}
+
+fn resident_kib(running: &Background) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Starts with version `a`.
+fn start(place: &Place) -> Option<([PathBuf; 3], Background)> {
+    let versions = versions(place)?;
+    install(place, &versions[0]);
+    fs::create_dir_all(place.path("logs")).unwrap();
+    place.write("t.toml", TOPOLOGY);
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    until("it runs", || place.path("out.log").exists());
+    Some((versions, running))
+}
+
+#[test]
+fn swaps_under_load_lose_and_double_nothing_and_memory_is_bounded() {
+    let swaps = std::env::var("LOGRAIL_SWAPS").map_or(200, |swaps| swaps.parse().unwrap());
+    let place = Place::new();
+    let Some((versions, running)) = start(&place) else { return };
+    let (mut next, mut memory) = (0, 0);
+    for swap in 1..=swaps {
+        place.append("logs/a.log", lines(next..next + 300));
+        install(&place, &versions[swap % 2]);
+        reload(&place, &running);
+        next += 300;
+        if swap == swaps / 2 {
+            memory = resident_kib(&running);
+        }
+    }
+    let out = || place.read("out.log");
+    until("all lines are out", || out().lines().count() as u64 >= next);
+    let more = resident_kib(&running).saturating_sub(memory);
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    let (out, log) = (out(), place.read("stderr"));
+    let numbers: BTreeSet<u64> = out.lines().map(|line| line[1..].parse().unwrap()).collect();
+    assert_eq!((out.lines().count() as u64, numbers.len() as u64), (next, next), "{log}");
+    for letter in ['a', 'b'] {
+        assert!(out.lines().filter(|line| line.starts_with(letter)).count() > 100, "{letter}");
+    }
+    assert_eq!(log.matches("reload: changed masked").count(), swaps, "{log}");
+    assert!(more < 16 * 1024, "{more} KiB more after the second half of {swaps} swaps");
+}
+
+#[test]
+fn the_command_swaps_and_puts_the_old_version_back_where_the_new_one_fails() {
+    let place = Place::new();
+    let Some(([_, b, refuses], running)) = start(&place) else { return };
+    let out = || place.read("out.log");
+    place.append("logs/a.log", lines(0..1));
+    until("the old version works", || out() == "a0\n");
+    let file = |path: &Path| path.to_str().unwrap().to_owned();
+    let swapped = place.run(&["plugin", "swap", &file(&b), "t.toml"]);
+    swapped.assert_success();
+    assert!(swapped.stdout().contains("changed masked"), "{}", swapped.stdout());
+    place.append("logs/a.log", lines(1..2));
+    until("the new version works", || out() == "a0\nb1\n");
+
+    let failed = place.run(&["plugin", "swap", &file(&refuses), "t.toml"]);
+    assert_eq!(failed.code(), 1);
+    assert!(failed.stderr().contains("this version refuses"), "{}", failed.stderr());
+    assert!(failed.stderr().contains("is as it was"), "{}", failed.stderr());
+    assert_eq!(fs::read(place.path("plugins/mask.so")).unwrap(), fs::read(&b).unwrap());
+    assert_eq!(fs::read_dir(place.path("plugins")).unwrap().count(), 1);
+
+    let none = place.write("none.so", "no library");
+    assert_eq!(place.run(&["plugin", "swap", &file(&none), "t.toml"]).code(), 1);
+    // A file that cannot be used is found by a reload too, and leaves the old one at work.
+    install(&place, &refuses);
+    running.signal("HUP");
+    until("the mistake is told", || place.read("stderr").contains("reload: nothing is changed"));
+    place.append("logs/a.log", lines(2..3));
+    until("the old version goes on", || out() == "a0\nb1\nb2\n");
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}
