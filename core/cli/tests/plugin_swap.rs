@@ -30,7 +30,7 @@ type = "file"
 inputs = ["masked"]
 path = "out.log"
 encoding.codec = "text"
-encoding.template = "{message}"
+encoding.format = "{message}"
 "#;
 
 /// Versions of the C example: each marks the lines with a letter of its own.
@@ -103,14 +103,17 @@ fn start(place: &Place) -> Option<([PathBuf; 3], Background)> {
     install(place, &versions[0]);
     fs::create_dir_all(place.path("logs")).unwrap();
     place.write("t.toml", TOPOLOGY);
-    let running = place.start(&["run", "--quiet", "t.toml"]);
-    until("it runs", || place.path("out.log").exists());
+    let mut running = place.start(&["run", "--quiet", "t.toml"]);
+    until("it runs", || {
+        assert!(running.is_running(), "{}", place.read("stderr"));
+        place.path("out.log").exists()
+    });
     Some((versions, running))
 }
 
 #[test]
 fn swaps_under_load_lose_and_double_nothing_and_memory_is_bounded() {
-    let swaps = std::env::var("LOGRAIL_SWAPS").map_or(200, |swaps| swaps.parse().unwrap());
+    let swaps = std::env::var("LOGRAIL_SWAPS").map_or(1_000, |swaps| swaps.parse().unwrap());
     let place = Place::new();
     let Some((versions, running)) = start(&place) else { return };
     let (mut next, mut memory) = (0, 0);
