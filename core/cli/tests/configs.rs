@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -265,6 +266,29 @@ fn multiline_java_keeps_stack_traces_whole() {
     assert!(all[0].get("stack_trace").is_none(), "{}", all[0]);
     let refused = events(&place.read("data/dead-letters.ndjson"));
     assert_eq!(refused[0]["message"], "and so on");
+}
+
+#[test]
+fn search_archives_finds_errors_in_packed_logs_too() {
+    let place = Place::new();
+    let line = |n: u32, level: &str| {
+        format!("2026-01-02 10:00:0{n},100 {level} [main] c.s.Orders - {n}\n")
+    };
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all((line(1, "ERROR") + &line(2, "INFO")).as_bytes()).unwrap();
+    place.write("app.log.2.gz", packed.finish().unwrap());
+    let trace = "java.io.IOException: refused\n\tat a.B.c(B.java:1)\n";
+    place.write("app.log.1", line(3, "ERROR") + trace + &line(4, "WARN"));
+    place.write("app.log", line(5, "ERROR"));
+    let variables = [("LOGS", place.path("app.log*"))];
+    let ran = run(&place, "search-archives.toml", &variables, &[], b"");
+    let found = events(&ran.assert_success().stdout());
+    let files = found.iter().map(|event| {
+        let file = PathBuf::from(event["file"].as_str().unwrap());
+        file.file_name().unwrap().to_str().unwrap().to_owned()
+    });
+    assert_eq!(files.collect::<Vec<_>>(), ["app.log.2.gz", "app.log.1", "app.log"]);
+    assert!(found[1].to_string().contains("a.B.c(B.java:1)"), "{}", found[1]);
 }
 
 /// Runs the generator's topology until `count` events and two heartbeats are out.
