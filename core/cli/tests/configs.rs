@@ -447,13 +447,7 @@ fn dedupe_and_sample_makes_a_log_quiet_but_keeps_errors() {
 fn websocket_logs_keeps_the_mock_stream_and_shows_its_problems() {
     let place = Place::new();
     let mock = place.start(&["mock", "--listen", "127.0.0.1:0"]);
-    let mut url = String::new();
-    until("the mock listens", || {
-        let told = place.read("stderr");
-        let found = told.split_once("log stream on ").and_then(|(_, rest)| rest.split_once('\n'));
-        url = found.map_or("", |(url, _)| url.trim()).to_owned();
-        !url.is_empty()
-    });
+    let url = told(&place, "stderr", "log stream on ");
     let mut command = command(&place, "websocket-logs.toml", &[]);
     command.env("STREAM_URL", format!("{url}?interval_ms=10&level_weights=INFO:1,ERROR:1"));
     command.env("OUTPUT_FILE", place.path("out.ndjson"));
@@ -467,4 +461,81 @@ fn websocket_logs_keeps_the_mock_stream_and_shows_its_problems() {
     let errors = kept.iter().filter(|event| event["level"] == "ERROR").count();
     assert!(errors > 0 && errors < kept.len(), "{errors} of {}", kept.len());
     assert_eq!(place.read("screen").lines().count(), errors);
+}
+
+/// The word behind `start` in a file that grows.
+fn told(place: &Place, file: &str, start: &str) -> String {
+    let mut word = String::new();
+    until(start, || {
+        let text = place.read(file);
+        // A line that is being written has no end yet.
+        let line = text.split_once(start).and_then(|(_, rest)| rest.split_once('\n'));
+        word = line.and_then(|(line, _)| line.split_whitespace().next()).unwrap_or("").to_owned();
+        !word.is_empty()
+    });
+    word
+}
+
+/// Starts a topology that listens; its log goes to the file `log`.
+fn start_listening(place: &Place, mut command: Command) -> Background {
+    command.env("LISTEN", "127.0.0.1:0").env("OUTPUT_FILE", place.path("out.ndjson"));
+    command.stdout(fs::File::create(place.path("screen")).unwrap());
+    command.stderr(fs::File::create(place.path("log")).unwrap());
+    Background(command.spawn().unwrap())
+}
+
+#[test]
+fn http_gateway_takes_what_several_kinds_of_clients_send() {
+    let place = Place::new();
+    let running = start_listening(&place, command(&place, "http-gateway.toml", &[]));
+    let address = told(&place, "log", "taking events on http://").parse().unwrap();
+    let send = |head: &str, body: &str| {
+        let length = body.len();
+        let answer = support::http::request(
+            address,
+            &format!(
+                "{head} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            ),
+        );
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    send("POST /", "{\"level\":\"ERROR\",\"service\":\"shop\",\"message\":\"broken\"}");
+    send("POST /logs", "[{\"level\":\"INFO\",\"message\":\"fine\"}]");
+    send("POST /_bulk", "{\"index\":{}}\n{\"message\":\"bulk\"}\n");
+    send("GET /send?message=hello", "");
+    // Answered is written.
+    let kept = events(&place.read("out.ndjson"));
+    let messages: Vec<&str> = kept.iter().map(|event| event["message"].as_str().unwrap()).collect();
+    assert_eq!(messages, ["broken", "fine", "bulk", "hello"]);
+    assert!(running.stop().success());
+    assert_eq!(place.read("screen"), "ERROR shop: broken\n");
+}
+
+#[test]
+fn mock_stream_gives_entries_to_a_websocket() {
+    use std::io::{Read, Write};
+    let place = Place::new();
+    let running = start_listening(&place, command(&place, "mock-stream.toml", &[]));
+    let url = told(&place, "log", "giving events on ws://");
+    let (address, path) = url.split_once('/').unwrap();
+    let mut stream = support::http::connect(address.parse().unwrap());
+    let request = format!(
+        "GET /{path}?level=INFO HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut received = Vec::new();
+    while received.iter().filter(|byte| **byte == b'}').count() < 3 {
+        let mut block = [0; 4096];
+        let count = stream.read(&mut block).unwrap();
+        received.extend_from_slice(&block[..count]);
+    }
+    let received = String::from_utf8_lossy(&received);
+    assert!(received.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{received}");
+    let entry = &received[received.find('{').unwrap()..=received.find('}').unwrap()];
+    let entry: Value = serde_json::from_str(entry).unwrap();
+    assert_eq!(entry["level"], "INFO");
+    assert!(entry["timestamp"].as_i64().unwrap() > 1_700_000_000_000, "{entry}");
+    assert_eq!(entry["trace_id"].as_str().unwrap().len(), 32);
+    assert!(running.stop().success());
 }

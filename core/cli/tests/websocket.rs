@@ -122,3 +122,49 @@ path = "out.ndjson"
     assert_eq!(numbers, (0..1002).collect::<Vec<_>>());
     assert!(written.starts_with(r#"{"n": 0, "hello": "subscribe"}"#), "as it was sent");
 }
+
+#[test]
+fn many_clients_in_python_see_what_they_ask_for() {
+    let Some(python) = python_with("websockets") else { return };
+    let place = Place::new();
+    let topology = r#"
+data_dir = "data"
+[sources.app]
+type = "generator"
+rate = 200
+format = "json"
+[transforms.json]
+type = "parse"
+inputs = ["app"]
+format = "json"
+[sinks.live]
+type = "websocket"
+inputs = ["json"]
+listen = "127.0.0.1:0"
+"#;
+    let topology = place.write("t.toml", topology).to_str().unwrap().to_owned();
+    let running = place.start(&["run", &topology]);
+    let url = told(&place, "giving events on ");
+    let clients = ["", "?level=ERROR", "?level=INFO,WARNING", "?user=x"].map(|query| {
+        let script = ["-c", CLIENT, &format!("{url}{query}"), "10"];
+        let mut command = Command::new(python);
+        command.args(script).stdin(Stdio::null()).stdout(Stdio::piped());
+        (query, command.spawn().unwrap())
+    });
+    for (query, client) in clients {
+        let output = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+        if query == "?user=x" {
+            assert!(output.starts_with("refused 400"), "{output}");
+            continue;
+        }
+        let levels: Vec<String> = output
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["level"].to_string())
+            .collect();
+        assert_eq!(levels.len(), 10, "{output}");
+        let is_wanted =
+            |level: &String| query.is_empty() || query.contains(level.trim_matches('"'));
+        assert!(levels.iter().all(is_wanted), "{query}: {levels:?}");
+    }
+    assert!(running.stop().success());
+}

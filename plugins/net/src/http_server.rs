@@ -17,6 +17,8 @@ use lograil_plugin::{Secret, Shutdown};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::request_headers::BasicOptions;
+
 /// Bytes a request's head may have.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Header lines a request may have.
@@ -99,15 +101,33 @@ where
     }
 }
 
-/// Whether a request may come in: it has the token, if there is one, and is none of a web page.
-pub(crate) fn check_client(headers: &HeaderMap, token: Option<&Secret>) -> Result<(), Refusal> {
-    if let Some(token) = token {
+/// The values of `Authorization` of which a client must send one; any client may come in if there are none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Credentials(Vec<HeaderValue>);
+
+impl Credentials {
+    pub fn new(token: Option<&Secret>, basic: Option<&BasicOptions>) -> Self {
+        let bearer = token.map(|token| {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                // A token that no header can hold lets nobody in.
+                .unwrap_or_else(|_| HeaderValue::from_static("\t"));
+            value.set_sensitive(true);
+            value
+        });
+        Self(bearer.into_iter().chain(basic.map(BasicOptions::header)).collect())
+    }
+
+    fn admit(&self, headers: &HeaderMap) -> bool {
         let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
-        let given = given.strip_prefix(b"Bearer ").unwrap_or_default();
-        if !is_same(given, token.expose().as_bytes()) {
-            let reason = "the bearer token is missing or wrong";
-            return Err(Refusal::new(StatusCode::UNAUTHORIZED, reason));
-        }
+        self.0.is_empty() || self.0.iter().any(|one| is_same(given, one.as_bytes()))
+    }
+}
+
+/// Whether a request may come in: it has what is asked for, and is none of a web page.
+pub(crate) fn check_client(headers: &HeaderMap, credentials: &Credentials) -> Result<(), Refusal> {
+    if !credentials.admit(headers) {
+        let reason = "the bearer token, or the name and password, are missing or wrong";
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, reason));
     }
     if headers.contains_key(header::ORIGIN) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "no requests of web pages are taken"));

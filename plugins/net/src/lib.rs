@@ -18,10 +18,17 @@ pub mod syslog;
 mod tls;
 mod websocket;
 mod websocket_client;
+pub mod websocket_sink;
 pub mod websocket_source;
 
 use lograil_plugin::ComponentSpec;
 
 /// All components of this crate.
-pub const SPECS: &[ComponentSpec] =
-    &[http_sink::SPEC, http_source::SPEC, socket::SPEC, syslog::SPEC, websocket_source::SPEC];
+pub const SPECS: &[ComponentSpec] = &[
+    http_sink::SPEC,
+    http_source::SPEC,
+    socket::SPEC,
+    syslog::SPEC,
+    websocket_sink::SPEC,
+    websocket_source::SPEC,
+];

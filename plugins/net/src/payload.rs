@@ -46,6 +46,19 @@ fn first(payload: &[u8]) -> Option<u8> {
 pub(crate) struct Decoded {
     pub events: Batch,
     pub refused: Option<(Batch, Vec<String>)>,
+    /// Which pieces those that are refused were, from the first of this batch.
+    refused_at: Vec<usize>,
+}
+
+/// Which pieces of all were refused.
+pub(crate) fn refused_pieces(decoded: &[Decoded]) -> Vec<usize> {
+    let mut from = 0;
+    let mut all = Vec::new();
+    for one in decoded {
+        all.extend(one.refused_at.iter().map(|at| from + at));
+        from += one.events.len() + one.refused_at.len();
+    }
+    all
 }
 
 /// Adds where the events of a payload are; `from` is added to each place. An error means that it is an array that ends
@@ -101,17 +114,22 @@ pub(crate) fn batches(
             let span = Span { segment, offset, len };
             edit.push_line(now_ns, key, tag, span, span);
         }
-        if is_json { parse(batch, parser) } else { Decoded { events: batch, refused: None } }
+        if is_json { parse(batch, parser) } else { whole(batch) }
     };
     pieces.chunks(EVENTS_PER_BATCH_MAX).map(&mut batch_of).collect()
+}
+
+fn whole(events: Batch) -> Decoded {
+    Decoded { events, refused: None, refused_at: Vec::new() }
 }
 
 fn parse(mut events: Batch, parser: &mut Parser) -> Decoded {
     let mut failures = Vec::new();
     parser.parse_batch(&mut events, FIELD, ParseOptions::default(), &mut failures);
-    let is_failed = |event: usize| failures.binary_search_by_key(&event, |(at, _)| *at).is_ok();
+    let refused_at: Vec<usize> = failures.iter().map(|(at, _)| *at).collect();
+    let is_failed = |event: usize| refused_at.binary_search(&event).is_ok();
     let letters = events.split_off_where(is_failed);
     let reasons = || failures.iter().map(|(_, error)| format!("no JSON: {error}")).collect();
     let refused = letters.map(|letters| (letters, reasons()));
-    Decoded { events, refused }
+    Decoded { events, refused, refused_at }
 }

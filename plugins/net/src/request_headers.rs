@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use data_encoding::BASE64;
 use hyper::header::{HeaderName, HeaderValue};
 use lograil_plugin::{ConfigError, Secret};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// The header lines of a client's request, the token's among them.
 pub(crate) fn client_headers(
@@ -36,12 +38,24 @@ pub(crate) fn client_headers(
     lines
 }
 
-/// The value of `Authorization` for a name and a password (RFC 7617).
-pub(crate) fn basic(user: &str, password: &Secret) -> HeaderValue {
-    let pair = BASE64.encode(format!("{user}:{}", password.expose()).as_bytes());
-    // Base64 has no character that a header may not have.
-    let mut value = HeaderValue::from_str(&format!("Basic {pair}"))
-        .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
-    value.set_sensitive(true);
-    value
+/// A name and a password (RFC 7617).
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BasicOptions {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+impl BasicOptions {
+    /// The value of `Authorization`.
+    pub(crate) fn header(&self) -> HeaderValue {
+        let pair = BASE64.encode(format!("{}:{}", self.user, self.password.expose()).as_bytes());
+        // Base64 has no character that a header may not have.
+        let mut value = HeaderValue::from_str(&format!("Basic {pair}"))
+            .unwrap_or_else(|_| HeaderValue::from_static("Basic"));
+        value.set_sensitive(true);
+        value
+    }
 }

@@ -1,15 +1,16 @@
-//! TLS of clients: whom to trust, and who we are.
+//! TLS: of clients, whom to trust, and who we are; of servers, who we are.
 //!
-//! **Invariant:** a peer's certificate is always checked.
+//! **Invariant:** a server's certificate is always checked.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier, crypto};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio_rustls::TlsAcceptor;
 
 /// The options of the table `tls` of a client.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -71,6 +72,30 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())
+}
+
+/// The options of the table `tls` of a server.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTlsOptions {
+    /// The certificate and those that lead to an authority (PEM).
+    pub cert_file: PathBuf,
+    /// The key of `cert_file` (PEM).
+    pub key_file: PathBuf,
+}
+
+impl ServerTlsOptions {
+    /// Reads the files. An error says what could not be read, in one clause.
+    pub(crate) fn load(&self) -> Result<TlsAcceptor, String> {
+        let provider = Arc::new(crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_no_client_auth()
+            .with_single_cert(certificates(&self.cert_file)?, private_key(&self.key_file)?)
+            .map_err(|error| format!("use {}: {error}", self.cert_file.display()))?;
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
 }
 
 fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {

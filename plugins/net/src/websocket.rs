@@ -97,12 +97,14 @@ pub(crate) struct Peer<S> {
     is_pinged: bool,
     /// What was read already, and is no message of the peer's.
     read_ahead: Option<Option<Result<Message, Error>>>,
+    /// How often it was asked whether it has everything.
+    confirmations: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub fn new(socket: WebSocketStream<S>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let heard = clock.monotonic();
-        Self { socket, limits, clock, heard, is_pinged: false, read_ahead: None }
+        Self { socket, limits, clock, heard, is_pinged: false, read_ahead: None, confirmations: 0 }
     }
 
     /// Starts its silence anew: nobody has listened since.
@@ -179,6 +181,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
                 self.read_ahead = Some(other);
                 None
             }
+        }
+    }
+
+    /// Sends a message, perhaps with those behind it. A peer that does not take it in time is silent.
+    pub async fn feed(&mut self, message: Message) -> Result<(), End> {
+        let timeout = self.clock.sleep(self.limits.ping_timeout);
+        tokio::select! {
+            biased;
+            fed = self.socket.feed(message) => Ok(fed?),
+            () = timeout => Err(End::Silent),
+        }
+    }
+
+    /// Sends what was fed.
+    pub async fn flush(&mut self) -> Result<(), End> {
+        let timeout = self.clock.sleep(self.limits.ping_timeout);
+        tokio::select! {
+            biased;
+            flushed = self.socket.flush() => Ok(flushed?),
+            () = timeout => Err(End::Silent),
+        }
+    }
+
+    /// Waits until the peer has what was sent: it answers a ping only behind that.
+    pub async fn confirm(&mut self) -> Result<(), End> {
+        self.confirmations += 1;
+        let mark = Bytes::copy_from_slice(&self.confirmations.to_be_bytes());
+        self.send(Message::Ping(mark.clone())).await?;
+        let timeout = self.clock.sleep(self.limits.ping_timeout);
+        tokio::pin!(timeout);
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = self.socket.next() => message,
+                () = &mut timeout => return Err(End::Silent),
+            };
+            self.listen_anew();
+            if matches!(&message, Some(Ok(Message::Pong(pong))) if *pong == mark) {
+                return Ok(());
+            }
+            self.understand(message).await?;
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hyper::Uri;
 use hyper::header::{self, HeaderName, HeaderValue};
+use lograil_plugin::ConfigError;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -64,4 +65,18 @@ impl Target {
             other => other.to_string(),
         })
     }
+}
+
+/// The address that the option `url` says.
+pub(crate) fn websocket_uri(url: &str, errors: &mut Vec<ConfigError>) -> Option<Uri> {
+    let uri = url
+        .parse::<Uri>()
+        .ok()
+        .filter(|uri| matches!(uri.scheme_str(), Some("ws" | "wss")) && uri.host().is_some());
+    if uri.is_none() {
+        let error = ConfigError::new(["url"], format!("`{url}` is no address of a websocket"));
+        errors
+            .push(error.help("such as `ws://127.0.0.1:8080/ws/logs` or `wss://logs.example.com/`"));
+    }
+    uri
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::packet::Frame;
-use crate::request_headers::{basic, client_headers};
+use crate::request_headers::{BasicOptions, client_headers};
 use crate::tls::ClientTlsOptions;
 
 /// Largest limit for a body before it is compressed.
@@ -54,16 +54,6 @@ pub enum Compression {
     Gzip,
     /// As zstd.
     Zstd,
-}
-
-/// A name and a password (RFC 7617).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BasicOptions {
-    /// The name.
-    pub user: String,
-    /// The password.
-    pub password: Secret,
 }
 
 /// How many events are sent at a time.
@@ -262,14 +252,14 @@ impl HttpOptions {
 
     fn headers(&self, errors: &mut Vec<ConfigError>) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = client_headers(&self.headers, self.token.as_ref(), errors);
-        if let Some(BasicOptions { user, password }) = &self.basic {
+        if let Some(basic) = &self.basic {
             if self.token.is_some() {
                 errors.push(ConfigError::new(["basic"], "excludes `token`"));
             }
-            if user.contains(':') {
+            if basic.user.contains(':') {
                 errors.push(ConfigError::new(["basic", "user"], "has no `:` in it"));
             }
-            headers.push((hyper::header::AUTHORIZATION, basic(user, password)));
+            headers.push((hyper::header::AUTHORIZATION, basic.header()));
         }
         let content_type =
             self.content_type.as_deref().unwrap_or(match (self.framing, self.encoding.codec) {

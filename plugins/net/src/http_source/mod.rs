@@ -4,6 +4,7 @@
 //! acknowledged by every sink, or is a dead letter that is.
 
 mod body;
+mod bulk;
 mod options;
 mod server;
 #[cfg(test)]
@@ -17,7 +18,9 @@ use lograil_plugin::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use crate::tls::ServerTlsOptions;
 use crate::{listen, submission};
 use options::{HttpOptions, Settings};
 use server::Server;
@@ -54,22 +57,30 @@ impl Source for HttpSource {
         Box::pin(async move {
             let address = self.settings.listen;
             let io = |source| SourceError::Io { action: format!("listen on {address}"), source };
+            let tls = self.settings.tls.as_ref().map(ServerTlsOptions::load);
+            let tls = tls.transpose().map_err(SourceError::Failed)?;
+            let scheme = if tls.is_some() { "https" } else { "http" };
             let listener = TcpListener::bind(address).await.map_err(io)?;
             let address = listener.local_addr().map_err(io)?;
-            tracing::info!(component_id = %context.id, "taking events on http://{address}");
-            run_on(listener, self.settings, context).await;
+            tracing::info!(component_id = %context.id, "taking events on {scheme}://{address}");
+            run_on(listener, tls, self.settings, context).await;
             Ok(())
         })
     }
 }
 
 /// Serves until it is asked to stop and what was begun is answered.
-async fn run_on(listener: TcpListener, settings: Settings, context: SourceContext) {
+async fn run_on(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    settings: Settings,
+    context: SourceContext,
+) {
     let SourceContext { id, output, shutdown, clock, .. } = context;
     let (submitter, submissions) = submission::channel(&id, SPEC.name);
     let server = Server::new(settings, id, clock, submitter);
     // Ends with this function, whatever ends it.
     let mut serving = JoinSet::new();
-    serving.spawn(server.accept(listener, shutdown));
+    serving.spawn(server.accept(listener, tls, shutdown));
     submissions.forward(output).await;
 }

@@ -7,8 +7,11 @@ use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Period, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::http_server::Credentials;
 use crate::listen;
 use crate::payload::PayloadFormat;
+use crate::request_headers::BasicOptions;
+use crate::tls::ServerTlsOptions;
 
 /// Where it listens unless told otherwise.
 pub(super) const LISTEN: &str = "127.0.0.1:8080";
@@ -35,13 +38,21 @@ pub struct HttpOptions {
     pub listen: String,
     /// The path that takes events by `POST`.
     pub path: String,
+    /// More such paths.
+    pub paths: Vec<String>,
     /// What bodies hold: `auto`, `json` or `lines`.
     pub format: PayloadFormat,
     /// When a request is answered: once its events are `delivered`, or once they are `accepted` into memory.
     pub acknowledge: Acknowledge,
     /// What clients must send as `Authorization: Bearer TOKEN`.
     pub token: Option<Secret>,
-    /// Listen beyond this machine although there is no `token`.
+    /// What clients may send as `Authorization: Basic ...` instead.
+    pub basic: Option<BasicOptions>,
+    /// Take one event by `GET /send?message=hello`, for quick tries.
+    pub allow_get: bool,
+    /// Speak HTTPS with this certificate and key.
+    pub tls: Option<ServerTlsOptions>,
+    /// Listen beyond this machine although there is neither `token` nor `basic`.
     pub expose_without_token: bool,
     /// Longest body as it is sent.
     pub max_body_bytes: ByteSize,
@@ -62,9 +73,13 @@ impl Default for HttpOptions {
         Self {
             listen: LISTEN.to_owned(),
             path: "/".to_owned(),
+            paths: Vec::new(),
             format: PayloadFormat::default(),
             acknowledge: Acknowledge::default(),
             token: None,
+            basic: None,
+            allow_get: false,
+            tls: None,
             expose_without_token: false,
             max_body_bytes: ByteSize(10 << 20),
             max_decompressed_bytes: ByteSize(64 << 20),
@@ -79,10 +94,12 @@ impl Default for HttpOptions {
 /// The options once they are known to be right.
 pub(super) struct Settings {
     pub listen: SocketAddr,
-    pub path: String,
+    pub paths: Vec<String>,
     pub format: PayloadFormat,
     pub acknowledge: Acknowledge,
-    pub token: Option<Secret>,
+    pub credentials: Credentials,
+    pub allow_get: bool,
+    pub tls: Option<ServerTlsOptions>,
     pub body_bytes_max: usize,
     pub decompressed_bytes_max: usize,
     pub pending_bytes_max: usize,
@@ -95,11 +112,19 @@ impl HttpOptions {
     /// Checks what the schema cannot.
     pub(super) fn resolve(self) -> Result<Settings, ConfigErrors> {
         let mut errors = Vec::new();
-        let may_expose = self.token.is_some() || self.expose_without_token;
-        let remedy = "set `token`, or `expose_without_token = true` if anybody may send";
+        let has_secret = self.token.is_some() || self.basic.is_some();
+        let may_expose = has_secret || self.expose_without_token;
+        let remedy = "set `token` or `basic`, or `expose_without_token = true` if anybody may send";
         let listen = listen::address("listen", &self.listen, may_expose, remedy, &mut errors);
-        if !self.path.starts_with('/') {
-            errors.push(ConfigError::new(["path"], "a path starts with `/`"));
+        let paths: Vec<String> = std::iter::once(self.path).chain(self.paths).collect();
+        for (index, path) in paths.iter().enumerate() {
+            if !path.starts_with('/') {
+                let option = if index == 0 { "path" } else { "paths" };
+                errors.push(ConfigError::new([option], "a path starts with `/`"));
+            }
+        }
+        if self.basic.as_ref().is_some_and(|basic| basic.user.contains(':')) {
+            errors.push(ConfigError::new(["basic", "user"], "has no `:` in it"));
         }
         if self.token.as_ref().is_some_and(|token| token.expose().is_empty()) {
             errors.push(ConfigError::new(["token"], "the token is empty"));
@@ -121,10 +146,12 @@ impl HttpOptions {
         }
         Ok(Settings {
             listen,
-            path: self.path,
+            paths,
             format: self.format,
             acknowledge: self.acknowledge,
-            token: self.token,
+            credentials: Credentials::new(self.token.as_ref(), self.basic.as_ref()),
+            allow_get: self.allow_get,
+            tls: self.tls,
             body_bytes_max: self.max_body_bytes.0 as usize,
             decompressed_bytes_max: self.max_decompressed_bytes.0 as usize,
             pending_bytes_max: self.max_pending_bytes.0 as usize,

@@ -1,5 +1,6 @@
 //! Connections, requests and answers.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,16 +11,22 @@ use lograil_codec::json::Parser;
 use lograil_event::{Ack, AckStatus, Acks};
 use lograil_plugin::{Clock, Shutdown};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::body::{self, Paid};
+use super::bulk;
 use super::options::{Acknowledge, Settings};
 use crate::accept;
 use crate::http_server::{self, Answer, Refusal, answer};
 use crate::payload::{self, Decoded};
 use crate::submission::{Stopped, Submitter};
+
+/// Where one event is taken by `GET`.
+const QUICK_PATH: &str = "/send";
 
 /// What all connections share.
 pub(super) struct Server {
@@ -45,16 +52,34 @@ impl Server {
 
     /// Takes connections until the topology stops and the requests that were begun are answered; what takes too
     /// long is cut off unanswered, so that its client sends it again.
-    pub async fn accept(self: Arc<Self>, listener: TcpListener, shutdown: Shutdown) {
+    pub async fn accept(
+        self: Arc<Self>,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        shutdown: Shutdown,
+    ) {
         let (id, connections_max) = (Arc::clone(&self.id), self.settings.connections_max);
         let until = shutdown.clone();
         accept::serve_all(listener, connections_max, &id, shutdown, |stream, _| {
-            Arc::clone(&self).serve(stream, until.clone())
+            let (server, tls, until) = (Arc::clone(&self), tls.clone(), until.clone());
+            async move {
+                let Some(tls) = tls else { return server.serve(stream, until).await };
+                match timeout(server.settings.header_timeout, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => server.serve(stream, until).await,
+                    Ok(Err(error)) => {
+                        tracing::debug!(component_id = %server.id, "begin TLS: {error}");
+                    }
+                    Err(_) => tracing::debug!(component_id = %server.id, "begin TLS: no answer"),
+                }
+            }
         })
         .await;
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, shutdown: Shutdown) {
+    async fn serve<S>(self: Arc<Self>, stream: S, shutdown: Shutdown)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let timeout = self.settings.header_timeout;
         let served = http_server::serve_connection(stream, timeout, shutdown, |request| {
             let server = Arc::clone(&self);
@@ -67,45 +92,82 @@ impl Server {
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Answer {
-        match self.take(request).await {
-            Ok((events, refused)) => {
-                answer(StatusCode::OK, &json!({ "events": events, "refused": refused }))
+        let credentials = &self.settings.credentials;
+        let taken = match http_server::check_client(request.headers(), credentials) {
+            Ok(()) => self.take(request).await,
+            Err(refusal) => Err(refusal),
+        };
+        taken.unwrap_or_else(Refusal::answer)
+    }
+
+    /// Takes the events of a request, by what its method and path say it is.
+    async fn take(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
+        let path = request.uri().path().to_owned();
+        match (request.method(), bulk_index(&path)) {
+            (&Method::GET, _) if path == QUICK_PATH && self.settings.allow_get => {
+                let query = request.uri().query().unwrap_or_default();
+                self.take_quick(message_of(query)?).await
             }
-            Err(refusal) => refusal.answer(),
+            // What clients of Elasticsearch ask before they send.
+            (&Method::GET | &Method::HEAD, _) if path == "/" => Ok(bulk::greeting()),
+            (&Method::POST | &Method::PUT, Some(index)) => self.take_bulk(request, index).await,
+            (&Method::POST, None) if self.settings.paths.contains(&path) => {
+                let (body, content_type) = self.read(request).await?;
+                let decoded = self.decode(&body.bytes, &content_type)?;
+                let (events, refused) = self.deliver(decoded).await?;
+                Ok(answer(StatusCode::OK, &json!({ "events": events, "refused": refused })))
+            }
+            _ if !self.settings.paths.contains(&path) && path != QUICK_PATH => {
+                let reason = format!("events are taken at {}", self.settings.paths.join(", "));
+                Err(Refusal::new(StatusCode::NOT_FOUND, reason))
+            }
+            _ => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "events are taken by POST")),
         }
     }
 
-    /// How many events were taken, and how many of them are dead letters.
-    async fn take(&self, request: Request<Incoming>) -> Result<(usize, usize), Refusal> {
-        self.check(&request)?;
+    async fn take_quick(&self, message: String) -> Result<Answer, Refusal> {
+        let message = Bytes::from(message);
+        let decoded = self.parse(&message, std::slice::from_ref(&(0..message.len())), false);
+        let (events, refused) = self.deliver(decoded).await?;
+        Ok(answer(StatusCode::OK, &json!({ "events": events, "refused": refused })))
+    }
+
+    async fn take_bulk(
+        &self,
+        request: Request<Incoming>,
+        index: Option<String>,
+    ) -> Result<Answer, Refusal> {
+        let (body, _) = self.read(request).await?;
+        let documents = bulk::documents(&body.bytes, index.as_deref()).map_err(Refusal::bad)?;
+        let pieces: Vec<_> = documents.iter().map(|document| document.range.clone()).collect();
+        let decoded = self.parse(&body.bytes, &pieces, true);
+        let refused: Vec<usize> = payload::refused_pieces(&decoded);
+        self.deliver(decoded).await?;
+        Ok(answer(StatusCode::OK, &bulk::answer(&documents, &refused)))
+    }
+
+    /// The body, and the `Content-Type` in small letters.
+    async fn read(&self, request: Request<Incoming>) -> Result<(Paid, String), Refusal> {
         let (head, body) = request.into_parts();
         let text =
             |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
         let encoding = text(header::CONTENT_ENCODING).to_ascii_lowercase();
         let content_type = text(header::CONTENT_TYPE).to_ascii_lowercase();
-        let limit = self.settings.request_timeout;
-        let body = timeout(limit, body::read(body, &encoding, &self.settings, &self.pending_bytes))
+        let reading = body::read(body, &encoding, &self.settings, &self.pending_bytes);
+        let body = timeout(self.settings.request_timeout, reading)
             .await
             .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))??;
-        timeout(limit, self.deliver(&body, &content_type)).await.map_err(|_| {
+        Ok((body, content_type))
+    }
+
+    /// How many events were taken, and how many of them are dead letters, once they are delivered.
+    async fn deliver(&self, decoded: Vec<Decoded>) -> Result<(usize, usize), Refusal> {
+        timeout(self.settings.request_timeout, self.deliver_all(decoded)).await.map_err(|_| {
             Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the delivery takes too long")
         })?
     }
 
-    fn check(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
-        http_server::check_client(request.headers(), self.settings.token.as_ref())?;
-        if request.uri().path() != self.settings.path {
-            let reason = format!("events are taken at {}", self.settings.path);
-            return Err(Refusal::new(StatusCode::NOT_FOUND, reason));
-        }
-        if request.method() != Method::POST {
-            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "events are taken by POST"));
-        }
-        Ok(())
-    }
-
-    async fn deliver(&self, body: &Paid, content_type: &str) -> Result<(usize, usize), Refusal> {
-        let decoded = self.decode(&body.bytes, content_type)?;
+    async fn deliver_all(&self, decoded: Vec<Decoded>) -> Result<(usize, usize), Refusal> {
         let (fate, mut fates) = mpsc::unbounded_channel();
         let ack = Ack::watching(move |status| {
             // The request may have run out of time: then nobody waits.
@@ -127,11 +189,32 @@ impl Server {
     }
 
     fn decode(&self, body: &Bytes, content_type: &str) -> Result<Vec<Decoded>, Refusal> {
+        if content_type.contains("msgpack") {
+            let reason = "MessagePack is not read; set `Format json_lines` in Fluent Bit";
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        }
         let is_json = self.settings.format.is_json(body, content_type.contains("json"));
         let mut pieces = Vec::new();
         payload::split(body, 0, is_json, &mut pieces)
             .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
-        let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(payload::batches(body, &pieces, is_json, self.clock.now_ns(), &mut parser))
+        Ok(self.parse(body, &pieces, is_json))
     }
+
+    fn parse(&self, body: &Bytes, pieces: &[Range<usize>], is_json: bool) -> Vec<Decoded> {
+        let mut parser = self.parser.lock().unwrap_or_else(PoisonError::into_inner);
+        payload::batches(body, pieces, is_json, self.clock.now_ns(), &mut parser)
+    }
+}
+
+/// For paths that end with `_bulk`: the index they name, if any.
+fn bulk_index(path: &str) -> Option<Option<String>> {
+    let index = path.strip_suffix("/_bulk")?.trim_start_matches('/');
+    Some((!index.is_empty()).then(|| index.to_owned()))
+}
+
+/// The message of `message=hello`.
+fn message_of(query: &str) -> Result<String, Refusal> {
+    let message = query.split('&').find_map(|pair| pair.strip_prefix("message="));
+    let message = message.and_then(crate::mock::decode);
+    message.ok_or_else(|| Refusal::bad("expected a message, as in /send?message=hello"))
 }

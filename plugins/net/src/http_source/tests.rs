@@ -18,10 +18,11 @@ use crate::captured::Captured;
 
 async fn start(options: Value, fate: Option<AckStatus>) -> Running {
     let settings = Options(options).parse::<HttpOptions>().unwrap().resolve().unwrap();
+    let tls = settings.tls.as_ref().map(|tls| tls.load().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let captured = Captured::new(fate);
-    tokio::spawn(run_on(listener, settings, captured.context()));
+    tokio::spawn(run_on(listener, tls, settings, captured.context()));
     Running { address, captured }
 }
 
@@ -158,4 +159,140 @@ async fn bodies_under_way_are_bounded_together() {
     let answer = post(&running, "", &[b'a'; 101]).await.to_lowercase();
     assert!(answer.starts_with("http/1.1 429") && answer.contains("retry-after: 1"), "{answer}");
     assert!(post(&running, "", &[b'a'; 100]).await.starts_with("HTTP/1.1 200"));
+}
+
+/// The answer to a whole request.
+async fn ask(running: &Running, request: &str) -> String {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn one_event_is_taken_by_get_where_that_is_allowed() {
+    let running = start(json!({ "allow_get": true }), DELIVERED).await;
+    let answer = ask(&running, &request("GET", "/send?message=hello%20world+again", "", "")).await;
+    assert!(answer.contains("{\"events\":1,\"refused\":0}"), "{answer}");
+    assert_eq!(running.captured.events(Port::MAIN), [json!({ "message": "hello world again" })]);
+    for query in ["", "?text=a", "?message=%zz"] {
+        let answer = ask(&running, &request("GET", &format!("/send{query}"), "", "")).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    let running = start(json!({}), DELIVERED).await;
+    let answer = ask(&running, &request("GET", "/send?message=hello", "", "")).await;
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    assert!(sent(&running).is_empty());
+}
+
+#[tokio::test]
+async fn several_paths_take_events_and_a_name_with_password_lets_in() {
+    let options = json!({
+        "path": "/a", "paths": ["/b"], "token": "t", "basic": { "user": "u", "password": "p" },
+    });
+    let running = start(options, DELIVERED).await;
+    let basic = "Authorization: Basic dTpw\r\n";
+    for (path, headers, status) in [
+        ("/a", basic, 200),
+        ("/b", basic, 200),
+        ("/b", "Authorization: Bearer t\r\n", 200),
+        ("/c", basic, 404),
+        ("/a", "Authorization: Basic dTpx\r\n", 401),
+        ("/a", "", 401),
+    ] {
+        let answer = ask(&running, &request("POST", path, headers, "x")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} {headers}: {answer}");
+    }
+    assert_eq!(sent(&running).len(), 3);
+}
+
+#[tokio::test]
+async fn bulk_requests_are_answered_item_by_item() {
+    let running = start(json!({}), DELIVERED).await;
+    let hello = ask(&running, &request("GET", "/", "", "")).await;
+    assert!(hello.to_lowercase().contains("x-elastic-product: elasticsearch"), "{hello}");
+    let body = "{\"index\":{\"_index\":\"a\"}}\n{\"n\":1}\n{\"create\":{}}\n{oops\n{\"index\":{}}\n{\"n\":2}\n";
+    let answer = ask(&running, &request("POST", "/logs/_bulk", "", body)).await;
+    let (head, answer) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer["errors"], true);
+    let status_of = |item: &Value| {
+        item.as_object().unwrap().values().next().unwrap()["status"].as_u64().unwrap()
+    };
+    let statuses: Vec<u64> = answer["items"].as_array().unwrap().iter().map(status_of).collect();
+    assert_eq!(statuses, [201, 400, 201]);
+    assert_eq!(running.captured.events(Port::MAIN), [json!({ "n": 1 }), json!({ "n": 2 })]);
+    assert_eq!(running.captured.events(Port::DEAD_LETTER)[0]["message"], "{oops");
+    let answer =
+        ask(&running, &request("POST", "/_bulk", "", "{\"delete\":{\"_id\":\"1\"}}\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("line 1"), "{answer}");
+}
+
+/// The documented formats of Fluent Bit's output `http` and of Vector's sink `http`.
+#[tokio::test]
+async fn what_fluent_bit_and_vector_send_is_taken() {
+    let running = start(json!({}), DELIVERED).await;
+    let cases = [
+        (
+            "application/json",
+            "[{\"date\":1700000000.5,\"log\":\"a\"},{\"date\":1700000001.5,\"log\":\"b\"}]",
+            2,
+        ),
+        (
+            "application/x-ndjson",
+            "{\"date\":1700000000.5,\"log\":\"a\"}\n{\"date\":1700000001.5,\"log\":\"b\"}\n",
+            2,
+        ),
+        ("application/json", "[{\"message\":\"a\",\"timestamp\":\"2025-01-01T00:00:00Z\"}]", 1),
+        ("text/plain", "a\nb\nc", 3),
+    ];
+    for (content_type, body, count) in cases {
+        let headers = format!("Content-Type: {content_type}\r\n");
+        let answer = ask(&running, &request("POST", "/", &headers, body)).await;
+        assert!(
+            answer.contains(&format!("{{\"events\":{count},\"refused\":0}}")),
+            "{body}: {answer}"
+        );
+    }
+    let headers = "Content-Type: application/msgpack\r\n";
+    let answer = ask(&running, &request("POST", "/", headers, "\u{1}")).await;
+    assert!(answer.starts_with("HTTP/1.1 415") && answer.contains("json_lines"), "{answer}");
+}
+
+#[tokio::test]
+async fn https_is_spoken_where_there_is_a_certificate() {
+    use rustls::pki_types::ServerName;
+    let directory = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (cert, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let running = start(json!({ "tls": { "cert_file": cert, "key_file": key } }), DELIVERED).await;
+    let trust = crate::tls::ClientTlsOptions { ca_file: Some(cert), ..Default::default() };
+    let config = trust.load_for(&"https://localhost/".parse().unwrap()).unwrap().unwrap();
+    let connector = tokio_rustls::TlsConnector::from(config);
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    stream.write_all(request("POST", "/", "", "a\nb\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ended = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.contains("\"events\":2"), "{answer}");
+    // A client that does not speak it is no danger to others.
+    let plain = TcpStream::connect(running.address)
+        .await
+        .unwrap()
+        .write_all(b"GET / HTTP/1.1\r\n\r\n")
+        .await;
+    plain.unwrap();
 }

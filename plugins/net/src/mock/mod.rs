@@ -18,11 +18,12 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::http_server::Refusal;
+use crate::http_server::{Credentials, Refusal};
 use crate::websocket::{self, End, Limits, Peer};
 use crate::{accept, http_server};
 use entry::Entries;
 use query::Query;
+pub(crate) use query::decode;
 
 /// Where the stream is.
 pub const PATH: &str = "/ws/logs";
@@ -58,7 +59,7 @@ pub async fn serve(listener: TcpListener, shutdown: Shutdown) {
 
 /// Looks at a request: its path, and each value of its query.
 fn check(request: &Request<Incoming>) -> Result<Query, Refusal> {
-    http_server::check_client(request.headers(), None)?;
+    http_server::check_client(request.headers(), &Credentials::default())?;
     if request.uri().path() != PATH {
         return Err(Refusal::new(StatusCode::NOT_FOUND, format!("the stream is at {PATH}")));
     }

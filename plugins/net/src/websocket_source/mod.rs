@@ -182,7 +182,7 @@ async fn serve(
         let (shared, server, until) = (Arc::clone(&shared), Arc::clone(&server), until.clone());
         async move {
             let check = |request: &hyper::Request<hyper::body::Incoming>| {
-                http_server::check_client(request.headers(), server.token.as_ref())?;
+                http_server::check_client(request.headers(), &server.credentials)?;
                 if request.uri().path() != server.path {
                     let reason = format!("events are taken at {}", server.path);
                     return Err(Refusal::new(hyper::StatusCode::NOT_FOUND, reason));

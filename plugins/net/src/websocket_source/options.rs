@@ -10,11 +10,13 @@ use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Period, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::http_server::Credentials;
 use crate::listen;
 use crate::payload::PayloadFormat;
 use crate::request_headers::client_headers;
 use crate::tls::ClientTlsOptions;
 use crate::websocket::Limits;
+use crate::websocket_client::websocket_uri;
 
 /// Largest limit for a message.
 const MESSAGE_BYTES_MAX: u64 = 1 << 30;
@@ -109,7 +111,7 @@ pub(super) struct ClientSettings {
 pub(super) struct ServerSettings {
     pub listen: SocketAddr,
     pub path: String,
-    pub token: Option<Secret>,
+    pub credentials: Credentials,
     pub connections_max: usize,
 }
 
@@ -195,20 +197,8 @@ impl WebsocketOptions {
         let remedy = "set `token`, or `expose_without_token = true` if anybody may send";
         let text = self.listen.as_deref().unwrap_or_default();
         let listen = listen::address("listen", text, may_expose, remedy, errors)?;
-        let (path, token) = (self.path, self.token);
-        Some(ServerSettings { listen, path, token, connections_max: self.max_connections })
+        let credentials = Credentials::new(self.token.as_ref(), None);
+        let (path, connections_max) = (self.path, self.max_connections);
+        Some(ServerSettings { listen, path, credentials, connections_max })
     }
-}
-
-fn websocket_uri(url: &str, errors: &mut Vec<ConfigError>) -> Option<Uri> {
-    let uri = url
-        .parse::<Uri>()
-        .ok()
-        .filter(|uri| matches!(uri.scheme_str(), Some("ws" | "wss")) && uri.host().is_some());
-    if uri.is_none() {
-        let error = ConfigError::new(["url"], format!("`{url}` is no address of a websocket"));
-        errors
-            .push(error.help("such as `ws://127.0.0.1:8080/ws/logs` or `wss://logs.example.com/`"));
-    }
-    uri
 }

@@ -1,0 +1,173 @@
+//! The server: every client gets the events it wants, as far as it keeps up.
+//!
+//! **Invariant:** what clients have not taken is one ring that all share; a client that is too far behind loses events,
+//! which are counted, and never holds up the sink or another client.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use lograil_plugin::{Clock, ComponentMetrics, ShutdownTrigger};
+use prometheus::{IntCounter, IntGauge};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, Receiver, Sender};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::filter::Filter;
+use super::frames::Frames;
+use super::options::{ServerSettings, SlowClients};
+use crate::http_server::Refusal;
+use crate::websocket::{self, Accepted, End, Limits, Peer};
+use crate::{accept, http_server};
+
+/// What all clients share.
+struct Shared {
+    settings: ServerSettings,
+    limits: Limits,
+    id: Arc<str>,
+    clock: Arc<dyn Clock>,
+    connections: IntGauge,
+    skipped: IntCounter,
+    slow: IntCounter,
+}
+
+/// The server while it runs.
+pub(super) struct Broadcast {
+    ring: Sender<Arc<Frames>>,
+    trigger: ShutdownTrigger,
+    serving: JoinHandle<()>,
+}
+
+impl Broadcast {
+    pub fn start(
+        listener: TcpListener,
+        settings: ServerSettings,
+        limits: Limits,
+        id: Arc<str>,
+        clock: Arc<dyn Clock>,
+        metrics: &ComponentMetrics,
+    ) -> Self {
+        let (ring, _) = broadcast::channel(settings.queue_frames);
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let shared = Arc::new(Shared {
+            settings,
+            limits,
+            id,
+            clock,
+            connections: metrics.gauge("open_connections", "Connections that are open."),
+            skipped: metrics
+                .counter("skipped_events", "Events that clients missed because they were slow."),
+            slow: metrics.counter("slow_clients", "Clients that were too far behind."),
+        });
+        let subscribe = ring.downgrade();
+        let until = shutdown.clone();
+        let serving = tokio::spawn(async move {
+            let (id, connections_max) = (Arc::clone(&shared.id), shared.settings.connections_max);
+            accept::serve_all(listener, connections_max, &id, shutdown, |stream, _| {
+                let (shared, until) = (Arc::clone(&shared), until.clone());
+                let ring = subscribe.upgrade().map(|ring| ring.subscribe());
+                async move {
+                    if let Some(ring) = ring {
+                        shared.serve(stream, ring, until).await;
+                    }
+                }
+            })
+            .await;
+        });
+        Self { ring, trigger, serving }
+    }
+
+    /// Gives frames to all clients; there may be none.
+    pub fn send(&self, frames: Frames) {
+        let _clients = self.ring.send(Arc::new(frames));
+    }
+
+    /// Gives clients what they have not taken, says goodbye, and ends.
+    pub async fn close(self) {
+        drop(self.ring);
+        self.trigger.request();
+        // A client that takes too long was cut off.
+        let _ended = self.serving.await;
+    }
+}
+
+impl Shared {
+    async fn serve(
+        &self,
+        stream: TcpStream,
+        ring: Receiver<Arc<Frames>>,
+        until: lograil_plugin::Shutdown,
+    ) {
+        let check = |request: &Request<Incoming>| self.check(request);
+        let accepted = websocket::accept(stream, &self.limits, until, None, check).await;
+        let Some((socket, filter)) = accepted else { return };
+        self.connections.inc();
+        let end = self.stream_to(socket, ring, &filter).await;
+        self.connections.dec();
+        tracing::debug!(component_id = %self.id, "a client has gone: {end}");
+    }
+
+    fn check(&self, request: &Request<Incoming>) -> Result<Filter, Refusal> {
+        http_server::check_client(request.headers(), &self.settings.credentials)?;
+        let path = &self.settings.path;
+        if request.uri().path() != path {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, format!("the events are at {path}")));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        Filter::parse(query, &self.settings.filters).map_err(Refusal::bad)
+    }
+
+    async fn stream_to(
+        &self,
+        socket: Accepted,
+        mut ring: Receiver<Arc<Frames>>,
+        filter: &Filter,
+    ) -> End {
+        let mut peer = Peer::new(socket, self.limits, Arc::clone(&self.clock));
+        // The number of the next event, once there was one.
+        let mut next: Option<u64> = None;
+        loop {
+            let frames = tokio::select! {
+                frames = ring.recv() => frames,
+                // What a client says means nothing, but shows that it is there.
+                message = peer.next() => match message {
+                    Ok(_) => continue,
+                    Err(end) => return end,
+                },
+            };
+            match frames {
+                Ok(frames) => {
+                    self.skipped.inc_by(next.map_or(0, |next| frames.first - next));
+                    next = Some(frames.first + frames.len() as u64);
+                    if let Err(end) = send(&mut peer, &frames, filter).await {
+                        return end;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {
+                    self.slow.inc();
+                    if self.settings.slow_clients == SlowClients::Close {
+                        peer.close(CloseCode::Policy, "too slow").await;
+                        return End::Closed("too slow".to_owned());
+                    }
+                }
+                Err(RecvError::Closed) => {
+                    peer.close(CloseCode::Away, "stopping").await;
+                    return End::Closed("the sink stops".to_owned());
+                }
+            }
+        }
+    }
+}
+
+async fn send(
+    peer: &mut Peer<hyper_util::rt::TokioIo<hyper::upgrade::Upgraded>>,
+    frames: &Frames,
+    filter: &Filter,
+) -> Result<(), End> {
+    for event in (0..frames.len()).filter(|event| filter.wants(frames, *event)) {
+        peer.feed(frames.message(event)).await?;
+    }
+    peer.flush().await
+}
