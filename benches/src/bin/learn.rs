@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lograil_benches::generator::Random;
 use lograil_benches::measure::{self, Path, Size};
-use lograil_event::{Batch, Field, Tag};
+use lograil_event::{Batch, EventRef, Field, FieldFlags, Tag};
 use lograil_plugin::{
     Build, ComponentMetrics, ComponentSpec, Options, Outputs, SystemClock, Transform,
     TransformContext,
@@ -80,10 +80,7 @@ fn batches() -> Vec<Batch> {
             edit.set_str(event, level, if random.below(50) == 0 { "ERROR" } else { "INFO" });
             edit.set_str(event, message, "order accepted for payment by the gateway");
             let text = edit.push_text((100 + random.below(900)).to_string().as_bytes());
-            edit.append(
-                event,
-                Field::text(ms.0, Tag::Number, text, lograil_event::FieldFlags::NONE),
-            );
+            edit.append(event, Field::text(ms.0, Tag::Number, text, FieldFlags::NONE));
         }
         batch.freeze();
         batch
@@ -120,10 +117,10 @@ fn floor() -> Path<'static> {
     let run = move || {
         let mut sum = 0;
         feed.each(|mut batch| {
-            let numbers: Vec<f64> = batch
-                .iter()
-                .map(|event| event.get_named("ms").and_then(|value| value.as_f64()).unwrap_or(0.0))
-                .collect();
+            let ms = batch.find_key("ms");
+            let number = |event: EventRef<'_>| ms.and_then(|key| event.get(key)?.as_f64());
+            let numbers: Vec<f64> =
+                batch.iter().map(|event| number(event).unwrap_or_default()).collect();
             let mut edit = batch.edit();
             let key = edit.key("anomaly");
             for (event, number) in numbers.into_iter().enumerate() {

@@ -421,6 +421,30 @@ fn access_log_numbers_are_those_of_each_minute_and_status() {
 }
 
 #[test]
+fn find_anomalies_shows_what_deserves_a_look() {
+    let place = Place::new();
+    let variables =
+        [("ALARMS_FILE", place.path("alarms.ndjson")), ("OUTPUT_FILE", place.path("all.ndjson"))];
+    let mut input = String::new();
+    for n in 0..300 {
+        let took = if n == 250 { 9000 } else { 20 + n * 7 % 13 };
+        input += &format!(
+            "{{\"level\":\"INFO\",\"service\":\"a\",\"message\":\"served\",\"duration_ms\":{took}}}\n"
+        );
+    }
+    input += "2026-01-01 10:00:00 ERROR db: connection refused\n";
+    let ran = run(&place, "find-anomalies.toml", &variables, &[], input.as_bytes());
+    let shown = events(&ran.assert_success().stdout());
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert_eq!(shown[0]["anomaly"]["value"], 9000.0);
+    assert_eq!(shown[1]["severity"], 74);
+    let alarms = events(&place.read("alarms.ndjson"));
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!(alarms[0]["anomaly"], shown[0]["anomaly"]);
+    assert_eq!(events(&place.read("all.ndjson")).len(), 301);
+}
+
+#[test]
 fn dedupe_and_sample_makes_a_log_quiet_but_keeps_errors() {
     let place = Place::new();
     let variables = [("REFUSED_FILE", place.path("refused.ndjson"))];

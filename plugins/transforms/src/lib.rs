@@ -3,6 +3,7 @@
 //! **Invariant:** transforms know no other component, no runtime and no topology file.
 
 pub mod aggregate;
+pub mod amplify;
 pub mod anomaly;
 pub mod burst;
 mod condition;
@@ -35,6 +36,7 @@ use lograil_plugin::ComponentSpec;
 /// Every transform of this crate, for the catalogue.
 pub const SPECS: &[ComponentSpec] = &[
     aggregate::SPEC,
+    amplify::SPEC,
     anomaly::SPEC,
     burst::SPEC,
     dedupe::SPEC,

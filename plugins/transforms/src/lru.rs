@@ -82,6 +82,24 @@ impl<V> Lru<V> {
         self.slots[at as usize].value.as_mut()
     }
 
+    /// The value of a key, which becomes the one used last, and what had to go if it was not there before.
+    pub(crate) fn get_or_insert_with(
+        &mut self,
+        key: u128,
+        make: impl FnOnce() -> V,
+    ) -> (Option<&mut V>, Option<V>) {
+        let mut evicted = None;
+        match self.index.get(&key) {
+            Some(&at) if at == self.newest => {}
+            Some(&at) => {
+                self.unlink(at);
+                self.link_newest(at);
+            }
+            None => evicted = self.insert(key, make()),
+        }
+        (self.slots.get_mut(self.newest as usize).and_then(|slot| slot.value.as_mut()), evicted)
+    }
+
     /// Adds a key that the map does not have; gives what had to go to make room.
     pub(crate) fn insert(&mut self, key: u128, value: V) -> Option<V> {
         let evicted = if self.is_full() { self.pop_oldest() } else { None };
@@ -188,7 +206,7 @@ mod tests {
     proptest! {
         /// Against a list that is searched from end to end.
         #[test]
-        fn behaves_like_a_list(steps in proptest::collection::vec((0u8..4, 0u128..6), 0..200)) {
+        fn behaves_like_a_list(steps in proptest::collection::vec((0u8..5, 0u128..6), 0..200)) {
             let mut map = Lru::new(4);
             let mut model: Vec<(u128, usize)> = Vec::new();
             for (number, (step, key)) in steps.into_iter().enumerate() {
@@ -201,6 +219,15 @@ mod tests {
                     (1, _) => {
                         let wanted = known.map(|at| model.remove(at).1);
                         prop_assert_eq!(map.remove(key), wanted);
+                    }
+                    (2, _) => {
+                        let evicted =
+                            if known.is_none() && model.len() == 4 { Some(model.remove(0).1) } else { None };
+                        let entry = known.map_or((key, number), |at| model.remove(at));
+                        model.push(entry);
+                        let (value, gone) = map.get_or_insert_with(key, || number);
+                        prop_assert_eq!(value.copied(), Some(entry.1));
+                        prop_assert_eq!(gone, evicted);
                     }
                     (_, Some(at)) => {
                         let entry = model.remove(at);

@@ -149,12 +149,11 @@ impl Judge {
                 self.hasher.hash()
             }
         };
-        if self.keys.get(hash).is_none() {
-            let state = KeyState::new(&self.hasher.form, time_ns);
-            self.evicted += u64::from(self.keys.insert(hash, state).is_some());
-        }
+        let form = &self.hasher.form;
+        let (state, evicted) = self.keys.get_or_insert_with(hash, || KeyState::new(form, time_ns));
+        self.evicted += u64::from(evicted.is_some());
         let mut mark = Mark { score: None, alarm: None };
-        let Some(state) = self.keys.get(hash) else { return mark };
+        let Some(state) = state else { return mark };
         let rules = Rules { threshold: self.threshold, cooldown: self.cooldown, time_ns };
         let mut worst: Option<(Finding, f64)> = None;
         if self.interval_ns.is_some() {

@@ -148,10 +148,15 @@ impl Watch {
                     self.hasher.hash()
                 }
             };
-            if self.keys.get(hash).is_none() {
-                self.insert(hash, time_ns);
+            let (form, unit) = (&self.hasher.form, self.unit);
+            let (state, evicted) = self.keys.get_or_insert_with(hash, || KeyState::new(form, unit));
+            if let Some(mut evicted) = evicted {
+                self.evicted += 1;
+                let change = evicted.detector.cut();
+                let notice = change.map(|it| Notice::new(&evicted, it, time_ns, &self.names));
+                self.notices.extend(notice);
             }
-            let Some(state) = self.keys.get(hash) else { continue };
+            let Some(state) = state else { continue };
             if state.events == 0 {
                 self.touched.push(hash);
                 let text = message_key.and_then(|key| event.get(key)?.as_bytes());
@@ -167,16 +172,6 @@ impl Watch {
         }
         drop(bound);
         self.exclude = exclude;
-    }
-
-    fn insert(&mut self, hash: u128, time_ns: i64) {
-        let state = KeyState::new(&self.hasher.form, self.unit);
-        if let Some(mut evicted) = self.keys.insert(hash, state) {
-            self.evicted += 1;
-            if let Some(change) = evicted.detector.cut() {
-                self.notices.push(Notice::new(&evicted, change, time_ns, &self.names));
-            }
-        }
     }
 
     /// Ends the units of time before `time_ns`, for the keys for which that may change something: those that had

@@ -40,21 +40,22 @@ impl Range {
         if self.values == 0 {
             (self.low, self.high, self.centre) = (value, value, value);
         }
-        let width = self.high - self.low;
-        let beyond = (value - self.high).max(self.low - value).max(0.0);
-        let excess = match self.values {
-            ..WARM_UP => 0.0,
-            _ if width > 0.0 => beyond / width,
-            _ if beyond > 0.0 => EXCESS_FROM_CONSTANT,
-            _ => 0.0,
-        };
-        let limit = EXCESS_LIMIT + GAPS * span as f64 / (self.values as f64).max(1.0);
+        let beyond = (value - self.high).max(self.low - value);
+        let ratio =
+            if beyond > 0.0 && self.values >= WARM_UP { self.ratio(beyond, span) } else { 0.0 };
         self.centre += CENTRE_WEIGHT * (value - self.centre);
         self.high =
             if value > self.high { value } else { self.high - LEAK * (self.high - self.centre) };
         self.low =
             if value < self.low { value } else { self.low + LEAK * (self.centre - self.low) };
         self.values = self.values.saturating_add(1);
+        ratio
+    }
+
+    fn ratio(&self, beyond: f64, span: usize) -> f64 {
+        let width = self.high - self.low;
+        let excess = if width > 0.0 { beyond / width } else { EXCESS_FROM_CONSTANT };
+        let limit = EXCESS_LIMIT + GAPS * span as f64 / self.values as f64;
         // Widths near the ends of what floats can hold are infinite.
         if excess.is_nan() { 0.0 } else { (excess / limit).min(RATIO_MAX) }
     }

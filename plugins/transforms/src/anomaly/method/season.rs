@@ -27,7 +27,8 @@ const MEAN_WEIGHTS: [f64; 2] = [0.02, 0.001];
 
 #[derive(Debug, Clone)]
 pub(super) struct Season {
-    slots: [Option<f64>; SLOTS],
+    /// NaN where no value was yet.
+    slots: [f64; SLOTS],
     start_ns: i64,
     mean: f64,
     /// Mean squares of what is left of the values beside the baseline, and beside the mean.
@@ -45,7 +46,7 @@ pub(super) struct Usual {
 
 impl Season {
     pub(super) fn new(time_ns: i64, value: f64) -> Self {
-        let slots = [None; SLOTS];
+        let slots = [f64::NAN; SLOTS];
         Self { slots, start_ns: time_ns, mean: value, unexplained: 0.0, variance: 0.0, values: 0 }
     }
 
@@ -58,38 +59,38 @@ impl Season {
             None
         };
         self.mean += MEAN_WEIGHTS[usize::from(self.values > 0)] * (value - self.mean);
-        let known = self.slots[slot].unwrap_or(value);
-        self.slots[slot] = Some(known + SLOT_WEIGHT * (value - known));
+        let known = &mut self.slots[slot];
+        *known = if known.is_nan() { value } else { *known + SLOT_WEIGHT * (value - *known) };
         usual
     }
 
     fn usual(&mut self, slot: usize, value: f64) -> Option<Usual> {
-        let before = self.slots[(slot + SLOTS - 1) % SLOTS]?;
-        let now = self.slots[slot]?;
-        let after = self.slots[(slot + 1) % SLOTS]?;
+        let [before, now, after] =
+            [SLOTS - 1, 0, 1].map(|distance| self.slots[(slot + distance) % SLOTS]);
+        if before.is_nan() || now.is_nan() || after.is_nan() {
+            return None;
+        }
         self.values = self.values.saturating_add(1);
         let weight = (1.0 / self.values as f64).max(VARIANCE_WEIGHT_MIN);
         self.unexplained += weight * ((value - now).powi(2) - self.unexplained);
         self.variance += weight * ((value - self.mean).powi(2) - self.variance);
         let helps = self.values > WARM_UP_VALUES
             && self.variance > 0.0
-            && self.unexplained / self.variance < UNEXPLAINED_MAX;
+            && self.unexplained < UNEXPLAINED_MAX * self.variance;
         let (low, high) = (before.min(now).min(after), before.max(now).max(after));
         helps.then_some(Usual { low, high })
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {
-        let slots = self.slots.map(|slot| slot.unwrap_or(f64::NAN));
-        out.f64s(&slots);
+        out.f64s(&self.slots);
         out.i64(self.start_ns);
         [self.mean, self.unexplained, self.variance].iter().for_each(|value| out.f64(*value));
         out.u64(self.values);
     }
 
     pub(super) fn read(from: &mut StateReader<'_>) -> Option<Self> {
-        let slots: [f64; SLOTS] = from.f64s(SLOTS)?.try_into().ok()?;
         Some(Self {
-            slots: slots.map(|slot| (!slot.is_nan()).then_some(slot)),
+            slots: from.f64s(SLOTS)?.try_into().ok()?,
             start_ns: from.i64()?,
             mean: from.f64()?,
             unexplained: from.f64()?,

@@ -5,26 +5,26 @@ use crate::state_bytes::{StateReader, StateWriter};
 /// The last `capacity` values.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
-    /// The values as they came; `next` is the oldest once there are `capacity`.
-    ring: Box<[f64]>,
-    sorted: Box<[f64]>,
+    /// First the values as they came, where `next` is the oldest once there are `capacity`; then, in the second half, the
+    /// same in order of size. In one piece, for the sake of the processor's cache.
+    values: Box<[f64]>,
+    capacity: usize,
     len: usize,
     next: usize,
 }
 
 impl Window {
     pub(super) fn new(capacity: usize) -> Self {
-        let zeros = vec![0.0; capacity].into_boxed_slice();
-        Self { ring: zeros.clone(), sorted: zeros, len: 0, next: 0 }
+        Self { values: vec![0.0; 2 * capacity].into(), capacity, len: 0, next: 0 }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.len == self.ring.len()
+        self.len == self.capacity
     }
 
     /// The values from the least.
     pub(super) fn sorted(&self) -> &[f64] {
-        &self.sorted[..self.len]
+        &self.values[self.capacity..][..self.len]
     }
 
     /// The upper median; none without values.
@@ -36,16 +36,16 @@ impl Window {
     pub(super) fn push(&mut self, value: f64) {
         // Where the hole is that the new value moves to its place.
         let mut at = if self.is_full() {
-            let oldest = self.ring[self.next];
+            let oldest = self.values[self.next];
             // No more than the last, even for a number that is none, which a damaged state may hold.
-            self.sorted.partition_point(|other| *other < oldest).min(self.len - 1)
+            self.sorted().partition_point(|other| *other < oldest).min(self.len - 1)
         } else {
             self.len += 1;
             self.len - 1
         };
-        self.ring[self.next] = value;
-        self.next = (self.next + 1) % self.ring.len();
-        let sorted = &mut self.sorted[..self.len];
+        self.values[self.next] = value;
+        self.next = if self.next + 1 == self.capacity { 0 } else { self.next + 1 };
+        let sorted = &mut self.values[self.capacity..][..self.len];
         while at > 0 && sorted[at - 1] > value {
             sorted[at] = sorted[at - 1];
             at -= 1;
@@ -60,7 +60,7 @@ impl Window {
     pub(super) fn write(&self, out: &mut StateWriter) {
         out.u64(self.len as u64);
         let start = if self.is_full() { self.next } else { 0 };
-        (0..self.len).for_each(|at| out.f64(self.ring[(start + at) % self.ring.len()]));
+        (0..self.len).for_each(|at| out.f64(self.values[(start + at) % self.capacity]));
     }
 
     pub(super) fn read(from: &mut StateReader<'_>, capacity: usize) -> Option<Self> {
