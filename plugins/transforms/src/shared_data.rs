@@ -2,6 +2,7 @@
 //! missing.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value};
 
@@ -10,6 +11,20 @@ pub(crate) fn root() -> Option<PathBuf> {
     let found = std::env::var_os("LOGRAIL_SHARED_DATA").map(PathBuf::from);
     if found.is_none() {
         println!("skipped: LOGRAIL_SHARED_DATA is not set");
+    }
+    found
+}
+
+/// A Python for the scorers beside the data. Where servers are required, it is too.
+pub(crate) fn python() -> Option<&'static str> {
+    let has_it = |python: &&str| {
+        let status = Command::new(python).arg("--version").stdout(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let found = Some("python3").filter(has_it);
+    if found.is_none() {
+        assert!(std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(), "there is no python3");
+        println!("skipped: there is no python3");
     }
     found
 }

@@ -38,7 +38,7 @@ fn files(data: &Path) -> Vec<PathBuf> {
 }
 
 /// The points of the benchmark, by profile, as its scorer prints them.
-fn points(root: &Path, method: &Method, out: &Path) -> serde_json::Value {
+fn points(python: &str, root: &Path, method: &Method, out: &Path) -> serde_json::Value {
     let data = root.join("nab/data");
     for file in files(&data) {
         let mut text = "anomaly_score\n".to_owned();
@@ -49,7 +49,7 @@ fn points(root: &Path, method: &Method, out: &Path) -> serde_json::Value {
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         std::fs::write(target, text).unwrap();
     }
-    let mut command = Command::new("python3");
+    let mut command = Command::new(python);
     command.arg(root.join("../tools/nab_score.py")).arg(out).arg("--json");
     let output = command.arg("--root").arg(root.join("nab")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -59,6 +59,7 @@ fn points(root: &Path, method: &Method, out: &Path) -> serde_json::Value {
 #[test]
 fn finds_the_incidents_of_the_benchmark() {
     let Some(root) = shared_data::root() else { return };
+    let Some(python) = shared_data::python() else { return };
     println!("| NAB, half | standard | low FP | low FN | windows hit | false rows | threshold |");
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for name in [
@@ -70,7 +71,7 @@ fn finds_the_incidents_of_the_benchmark() {
     ] {
         let method = Method { name, limit: 5.0, weight: 0.02, chance: 1e-4 };
         let out = tempfile::tempdir().unwrap();
-        let points = points(&root, &method, out.path());
+        let points = points(python, &root, &method, out.path());
         let of = |profile: &str| points[profile]["all"]["score"].as_f64().unwrap();
         let standard = &points["standard"];
         println!(

@@ -64,8 +64,9 @@ fn detect(counts: &str) -> Vec<[usize; 2]> {
 #[test]
 fn finds_the_bursts_of_the_benchmark() {
     let Some(data) = shared_data::root() else { return };
+    let Some(python) = shared_data::python() else { return };
     let seeds = std::env::var("LOGRAIL_BURST_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
-    let mut referee = Command::new("python3")
+    let mut referee = Command::new(python)
         .args(["-c", REFEREE])
         .arg(data.join("../tools"))
         .arg(seeds)
