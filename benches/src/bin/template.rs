@@ -25,7 +25,8 @@ fn main() {
     let name = arguments.first().filter(|name| !name.starts_with("--"));
     let known = messages(BLOCKS, LINES);
     let size = Size { bytes: known.iter().map(Bytes::len).sum(), events: BLOCKS * LINES };
-    let mut paths = paths(&known);
+    let distinct = distinct(BLOCKS, LINES);
+    let mut paths = paths(&known, &distinct);
     match name {
         None => {
             let bytes = size.bytes / size.events;
@@ -41,12 +42,15 @@ fn main() {
     }
 }
 
-fn paths(known: &[Bytes]) -> Vec<Path<'_>> {
+fn paths<'a>(known: &'a [Bytes], distinct: &'a [Bytes]) -> Vec<Path<'a>> {
     let id_only = json!({"text_key": "", "parameters_key": ""});
+    // So few that each message is forgotten before it comes again.
+    let few = json!({"max_templates": 1_000});
     vec![
         Path { name: "floor-fields", baseline: None, run: Box::new(|| floor(known)) },
         template("template", known, json!({})),
         template("template-id-only", known, id_only),
+        template("template-all-new", distinct, few),
     ]
 }
 
@@ -132,6 +136,17 @@ fn messages(blocks: usize, lines: usize) -> Vec<Bytes> {
         Bytes::from(text)
     };
     (0..blocks).map(|_| block()).collect()
+}
+
+/// Messages of eight words, none of which comes in another.
+fn distinct(blocks: usize, lines: usize) -> Vec<Bytes> {
+    let mut number = 1_000_000;
+    let mut line = || {
+        number += 1;
+        let name = rare_name(number);
+        format!("{name} a{name} b{name} c{name} d{name} e{name} f{name} g{name}\n")
+    };
+    (0..blocks).map(|_| Bytes::from((0..lines).map(|_| line()).collect::<String>())).collect()
 }
 
 fn rare_name(mut number: usize) -> String {

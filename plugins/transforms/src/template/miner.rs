@@ -87,6 +87,8 @@ pub(super) struct Miner {
     templates: Lru<Template>,
     /// What merged templates are a part of.
     aliases: Lru<u64>,
+    /// A bit for each number of words that a template with learned values was ever seen to have.
+    learned_lengths: u64,
     /// Merges that were not yet told.
     pub(super) merges: Vec<Merge>,
     pub(super) evicted: u64,
@@ -125,6 +127,7 @@ impl Miner {
             holes: Lru::new(ways),
             templates: Lru::new(templates_max),
             aliases: Lru::new(templates_max),
+            learned_lengths: 0,
             merges: Vec::new(),
             evicted: 0,
         }
@@ -214,7 +217,9 @@ impl Miner {
 
     /// The template that has learned values where the message has two words, and their places.
     fn with_two_values(&mut self, words: &[Word]) -> Option<(u64, [usize; 2])> {
-        if words.len() > PAIR_WORDS_MAX || literals(words) < LEARNING_WORDS + 2 {
+        // Most messages of unlike words are spared the search: no template could be found by it.
+        let length = literals(words).checked_sub(2).filter(|length| *length >= LEARNING_WORDS)?;
+        if words.len() > PAIR_WORDS_MAX || self.learned_lengths >> length & 1 == 0 {
             return None;
         }
         let shape = Shape::new(words);
@@ -263,6 +268,7 @@ impl Miner {
     /// Adds the template with these words of a message, unless there is one; gives its id.
     fn insert(&mut self, message: &[u8], words: &[Word], hash: u64, is_learned: bool) -> u64 {
         let (canonical, text) = texts(message, words);
+        self.note_length(words, is_learned);
         let id = stable_hash(canonical.as_bytes(), 0);
         self.forms.put(key(hash), Form { id, learned: 0, is_learned });
         if let Some(known) = self.resolve(id) {
@@ -276,6 +282,12 @@ impl Miner {
         let template = Template { id, text, words, count: 0, is_learned, written: (0, 0) };
         self.evicted += u64::from(self.templates.insert(key(id), template).is_some());
         id
+    }
+
+    /// Notes how many words a template with learned values has.
+    fn note_length(&mut self, words: &[Word], is_learned: bool) {
+        // Of WORDS_MAX words at least one is a value then.
+        self.learned_lengths |= u64::from(is_learned) << (literals(words) % WORDS_MAX);
     }
 
     /// Where enough different words were seen in a place of a template it is a value: what has only words there
@@ -354,6 +366,7 @@ impl Miner {
             words.push(Word::new(hash, 0, word.len()));
         }
         let (id, is_learned) = (template.id, template.is_learned);
+        self.note_length(&words, is_learned);
         self.templates.put(key(id), template);
         self.forms.put(key(Shape::hash(&words)), Form { id, learned: 0, is_learned });
         if literals(&words) >= LEARNING_WORDS {
