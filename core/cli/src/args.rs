@@ -1,11 +1,13 @@
 //! The command line as it is written.
 
+mod admin;
 mod query;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use admin::{AdminArguments, TapArguments, TopArguments};
 pub(crate) use query::{QueryArguments, QueryFormat, QueryOrder, QueryTemplates};
 
 const AFTER_HELP: &str = "\
@@ -66,6 +68,11 @@ pub(crate) enum Command {
     /// Search and count what a sink `sqlite` keeps
     Query(QueryArguments),
     /// Begin, check and look at plugins
+    /// Show live events of a component of a running lograil
+    Tap(TapArguments),
+    /// Watch a running lograil: rates, utilisation, buffers, live events
+    Top(TopArguments),
+    /// Look at plugins without running them
     Plugin(PluginArguments),
     /// Run the `[[tests]]` of topologies
     Test(TestArguments),

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** the only crate that sees both the runtime and the components; no other crate knows it.
 
+mod admin_client;
 mod args;
 mod catalogue;
 mod commands;
@@ -30,6 +31,8 @@ fn main() -> std::process::ExitCode {
         Command::Components(components) => commands::components::run(&components),
         Command::Pipe(pipe) => commands::pipe::run(&pipe),
         Command::Query(query) => commands::query::run(&query),
+        Command::Tap(tap) => commands::tap::run(&tap),
+        Command::Top(top) => commands::top::run(&top),
         Command::Plugin(plugin) => commands::plugin::run(&plugin),
         Command::Test(test) => commands::test::run(&test),
         Command::Graph(graph) => commands::graph::run(&graph),

@@ -9,4 +9,6 @@ pub(crate) mod pipe;
 pub(crate) mod plugin;
 pub(crate) mod query;
 pub(crate) mod run;
+pub(crate) mod tap;
 pub(crate) mod test;
+pub(crate) mod top;

@@ -18,8 +18,8 @@ use lograil_plugin::Port;
 use lograil_runtime::TapListener;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::parameter::{Parameter, ParameterKind};
-use crate::problem::Problem;
+use crate::parameter::{Parameter, ParameterKind, Parameters};
+use crate::problem::{Mistake, Problem};
 use crate::route::{Answer, Asked, Content, Method, Route};
 
 pub(super) const ROUTES: &[Route] = &[Route {
@@ -27,7 +27,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
     path: "/tap/{component}",
     tag: "topology",
     summary: "Live events of a component: those that leave it, or reach it if it is a sink. Server-sent events: \
-        `event` with an event in JSON (with `id:` the output it left by, where that is not the main one), `missed` \
+        `event` with an event (with `id:` the output it left by, where that is not the main one), `missed` \
         with the number of events that fitted and were not shown, `failed` with the number of those for which the \
         condition has no value.",
     parameters: &[
@@ -40,6 +40,16 @@ pub(super) const ROUTES: &[Route] = &[Route {
             "where",
             ParameterKind::Expression,
             "Only events for which this condition is true.",
+        ),
+        Parameter::query(
+            "format",
+            ParameterKind::Choice { of: &["json", "logfmt", "raw", "text"], default: Some("json") },
+            "How an event is written: as JSON, as logfmt, as the bytes it was read from, as `text` says.",
+        ),
+        Parameter::query(
+            "text",
+            ParameterKind::Text { bytes_max: 4096 },
+            "For the format `text`: a text with fields in braces, `{timestamp} {level} {message}`.",
         ),
         Parameter::query(
             "sample",
@@ -75,10 +85,7 @@ fn tap(mut asked: Asked) -> Answer {
         let Some(listener) = asked.shared.state.observer.tap(id) else {
             return Err(Problem::not_found("there is no such component; see /topology"));
         };
-        let config = EncodingConfig { codec: Codec::Json, ..EncodingConfig::default() };
-        let encoder = config
-            .build()
-            .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        let encoder = encoder(&asked.parameters)?;
         let feed = Feed {
             listener,
             _permit: permit,
@@ -98,6 +105,23 @@ fn tap(mut asked: Asked) -> Answer {
         });
         let keep_alive = KeepAlive::new().interval(Duration::from_secs(10));
         Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
+    })
+}
+
+/// Writes events as the parameters say.
+fn encoder(parameters: &Parameters) -> Result<Encoder, Problem> {
+    let (codec, format) = match parameters.text("format") {
+        Some("logfmt") => (Codec::Logfmt, None),
+        Some("raw") => (Codec::Raw, None),
+        Some("text") => (Codec::Text, parameters.text("text").map(str::to_owned)),
+        _ => (Codec::Json, None),
+    };
+    let config = EncodingConfig { codec, format, ..EncodingConfig::default() };
+    config.build().map_err(|error| {
+        let mut mistake = Mistake::new("query", "text", error.message);
+        mistake.start = error.within.as_ref().map(|range| range.start);
+        mistake.end = error.within.as_ref().map(|range| range.end);
+        Problem::mistakes(vec![mistake])
     })
 }
 

@@ -1,0 +1,68 @@
+//! `lograil tap`: live events of a component of a running lograil.
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context;
+
+use crate::admin_client::{AdminClient, ServerEvents, tap_path};
+use crate::args::TapArguments;
+use crate::exit::Exit;
+use crate::output;
+
+pub(crate) fn run(arguments: &TapArguments) -> anyhow::Result<Exit> {
+    let client = AdminClient::new(&arguments.admin);
+    let path = tap_path(&arguments.component, &parameters(arguments));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    runtime.block_on(async {
+        let events = client.listen(&path).await?;
+        tokio::select! {
+            printed = print(events) => printed,
+            interrupted = tokio::signal::ctrl_c() => interrupted.context("listen to signals"),
+        }
+    })?;
+    Ok(Exit::Success)
+}
+
+fn parameters(arguments: &TapArguments) -> Vec<(&'static str, String)> {
+    let mut parameters =
+        vec![("rate", arguments.rate.to_string()), ("sample", arguments.sample.to_string())];
+    let optional = [
+        ("where", arguments.condition.clone()),
+        ("limit", arguments.limit.map(|limit| limit.to_string())),
+    ];
+    parameters.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    match &arguments.text {
+        Some(text) => {
+            parameters.extend([("format", "text".to_owned()), ("text", text.clone())]);
+        }
+        None => parameters.push(("format", arguments.format.name().to_owned())),
+    }
+    parameters
+}
+
+/// Prints events to their end, or until nobody reads any more; what is left out is told on stderr.
+async fn print(mut events: ServerEvents) -> anyhow::Result<()> {
+    while let Some(event) = events.next().await? {
+        match event.name.as_str() {
+            "event" => {
+                let mut out = std::io::stdout().lock();
+                match writeln!(out, "{}", event.data).and_then(|()| out.flush()) {
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                    printed => printed.context("write to stdout")?,
+                }
+            }
+            "missed" => output::error(&format!(
+                "{} events were not shown: there are more than `--rate`, or they come too fast",
+                event.data
+            )),
+            "failed" => {
+                output::error(&format!("the condition has no value for {} events", event.data));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
