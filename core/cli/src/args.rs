@@ -67,12 +67,11 @@ pub(crate) enum Command {
     Pipe(PipeArguments),
     /// Search and count what a sink `sqlite` keeps
     Query(QueryArguments),
-    /// Begin, check and look at plugins
     /// Show live events of a component of a running lograil
     Tap(TapArguments),
     /// Watch a running lograil: rates, utilisation, buffers, live events
     Top(TopArguments),
-    /// Look at plugins without running them
+    /// Begin, check and look at plugins
     Plugin(PluginArguments),
     /// Run the `[[tests]]` of topologies
     Test(TestArguments),

@@ -283,3 +283,39 @@ fn listeners_are_limited_and_make_room_when_they_go() {
         heard.starts_with("HTTP/1.1 200")
     });
 }
+
+#[test]
+fn tap_prints_live_events_and_top_the_topology() {
+    let (place, _running, address) =
+        start(&TOPOLOGY.replace("[admin]", "[admin]\ntoken = \"abc\""));
+    let admin = address.to_string();
+    let run = |arguments: &[&str]| {
+        let at = ["--admin", &admin, "--token", "abc"];
+        place.run(&[arguments, &at].concat())
+    };
+    let ran = run(&["tap", "parsed", "--where", ".level == \"ERROR\"", "--limit", "3"]);
+    ran.assert_success();
+    let lines: Vec<Value> =
+        ran.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{}", ran.stdout());
+    assert!(lines.iter().all(|event| event["level"] == "ERROR"));
+    let ran = run(&["tap", "out", "--text", "<{level}>", "--limit", "2"]);
+    assert_eq!(ran.assert_success().stdout(), "<ERROR>\n<ERROR>\n");
+    let ran = run(&["tap", "app", "--limit", "1", "--format", "raw"]);
+    assert!(ran.assert_success().stdout().starts_with("{\"timestamp\""), "{}", ran.stdout());
+    let wrong = run(&["tap", "parsed", "--where", ".level =="]);
+    assert_eq!(wrong.code(), 1);
+    assert!(wrong.stderr().contains("`where`"), "{}", wrong.stderr());
+    let nobody = run(&["tap", "nobody"]);
+    assert!(nobody.code() == 1 && nobody.stderr().contains("no such component"));
+
+    let table = run(&["top", "--once"]);
+    assert_eq!(table.assert_success().stdout().lines().count(), 6, "{}", table.stdout());
+    let document: Value =
+        serde_json::from_str(&run(&["top", "--once", "--json"]).stdout()).unwrap();
+    assert_eq!(document["components"][1]["id"], "parsed");
+    let refused = place.run(&["top", "--once", "--admin", &admin]);
+    assert!(refused.code() == 1 && refused.stderr().contains("Authorization: Bearer"));
+    let nothing = place.run(&["top", "--once", "--admin", "127.0.0.1:1"]);
+    assert!(nothing.stderr().contains("127.0.0.1:1"), "{}", nothing.stderr());
+}

@@ -115,6 +115,31 @@ fn sqlite_store_can_be_searched() {
 }
 
 #[test]
+fn quickstart_keeps_every_event_in_the_database_and_in_the_file() {
+    let place = Place::new();
+    let variables =
+        [("OUTPUT_FILE", place.path("out.ndjson")), ("STORE_FILE", place.path("logs.db"))];
+    let sets = [
+        "--set",
+        "sources.shop.count=2000",
+        "--set",
+        "sources.shop.rate=4000",
+        "--set",
+        "admin.listen=\"127.0.0.1:0\"",
+    ];
+    run(&place, "quickstart.toml", &variables, &sets, b"").assert_success();
+    let kept = events(&place.read("out.ndjson"));
+    assert_eq!(kept.len(), 2000);
+    assert!(kept.iter().all(|event| !event["template_id"].is_null()), "{}", kept[0]);
+    let alarms = place.run(&["query", "logs.db", "--where", ".anomaly.alarm == true"]);
+    alarms.assert_success();
+    let stats = place.run(&["query", "logs.db", "--stats", "--format", "json"]);
+    let total = stats.assert_success().stdout();
+    let total: Value = serde_json::from_str(&total).unwrap();
+    assert!(total["total"].as_u64() >= Some(2000), "{total}");
+}
+
+#[test]
 fn collect_directory_gathers_log_files_at_any_depth() {
     let place = Place::new();
     place.write("logs/a.log", "a1\na2\n");

@@ -86,7 +86,7 @@ export class Timeline {
 
   options(series, told) {
     const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "11px system-ui, sans-serif" };
-    const bars = uPlot.paths.bars({ size: [0.9, 60], align: 1 });
+    const bars = uPlot.paths.bars({ size: [0.92, 1000], align: 1 });
     const level = ({ name }) => ({ stroke: colour(name), fill: colour(name), width: 0, paths: bars, points: { show: false } });
     return {
       width: this.canvas.clientWidth || 600,

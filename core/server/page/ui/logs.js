@@ -174,8 +174,8 @@ async function counts() {
   const mine = asking;
   try {
     const stores = (await get("/stores")).stores;
-    const { from, to, start } = state.bounds(stores[0]);
-    const stats = await get("/stats", { from: new Date(from).toISOString(), to: new Date(to).toISOString(), intervals: 160 }, mine?.signal);
+    const { to, start, counted } = state.bounds(stores[0]);
+    const stats = await get("/stats", { ...counted, intervals: 160 }, mine?.signal);
     parts.timeline.show(stats, start, to);
     showFacets(stats);
   } catch (problem) {

@@ -61,15 +61,15 @@ async function refresh() {
 async function load(signal) {
   const stores = (await get("/stores", {}, signal)).stores;
   shared.stores = stores;
-  const { from, to, start, oldest } = state.bounds(stores[0]);
+  const { from, to, start, counted, oldest } = state.bounds(stores[0]);
   const range = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
   const before = { from: new Date(2 * from - to).toISOString(), to: range.from };
-  const [stats, counted, bursts] = await Promise.all([
-    get("/stats", { ...range, intervals: 120 }, signal),
+  const [stats, preceding, bursts] = await Promise.all([
+    get("/stats", { ...counted, intervals: 120 }, signal),
     get("/stats", { ...before, intervals: 1 }, signal),
     get("/bursts", { ...range, limit: 200, order: "oldest" }, signal),
   ]);
-  const earlier = oldest < from ? counted : { ...counted, total: 0, errors: 0, anomalies: 0, levels: [], services: [] };
+  const earlier = oldest < from ? preceding : { ...preceding, total: 0, errors: 0, anomalies: 0, levels: [], services: [] };
   parts.timeline.show(stats, start, to, pairs(bursts.logs, start, to));
   showTiles(stats, earlier, (to - start) / 1000, stores[0]);
   showServices(stats, earlier);

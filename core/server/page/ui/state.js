@@ -61,8 +61,8 @@ export function zoom(from, to) {
 }
 
 /**
- * The range in milliseconds as a store counts it, in whole minutes: `from` to `to`, and `start`, which is the store's
- * oldest event where that is younger.
+ * The range in milliseconds as a store counts it, in whole minutes: `from` to `to`; `start` is the store's oldest event
+ * where that is younger. `counted` are whole intervals as counts are kept: a long time is not put together from short ones.
  */
 export function bounds(store) {
   const { from, to } = range();
@@ -70,5 +70,11 @@ export function bounds(store) {
   const newest = Date.parse(store?.newest ?? "") || Date.now();
   const end = moment(to, from ? Date.now() : newest + 1);
   const first = Math.floor(moment(from, oldest ?? end - 3600e3) / 60e3) * 60e3;
-  return { from: first, to: end, start: Math.max(first, Math.min(end - 1000, oldest ?? first)), oldest };
+  const start = Math.max(first, Math.min(end - 1000, oldest ?? first));
+  return { from: first, to: end, start, counted: whole(start, end), oldest };
+}
+
+function whole(start, end) {
+  const step = end - start < 7200e3 ? 10e3 : end - start < 3 * 86400e3 ? 60e3 : 600e3;
+  return { from: new Date(Math.floor(start / step) * step).toISOString(), to: new Date(Math.ceil(end / step) * step).toISOString() };
 }

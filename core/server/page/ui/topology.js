@@ -65,13 +65,13 @@ function draw(topology) {
   const top = ({ y }) => 12 + y * (HEIGHT + GAP_Y);
   const all = [...place.values()];
   const size = [Math.max(...all.map(left)) + WIDTH + 12, Math.max(...all.map(top)) + HEIGHT + 12];
-  const edges = components.flatMap((one) => one.inputs.map((input) => edge(components, place, one, input, left, top)));
+  const edges = components.flatMap((one) => one.inputs.map((input, at) => edge(components, place, one, input, left, top, at)));
   const nodes = components.map((one) => node(one, left(place.get(one.id)), top(place.get(one.id))));
   put(parts.graph, svg("svg", { viewBox: `0 0 ${size[0]} ${size[1]}`, width: size[0], height: size[1], role: "group", "aria-label": "Components" }, edges, nodes));
   parts.told.textContent = `up ${span(topology.uptime_seconds)} · ${count(topology.in_flight_batches)} batches under way`;
 }
 
-function edge(components, place, to, input, left, top) {
+function edge(components, place, to, input, left, top, at) {
   const id = place.has(input) ? input : input.slice(0, input.lastIndexOf("."));
   if (!place.has(id)) return null;
   const port = id === input ? "" : input.slice(id.length + 1);
@@ -81,7 +81,7 @@ function edge(components, place, to, input, left, top) {
   const busy = components.find((one) => one.id === id).sent_events_per_second > 0;
   return svg("g", { class: `edge${busy ? " busy" : ""}${port === "dead_letter" ? " dead" : ""}` },
     svg("path", { d: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}` }),
-    port && svg("text", { x: x2 - 6, y: y2 - 6, "text-anchor": "end" }, port));
+    port && svg("text", { x: x2 - 6, y: y2 - 6 - 11 * Math.max(0, at - 1), "text-anchor": "end" }, port));
 }
 
 function node(one, x, y) {

@@ -14,7 +14,8 @@ use crate::tally::{COARSEST, SCALES, interval_start};
 const NS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Lengths that a timeline can have, in seconds. Each is a multiple of a scale.
-const INTERVALS: [i64; 9] = [60, 300, 600, 1800, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
+const INTERVALS: [i64; 11] =
+    [10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
 
 /// Levels that count as errors, in capitals.
 const ERROR_LEVELS: [&str; 11] = [
