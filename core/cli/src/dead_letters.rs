@@ -1,6 +1,6 @@
 //! Where refused events go when the topology does not say: a rotating file in the data directory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lograil_config::{InputRef, Plan, PlannedComponent};
 use lograil_plugin::{Kind, Port};
@@ -26,6 +26,12 @@ pub(crate) fn add_sink(plan: &mut Plan, component_type: &str, options: serde_jso
     if !inputs.is_empty() {
         plan.components.push(PlannedComponent::added(ID, spec, options, inputs));
     }
+}
+
+/// The file of the sink that was added to a plan.
+pub(crate) fn file_of(plan: &Plan) -> Option<PathBuf> {
+    let sink = plan.components.iter().find(|component| component.id == ID)?;
+    sink.options.0["path"].as_str().map(PathBuf::from)
 }
 
 /// Options of the file sink that keeps dead letters in `data_dir`.

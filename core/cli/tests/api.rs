@@ -59,6 +59,7 @@ const OPERATIONS: &[(&str, &str, &str, u16)] = &[
     ("get", "/plugins", "/plugins", 200),
     ("get", "/components", "/components?kind=source", 200),
     ("get", "/components/{kind}/{name}", "/components/source/generator", 200),
+    ("get", "/dead-letters", "/dead-letters?limit=5", 200),
     ("get", "/tap/{component}", "/tap/nobody", 404),
     ("get", "/stores", "/stores", 200),
     ("get", "/logs", "/logs?limit=50", 200),
@@ -318,4 +319,45 @@ fn tap_prints_live_events_and_top_the_topology() {
     assert!(refused.code() == 1 && refused.stderr().contains("Authorization: Bearer"));
     let nothing = place.run(&["top", "--once", "--admin", "127.0.0.1:1"]);
     assert!(nothing.stderr().contains("127.0.0.1:1"), "{}", nothing.stderr());
+}
+
+#[test]
+fn dead_letters_are_shown_with_the_reason_and_the_original_bytes() {
+    let place = Place::new();
+    place.write("app.log", "{\"n\":1}\n<b>no JSON</b>\n{\"n\":2}\nneither\n");
+    place.write(
+        "t.toml",
+        r#"
+data_dir = "data"
+[admin]
+listen = "127.0.0.1:0"
+[sources.app]
+type = "file"
+include = ["app.log"]
+[transforms.parsed]
+type = "parse"
+inputs = ["app"]
+format = "json"
+[sinks.out]
+type = "null"
+inputs = ["parsed"]
+"#,
+    );
+    let _running = place.start(&["run", "t.toml"]);
+    let address = http::admin_address(&place);
+    let letters = |path: &str| get(address, path).json()["letters"].as_array().unwrap().clone();
+    support::until("dead letters are kept", || letters("/dead-letters").len() == 2);
+    let all = letters("/dead-letters?component=parsed");
+    assert_eq!(
+        (&all[0]["message"], &all[1]["message"]),
+        (&"neither".into(), &"<b>no JSON</b>".into())
+    );
+    assert_eq!(
+        (&all[0]["component_id"], &all[0]["component_type"]),
+        (&"parsed".into(), &"parse".into())
+    );
+    assert!(all.iter().all(|letter| !letter["reason"].as_str().unwrap().is_empty()), "{all:?}");
+    assert_eq!(letters("/dead-letters?limit=1").len(), 1);
+    assert_eq!(letters("/dead-letters?component=out").len(), 0);
+    assert_eq!(get(address, "/dead-letters").json()["refused"], 2);
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub struct Described {
     pub plugins: Vec<PluginInfo>,
     /// The stores of the topology's sinks, in the order of the sinks.
     pub stores: Vec<AttachedStore>,
+    /// The file of the dead letters that the topology does not read itself.
+    pub dead_letters: Option<PathBuf>,
 }
 
 /// A sink that can be asked.

@@ -93,6 +93,7 @@ pub(crate) fn describe(plan: &Plan) -> Described {
         catalogue: with_plugins(&plan.global.plugins).0,
         plugins: plugins_of(plan),
         stores: stores::attach(plan),
+        dead_letters: dead_letters::file_of(plan),
     }
 }
 

@@ -8,10 +8,11 @@ let parts, shared;
 
 function enter(main, given) {
   shared = given;
-  parts = { plugins: h("div"), stores: h("div"), ledger: h("div"), components: h("div"), config: h("pre", { class: "config" }), manual: h("div") };
+  parts = { plugins: h("div"), stores: h("div"), ledger: h("div"), letters: h("div"), components: h("div"), config: h("pre", { class: "config" }), manual: h("div") };
   const copyConfig = (event) => copy(parts.config.textContent, event.target);
   put(main, h("div", { class: "columns" },
     h("section", { class: "panel wide" }, h("h2", {}, "Delivery ledger"), parts.ledger),
+    h("section", { class: "panel wide" }, h("h2", {}, "Dead letters"), parts.letters),
     h("section", { class: "panel" }, h("h2", {}, "Plugins"), parts.plugins),
     h("section", { class: "panel" }, h("h2", {}, "Stores"), parts.stores),
     h("section", { class: "panel" }, h("h2", {}, "Component types"), parts.components),
@@ -20,7 +21,9 @@ function enter(main, given) {
 
 async function update() {
   try {
-    const [plugins, stores, ledger, components, config] = await Promise.all(["/plugins", "/stores", "/ledger", "/components", "/config"].map((path) => get(path)));
+    const paths = ["/plugins", "/stores", "/ledger", "/dead-letters", "/components", "/config"];
+    const [plugins, stores, ledger, letters, components, config] = await Promise.all(paths.map((path) => get(path)));
+    showLetters(letters);
     showPlugins(plugins.plugins);
     showStores(stores.stores);
     showLedger(ledger.components);
@@ -53,6 +56,12 @@ function showLedger(components) {
   const names = ["received", "created", "sent", "discarded", "dead_lettered", "in_flight"];
   const row = (one) => h("tr", {}, h("td", {}, one.id), h("td", { class: "muted" }, one.kind), names.map((name) => number(one[name])), h("td", {}, one.in_flight >= 0 ? "✓" : h("b", { class: "text-error" }, "✗")));
   put(parts.ledger, table(["Component", "", "received", "+ created", "= sent", "+ discarded", "+ dead-lettered", "+ in flight", ""], components.map(row), ""));
+}
+
+function showLetters({ letters, refused, file }) {
+  const row = (one) => h("tr", {}, h("td", {}, one.component_id ?? ""), h("td", {}, one.reason ?? ""), h("td", { class: "mono clip", title: one.message ?? "" }, one.message ?? JSON.stringify(one.fields)));
+  const empty = refused > 0 ? `${count(refused)} were refused; the topology reads them itself.` : "Nothing was refused.";
+  put(parts.letters, table(["Refused by", "Reason", "Original"], letters.slice(0, 20).map(row), empty), letters.length > 0 && h("small", {}, `${count(refused)} since the start; kept in ${file}`));
 }
 
 function showComponents(components) {

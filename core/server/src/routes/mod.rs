@@ -1,6 +1,7 @@
 //! The table of routes: one file a noun.
 
 mod components;
+mod dead_letters;
 mod logs;
 mod row;
 mod server;
@@ -18,6 +19,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         stats::ROUTES,
         templates::ROUTES,
         topology::ROUTES,
+        dead_letters::ROUTES,
         components::ROUTES,
         tap::ROUTES,
         server::ROUTES,
