@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use lograil_plugin::{ConfigError, FileSystem};
 
+use super::slots::exists;
+
 /// The path without `.`, and without `..` as far as the text alone can tell.
 pub(super) fn normalise(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
@@ -177,13 +179,5 @@ fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),
         None => path,
-    }
-}
-
-fn exists(files: &dyn FileSystem, path: &Path) -> io::Result<bool> {
-    match files.metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
     }
 }

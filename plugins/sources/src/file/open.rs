@@ -285,23 +285,8 @@ impl Tracker {
         }
         self.files[index].note_opening(&head);
         let is_packed = is_packed(&self.files[index].position.path);
-        if is_packed {
-            match self.unpacked_form_of(index, file, &head, len)? {
-                Some((original, Form::Kept)) => {
-                    let original = self.files[original].position.id;
-                    self.files[index].identity =
-                        Identity::PerhapsCopy { original, since: now, len };
-                    return Ok(());
-                }
-                Some((original, Form::Gone)) => {
-                    let position = self.files[original].position.clone();
-                    // Its stream goes on in this file, so it is not to be forgotten with that one.
-                    self.files[original].position.stream = 0;
-                    self.go_on_in(index, position, now);
-                    return Ok(());
-                }
-                None => {}
-            }
+        if is_packed && self.settle_packed(index, file, &head, now)? {
+            return Ok(());
         }
         if let Some((position, original)) = self.continues(index, file, &head, len)? {
             self.go_on_in(index, position, now);
@@ -323,16 +308,21 @@ impl Tracker {
             return Ok(());
         }
         let tracked = &self.files[index];
-        let original = if tracked.is_initial || self.rules.once || !tracked.is_found {
-            None
-        } else {
-            self.original_of(index, file, &head, len)?
-        };
+        let is_alone = tracked.is_initial || self.rules.once || !tracked.is_found;
+        let original =
+            if is_alone && !is_packed { None } else { self.original_of(index, file, &head, len)? };
+        // The packed form of a file that is there, and not only something that begins like it.
+        let is_packed_form = is_packed
+            && original.is_some_and(|other| {
+                let other_len = self.get(other).map(|other| other.len);
+                head.len() == HEAD_BYTES_MAX || other_len == Some(len)
+            });
+        let original = original.filter(|_| !is_alone || is_packed_form);
         let since = match (tracked.identity, original) {
             (_, None) => None,
             (Identity::PerhapsCopy { since, len: before, .. }, Some(_)) if before == len => {
-                // One that is packed may be in the making for long, and never replaces its original.
-                (is_packed || now.saturating_sub(since) < COPY_WAIT).then_some(since)
+                // It may be in the making for long, and its original may stay.
+                (is_packed_form || now.saturating_sub(since) < COPY_WAIT).then_some(since)
             }
             (_, Some(_)) => Some(now),
         };
@@ -341,6 +331,32 @@ impl Tracker {
             _ => Identity::Settled,
         };
         Ok(())
+    }
+
+    /// Decides of a packed file that was made from one that is or was followed. Whether it was.
+    fn settle_packed(
+        &mut self,
+        index: usize,
+        file: &dyn lograil_plugin::File,
+        head: &[u8],
+        now: Duration,
+    ) -> io::Result<bool> {
+        let len = file.metadata()?.len;
+        match self.unpacked_form_of(index, file, head, len)? {
+            Some((original, Form::Kept)) => {
+                let original = self.files[original].position.id;
+                self.files[index].identity = Identity::PerhapsCopy { original, since: now, len };
+                Ok(true)
+            }
+            Some((original, Form::Gone)) => {
+                let position = self.files[original].position.clone();
+                // Its stream goes on in this file, so it is not to be forgotten with that one.
+                self.files[original].position.stream = 0;
+                self.go_on_in(index, position, now);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 
     /// A file has the content that `position` is in: reading goes on there.

@@ -11,7 +11,7 @@ use lograil_plugin::{Clock, Closed, PositionUpdate, SourceContext, SourceError, 
 use super::family::OldestOfFamilies;
 use super::meters::Meters;
 use super::options::Checked;
-use super::packed::Unpacking;
+use super::packed::{Unpacking, is_packed};
 use super::tracked::Identity;
 use super::tracker::Tracker;
 use super::turn::{LastLine, Outcome};
@@ -165,7 +165,11 @@ impl Reader {
 
     /// Takes the last lines that have no newline.
     async fn finish(&mut self) -> Result<(), Closed> {
-        let unread = self.tracker.files.iter().filter(|file| file.position.offset < file.end());
+        let files = self.tracker.files.iter();
+        let unread = files.filter(|file| {
+            let is_copy = matches!(file.identity, Identity::PerhapsCopy { .. });
+            file.position.offset < file.end() && !is_copy
+        });
         let ids: Vec<FileId> = unread.map(|file| file.position.id).collect();
         for id in ids {
             self.turn(id, LastLine::Take).await?;
@@ -227,11 +231,13 @@ impl Reader {
     fn settle(&mut self) {
         let now = self.clock.monotonic();
         let hot = self.hot.iter().filter_map(|id| self.tracker.by_id.get(id));
-        let (settled, new): (Vec<usize>, Vec<usize>) =
+        let (settled, mut new): (Vec<usize>, Vec<usize>) =
             hot.partition(|index| self.tracker.files[**index].identity == Identity::Settled);
         if new.is_empty() {
             return;
         }
+        // What a packed file was made from comes first.
+        new.sort_by_key(|index| is_packed(&self.tracker.files[*index].position.path));
         // A new file may be the copy of one that was truncated just now.
         let outcomes =
             settled.into_iter().map(|index| (index, self.tracker.verify(index, now).err()));

@@ -133,6 +133,30 @@ fn one_that_stays_beside_its_original_is_not_read() {
 }
 
 #[test]
+fn one_beside_its_original_is_not_read_by_a_run_to_the_end_either() {
+    for text in [long("a"), "short\n".to_owned()] {
+        let mut rig = Rig::app();
+        rig.files.write("/logs/app.log.1.gz", gz(&text));
+        rig.files.write("/logs/app.log.1", &text);
+        assert_eq!(rig.once().len(), text.lines().count());
+        assert!(rig.once().is_empty());
+    }
+}
+
+#[test]
+fn one_that_begins_like_another_file_is_read() {
+    let mut rig = Rig::app();
+    rig.files.write("/logs/app.log", "# header\n1\n");
+    rig.start().pass_a_while();
+    rig.files.write("/logs/app.log.1.gz", gz("# header\n"));
+    rig.files.write("/logs/app.log.2.gz", gz("# header\n2\n"));
+    rig.pass(Duration::from_secs(10));
+    let mut lines = rig.new_lines();
+    lines.sort();
+    assert_eq!(lines, ["# header", "# header", "# header", "1", "2"]);
+}
+
+#[test]
 fn what_was_packed_while_stopped_goes_on_where_it_was_left() {
     let mut rig = Rig::app();
     rig.files.write("/logs/app.log", long("a"));
