@@ -17,6 +17,7 @@ mod level;
 pub mod log_to_metric;
 pub mod lookup;
 mod lru;
+mod notice;
 mod number;
 mod numeric;
 pub mod parse;

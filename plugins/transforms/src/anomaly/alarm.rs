@@ -1,11 +1,11 @@
 //! An alarm: what was found, and why it is one.
 
 use lograil_codec::time::write_rfc3339;
-use lograil_event::{Acks, Batch, Field, FieldFlags, Tag};
 use serde_json::{Map, Value, json};
 
 use super::method::{Judgement, MethodName, View};
 use super::novelty::Rarity;
+use crate::notice::Notice;
 
 /// What an alarm needs to know of the configuration.
 pub(super) struct Names {
@@ -72,6 +72,12 @@ impl Alarm {
         Value::Object(object)
     }
 
+    /// The alarm as an event of its own.
+    pub(super) fn notice(&self, names: &Names) -> Notice {
+        let (message, object) = (self.message(names), self.object(names));
+        Notice { time_ns: self.time_ns, level: "WARN", message, object }
+    }
+
     /// A sentence for people.
     fn message(&self, names: &Names) -> String {
         let of = match &names.key_field {
@@ -136,24 +142,4 @@ fn time(ns: i64) -> String {
     let mut text = Vec::new();
     write_rfc3339(ns, &mut text);
     String::from_utf8_lossy(&text).into_owned()
-}
-
-/// The alarms as events of their own, which share the fate of the events that caused them.
-pub(super) fn events(alarms: &[Alarm], names: &Names, acks: Acks) -> Batch {
-    let mut batch = Batch::new();
-    let mut edit = batch.edit();
-    let timestamp = edit.key("timestamp");
-    let level = edit.key("level");
-    let message = edit.key("message");
-    let object = edit.key(&names.field);
-    for alarm in alarms {
-        let event = edit.push_event(alarm.time_ns);
-        edit.append(event, Field::timestamp(timestamp.0, alarm.time_ns));
-        edit.set_str(event, level, "WARN");
-        edit.set_str(event, message, &alarm.message(names));
-        let span = edit.push_text(alarm.object(names).to_string().as_bytes());
-        edit.set(event, Field::text(object.0, Tag::Object, span, FieldFlags::NONE));
-    }
-    batch.add_acks(acks);
-    batch
 }

@@ -17,6 +17,7 @@ use lograil_plugin::{
 };
 use serde_json::Value;
 
+use crate::notice::{self, Notice};
 use crate::severity::Rater;
 use judge::{Judge, Mark};
 use options::AnomalyOptions;
@@ -83,8 +84,9 @@ impl Anomaly {
         let alarms = judge.alarms.len();
         if alarms > 0 {
             out.create(alarms);
-            out.emit_to(ALARMS, alarm::events(&judge.alarms, &judge.names, acks()));
-            judge.alarms.clear();
+            let notices: Vec<Notice> =
+                judge.alarms.drain(..).map(|alarm| alarm.notice(&judge.names)).collect();
+            out.emit_to(ALARMS, notice::events(&notices, &judge.names.field, acks()));
         }
         if let Some(running) = &self.running {
             running.alarms.inc_by(alarms as u64);

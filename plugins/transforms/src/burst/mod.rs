@@ -16,6 +16,7 @@ use lograil_plugin::{
 };
 use serde_json::Value;
 
+use crate::notice::events;
 use options::{Action, BurstOptions};
 use watch::Watch;
 
@@ -74,7 +75,7 @@ impl Bursts {
         let notices = watch.notices.len();
         if notices > 0 {
             out.create(notices);
-            out.emit_to(BURSTS, notice::events(&watch.notices, &watch.names, acks()));
+            out.emit_to(BURSTS, events(&watch.notices, &watch.names.field, acks()));
             watch.notices.clear();
         }
         if let Some(running) = &self.running {

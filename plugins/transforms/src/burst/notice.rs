@@ -1,13 +1,13 @@
-//! The events that tell of the start and the end of a burst.
+//! What is told of the start and the end of a burst.
 
 use std::time::Duration;
 
-use lograil_event::{Acks, Batch, Field, FieldFlags, Tag};
 use serde_json::{Map, Value, json};
 
 use super::detector::{Burst, Change, End};
 use super::key::KeyState;
 use crate::event_key::shown;
+use crate::notice::Notice;
 
 /// What all notices have in common.
 pub(super) struct Names {
@@ -16,45 +16,35 @@ pub(super) struct Names {
     pub(super) resolution: Duration,
 }
 
-/// A start or an end.
-#[derive(Debug, Clone)]
-pub(super) struct Notice {
-    time_ns: i64,
-    is_start: bool,
-    message: String,
-    object: Value,
-}
-
-impl Notice {
-    /// Of a change of a key, at the time when it was noticed.
-    pub(super) fn new(key: &KeyState, change: Change, time_ns: i64, names: &Names) -> Self {
-        let now = key.detector.seconds();
-        let unit = names.resolution.as_secs_f64();
-        let (Change::Started(burst) | Change::Ended(burst, _)) = change;
-        let of = names.key_field.as_ref().map(|_| shown(&key.form));
-        let mut object = Map::new();
-        let mut set = |name: &str, value: Value| object.insert(name.to_owned(), value);
-        let is_start = matches!(change, Change::Started(_));
-        set("event", json!(if is_start { "start" } else { "end" }));
-        set("id", json!(key.burst_id));
-        if let (Some(field), Some(of)) = (&names.key_field, &of) {
-            set("key_field", json!(field));
-            set("key", json!(of));
-        }
-        set("count", json!(burst.events));
-        set("duration_seconds", json!(round(burst.seconds(now) as f64 * unit)));
-        set("baseline_per_second", json!(round(burst.baseline / unit)));
-        set("peak_per_second", json!(round(burst.peak / unit)));
-        set("factor", json!(round(burst.factor(now))));
-        if let Change::Ended(_, end) = change {
-            set("reason", json!(end.as_str()));
-            set("dropped", json!(key.dropped));
-            set("owed", json!(key.owed));
-        }
-        set("sample", json!(String::from_utf8_lossy(&key.sample)));
-        let message = message(of.as_deref(), change, &burst, now, unit);
-        Self { time_ns, is_start, message, object: Value::Object(object) }
+/// Tells of a change of a key, at the time when it was noticed.
+pub(super) fn of_change(key: &KeyState, change: Change, time_ns: i64, names: &Names) -> Notice {
+    let now = key.detector.seconds();
+    let unit = names.resolution.as_secs_f64();
+    let (Change::Started(burst) | Change::Ended(burst, _)) = change;
+    let of = names.key_field.as_ref().map(|_| shown(&key.form));
+    let mut object = Map::new();
+    let mut set = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    let is_start = matches!(change, Change::Started(_));
+    set("event", json!(if is_start { "start" } else { "end" }));
+    set("id", json!(key.burst_id));
+    if let (Some(field), Some(of)) = (&names.key_field, &of) {
+        set("key_field", json!(field));
+        set("key", json!(of));
     }
+    set("count", json!(burst.events));
+    set("duration_seconds", json!(round(burst.seconds(now) as f64 * unit)));
+    set("baseline_per_second", json!(round(burst.baseline / unit)));
+    set("peak_per_second", json!(round(burst.peak / unit)));
+    set("factor", json!(round(burst.factor(now))));
+    if let Change::Ended(_, end) = change {
+        set("reason", json!(end.as_str()));
+        set("dropped", json!(key.dropped));
+        set("owed", json!(key.owed));
+    }
+    set("sample", json!(String::from_utf8_lossy(&key.sample)));
+    let message = message(of.as_deref(), change, &burst, now, unit);
+    let level = if is_start { "WARN" } else { "INFO" };
+    Notice { time_ns, level, message, object: Value::Object(object) }
 }
 
 fn message(of: Option<&str>, change: Change, burst: &Burst, now: u64, unit: f64) -> String {
@@ -84,24 +74,4 @@ impl End {
 
 fn round(number: f64) -> f64 {
     (number * 1e3).round() / 1e3
-}
-
-/// The notices as events, which share the fate of the events that caused them.
-pub(super) fn events(notices: &[Notice], names: &Names, acks: Acks) -> Batch {
-    let mut batch = Batch::new();
-    let mut edit = batch.edit();
-    let timestamp = edit.key("timestamp");
-    let level = edit.key("level");
-    let message = edit.key("message");
-    let object = edit.key(&names.field);
-    for notice in notices {
-        let event = edit.push_event(notice.time_ns);
-        edit.append(event, Field::timestamp(timestamp.0, notice.time_ns));
-        edit.set_str(event, level, if notice.is_start { "WARN" } else { "INFO" });
-        edit.set_str(event, message, &notice.message);
-        let span = edit.push_text(notice.object.to_string().as_bytes());
-        edit.set(event, Field::text(object.0, Tag::Object, span, FieldFlags::NONE));
-    }
-    batch.add_acks(acks);
-    batch
 }

@@ -5,7 +5,7 @@ use lograil_plugin::ConfigError;
 
 use super::detector::Change;
 use super::key::KeyState;
-use super::notice::{Names, Notice};
+use super::notice::{self, Names};
 use super::options::{Action, BurstOptions};
 use crate::condition::OptionCondition;
 use crate::event_key::{KeyHasher, append_value};
@@ -13,6 +13,7 @@ use crate::event_time::{Progress, TimeSource};
 use crate::field_path::FieldPath;
 use crate::level::Level;
 use crate::lru::Lru;
+use crate::notice::Notice;
 use crate::state_bytes::{StateReader, StateWriter};
 
 const KIND: &str = "burst 1";
@@ -153,7 +154,7 @@ impl Watch {
             if let Some(mut evicted) = evicted {
                 self.evicted += 1;
                 let change = evicted.detector.cut();
-                let notice = change.map(|it| Notice::new(&evicted, it, time_ns, &self.names));
+                let notice = change.map(|it| notice::of_change(&evicted, it, time_ns, &self.names));
                 self.notices.extend(notice);
             }
             let Some(state) = state else { continue };
@@ -193,7 +194,7 @@ impl Watch {
                     (state.burst_id, state.seen, state.dropped) = (*bursts, 0, 0);
                     bursting.push(hash);
                 }
-                notices.push(Notice::new(state, change, time_ns, names));
+                notices.push(notice::of_change(state, change, time_ns, names));
             });
         }
         bursting.extend(before);
@@ -214,7 +215,7 @@ impl Watch {
         for hash in std::mem::take(&mut self.bursting) {
             let Some(state) = self.keys.get(hash) else { continue };
             if let Some(change) = state.detector.cut() {
-                self.notices.push(Notice::new(state, change, time_ns, &self.names));
+                self.notices.push(notice::of_change(state, change, time_ns, &self.names));
             }
         }
     }
