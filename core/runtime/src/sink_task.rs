@@ -1,5 +1,6 @@
 //! Running a sink: writing with retry, group commit, acknowledgement, dead letters.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ pub(crate) struct SinkTask {
     pub reopen: watch::Receiver<u64>,
     /// The batch that is being written.
     pub at_hand: Option<Batch>,
+    /// Batches to write before those that wait: an instance that is gone could not commit them.
+    pub again: VecDeque<Batch>,
     /// Dead letters on their way.
     pub departures: Departures,
     pub uncommitted: Uncommitted,
@@ -141,8 +144,14 @@ impl SinkTask {
         }
         self.send_letters(orders).await?;
         loop {
+            if self.at_hand.is_none() {
+                self.at_hand = self.again.pop_front();
+            }
             if self.at_hand.is_some() {
                 self.write(orders).await?;
+                if !self.again.is_empty() {
+                    continue;
+                }
             }
             if self.must_commit() {
                 self.commit(orders).await?;
@@ -325,6 +334,21 @@ impl SinkTask {
         Ok(())
     }
 
+    /// Takes back what a sink has written and cannot commit, for the instance that replaces it. Whether all of it was
+    /// kept.
+    pub fn take_back(&mut self) -> bool {
+        let uncommitted = &mut self.uncommitted;
+        if self.tracked.is_some() || uncommitted.kept.len() != uncommitted.acks.len() {
+            return false;
+        }
+        let done = std::mem::take(uncommitted);
+        // These shares decide nothing: the batches have theirs.
+        done.acks.into_iter().for_each(|acks| acks.resolve(AckStatus::Delivered));
+        let later = std::mem::take(&mut self.again).into_iter();
+        self.again = done.kept.into_iter().chain(self.at_hand.take()).chain(later).collect();
+        true
+    }
+
     /// Sends what the commit refused on its way to the dead-letter output.
     fn refuse_late(&mut self, done: &mut Uncommitted) {
         let mut late = self.sink.take_rejected();
@@ -346,7 +370,8 @@ impl SinkTask {
         self.counts.discarded(REMOVED, uncommitted.events as u64);
         uncommitted.acks.extend(uncommitted.kept.iter_mut().map(Batch::take_acks));
         uncommitted.acks.drain(..).for_each(|acks| acks.resolve(AckStatus::Delivered));
-        if let Some(batch) = self.at_hand.take() {
+        let unwritten = std::mem::take(&mut self.again);
+        for batch in self.at_hand.take().into_iter().chain(unwritten) {
             events += self.discard(batch);
         }
         while let Some(batch) = self.input.recv().await {

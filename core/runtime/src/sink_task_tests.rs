@@ -98,6 +98,7 @@ async fn task(
         threading: Threading::Async,
         after: Vec::new(),
         at_hand: None,
+        again: VecDeque::new(),
         departures: Departures::default(),
         input,
         outlet,

@@ -1,6 +1,6 @@
 //! Sinks in a change: suspended, committed, closed, and opened anew with their queue and their last state.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -119,6 +119,7 @@ impl Assembly {
             tracked: None,
             reopen: self.reopen.clone(),
             at_hand: None,
+            again: VecDeque::new(),
             departures: Departures::default(),
             uncommitted: Uncommitted::default(),
         }
@@ -192,7 +193,9 @@ impl Assembly {
         for (_, task) in sinks.iter_mut() {
             let clock = Arc::clone(&self.seams.clock);
             let id = Arc::clone(&task.context.id);
-            if let Err(error) = within(&clock, Box::pin(task.commit_once())).await {
+            if let Err(error) = within(&clock, Box::pin(task.commit_once())).await
+                && !task.take_back()
+            {
                 let why = format!("the sink `{id}` cannot commit what it has written: {error}");
                 return Err(RuntimeError::Refused(why));
             }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use lograil_config::{BufferOptions, Global, InputRef, Plan, PlannedComponent, PluginOptions};
 use lograil_event::Batch;
 use lograil_plugin::{
-    BoxFuture, Build, ByteSize, Clock, ComponentSpec, Delivery, Options, Outputs, Period, Port,
-    PositionUpdate, Rejection, Sink, SinkContext, SinkError, Source, SourceContext, SourceError,
-    Threading, Transform, TransformContext, TransformError,
+    BoxFuture, Build, ByteSize, Clock, CommitPolicy, ComponentSpec, Delivery, Options, Outputs,
+    Period, Port, PositionUpdate, Rejection, Sink, SinkContext, SinkError, Source, SourceContext,
+    SourceError, Threading, Transform, TransformContext, TransformError,
 };
 use lograil_testkit::{batch_of_lines, lines_of};
 use serde_json::json;
@@ -105,6 +105,8 @@ pub struct Faults {
     pub open_failures: u64,
     /// Cannot be opened.
     pub never_opens: bool,
+    /// Holds lines back until a commit, which fails.
+    pub never_commits: bool,
 }
 
 /// Stores lines; its state is how many it has.
@@ -138,6 +140,9 @@ impl Sink for Store {
     fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
         Box::pin(async move {
             self.writes += 1;
+            if self.faults.never_commits {
+                return Ok(Delivery::default());
+            }
             if self.faults.stuck {
                 std::future::pending::<()>().await;
             }
@@ -166,14 +171,22 @@ impl Sink for Store {
         })
     }
 
+    fn commit_policy(&self) -> CommitPolicy {
+        let rejects_late = self.faults.never_commits;
+        CommitPolicy { rejects_late, ..CommitPolicy::default() }
+    }
+
     fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        if self.faults.never_commits {
+            return Box::pin(async { Err(SinkError::retry("nobody takes it")) });
+        }
         let mut disk = self.disk.lock().unwrap();
         disk.durable = disk.lines.len();
         Box::pin(async { Ok(()) })
     }
 
     fn state(&self) -> Option<String> {
-        if self.opens <= self.faults.open_failures {
+        if self.opens <= self.faults.open_failures || self.faults.never_commits {
             return None;
         }
         Some(self.disk.lock().unwrap().lines.len().to_string())

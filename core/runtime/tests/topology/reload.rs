@@ -373,6 +373,24 @@ async fn a_sink_that_tries_for_ever_can_be_changed_and_removed() {
     assert!(disk.lock().unwrap().lines.is_empty());
 }
 
+#[tokio::test]
+async fn what_a_sink_cannot_commit_is_written_by_the_one_that_replaces_it() {
+    let disk = Shared::default();
+    let source = endless(500);
+    let never = Faults { never_commits: true, ..Faults::default() };
+    let (never, out) = (store(&disk, never).spec(), store(&disk, Faults::default()).spec());
+    let with = |out| plan(vec![("in", Fake::Made(source), &[]), ("out", Fake::Made(out), &["in"])]);
+    let (_dir, options) = options();
+    let mut running = Running::start(with(never), options, seams(&SimFiles::new())).await.unwrap();
+    turns(300).await;
+    running.reload(with(out)).await.unwrap();
+    stored(&disk, 500).await;
+    running.stop();
+    running.wait().await;
+    assert!(running.finish().await.is_clean());
+    assert_eq!(disk.lock().unwrap().lines, numbered(0..500));
+}
+
 /// Reads what nobody else could read again.
 struct Once(Arc<AtomicU64>);
 
