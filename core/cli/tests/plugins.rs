@@ -307,8 +307,16 @@ fn same(expected: &[(Port, Vec<u8>)], found: &[(Port, Vec<u8>)]) -> bool {
 }
 
 /// The options in a transform's manual, and what else is worth a look.
-fn cases(spec: &ComponentSpec) -> Vec<Value> {
+fn cases(spec: &ComponentSpec, place: &Place) -> Vec<Value> {
     let mut cases = conformance::examples(spec);
+    if spec.name == "lookup" {
+        let csv = place.write("hosts.csv", "name,owner,site\na,ann,Oslo\n");
+        let json =
+            place.write("codes.json", "[{\"service\": \"a\", \"code\": 1, \"meaning\": \"b\"}]");
+        for (case, table) in cases.iter_mut().zip([csv, json]) {
+            case["path"] = json!(table);
+        }
+    }
     if spec.name == "parse" {
         cases.push(json!({ "format": "json", "on_error": "pass" }));
         cases.push(json!({ "format": "regex", "pattern": "^(?P<first>\\S+) (?P<rest>.*)$" }));
@@ -328,7 +336,7 @@ fn the_built_in_transforms_do_the_same_from_a_shared_library() {
         let name = built_in.name;
         assert_eq!((name, built_in.manual), (from_library.name, from_library.manual));
         assert_eq!((built_in.schema)(), (from_library.schema)());
-        for options in cases(built_in) {
+        for options in cases(built_in, &place) {
             let (expected, state) = outputs(built_in, &options, None);
             let (found, found_state) = outputs(from_library, &options, None);
             assert_eq!(state.is_some(), found_state.is_some(), "{name} {options}");
