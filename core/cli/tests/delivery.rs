@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lograil_testkit::oracle::{self, Report, Rotate, Writer};
-use support::{Place, until};
+use support::{Place, small_disk, until};
 
 /// File to rotating file, with everything the source and the sink do to survive.
 fn topology(place: &Place, rotate_max_bytes: &str) -> String {
@@ -282,18 +282,7 @@ fn a_full_disk_holds_it_up_and_loses_nothing() {
     let place = Place::new();
     let topology = topology(&place, "100MiB");
     let out = place.path("out");
-    std::fs::create_dir_all(&out).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-        .arg(&out)
-        .status()
-        .is_ok_and(|status| status.success());
-    if !mounted {
-        assert!(std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(), "cannot mount a tmpfs");
-        eprintln!("skipped: mounting a tmpfs needs root");
-        return;
-    }
-    let unmount = Unmount(out);
+    let Some(disk) = small_disk(&out, "1m") else { return };
     let filler = place.write("out/filler", vec![0; 500_000]);
     let mut writer = writer(&place, Rotate::Never, u64::MAX);
     writer.write_lines(6_000).unwrap();
@@ -307,16 +296,7 @@ fn a_full_disk_holds_it_up_and_loses_nothing() {
     assert_eq!(running.stop().code(), Some(0));
     let report = report(&place, lines);
     assert!(report.is_perfect(), "{report:?}\n{}", place.read("stderr"));
-    drop(unmount);
-}
-
-struct Unmount(PathBuf);
-
-impl Drop for Unmount {
-    fn drop(&mut self) {
-        // The directory is temporary; all that is left to do is to try.
-        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
+    drop(disk);
 }
 
 #[test]

@@ -10,12 +10,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use support::{Place, until};
+use support::{Place, small_disk, until};
 
 const LINES_PER_KILL: i64 = 4000;
 
@@ -113,33 +112,13 @@ fn a_locked_database_holds_it_up_and_loses_nothing() {
     assert_exact(&database, 2000);
 }
 
-struct Unmount(PathBuf);
-
-impl Drop for Unmount {
-    fn drop(&mut self) {
-        // The directory is temporary; all that is left to do is to try.
-        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_holds_it_up_and_loses_nothing() {
     let place = Place::new();
     let topology = topology(&place);
     let text = place.read("t.toml").replace("logs.db", "disk/logs.db");
     place.write("t.toml", text);
-    fs::create_dir_all(place.path("disk")).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
-        .arg(place.path("disk"))
-        .status()
-        .is_ok_and(|status| status.success());
-    if !mounted {
-        assert!(std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(), "cannot mount a tmpfs");
-        eprintln!("skipped: mounting a tmpfs needs root");
-        return;
-    }
-    let unmount = Unmount(place.path("disk"));
+    let Some(disk) = small_disk(&place.path("disk"), "32m") else { return };
     let filler = place.write("disk/filler", vec![0; 31_000_000]);
     append(&place, 0..30_000);
     let running = place.start(&["run", "--quiet", &topology]);
@@ -153,7 +132,7 @@ fn a_full_disk_holds_it_up_and_loses_nothing() {
     until("all lines are stored", || count() == Some(30_000));
     assert!(running.stop().success());
     assert_exact(&database, 30_000);
-    drop(unmount);
+    drop(disk);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use bumpalo::Bump;
 use lograil_event::{Batch, EventRef};
 
+use crate::ast::CompareOp;
+use crate::check::Check;
 use crate::compile::{Compiler, Mode};
 use crate::context::{Context, KEY_MISSING};
 use crate::error::{EvalError, ExprError, Span};
@@ -152,6 +154,24 @@ impl Condition {
         self.program.warnings()
     }
 
+    /// Fields that must be these texts wherever the condition holds: the `.a == "b"` of the source, alone or
+    /// joined by `&&`. A store can look such events up; there may be more that the condition requires.
+    #[must_use]
+    pub fn required_texts(&self) -> Vec<(&str, &str)> {
+        let alone = std::slice::from_ref(&self.program.node);
+        let terms = if let Node::And(terms) = &self.program.node { terms } else { alone };
+        let required = |term| match term {
+            &Node::Check(ref path, Check::Text(CompareOp::Eq, ref text))
+                if path.rest.is_empty() =>
+            {
+                let name = self.program.roots.get(path.root)?;
+                Some((name.as_str(), std::str::from_utf8(text).ok()?))
+            }
+            _ => None,
+        };
+        terms.iter().filter_map(required).collect()
+    }
+
     /// Resolves field names to the keys of a batch, once for all its events. Keys that are added to the batch
     /// later are not seen: bind again.
     #[must_use]
@@ -173,5 +193,25 @@ impl BoundCondition<'_> {
         bump.reset();
         let context = Context::new(event, keys, &program.roots, bump, program.variables);
         Ok(program.node.truth(&context)? == Some(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Condition;
+
+    #[test]
+    fn required_texts_are_those_that_every_match_has() {
+        let cases: [(&str, &[(&str, &str)]); 6] = [
+            (".a == \"x\"", &[("a", "x")]),
+            ("\"x\" == .a && .n > 5 && .b == \"y\"", &[("a", "x"), ("b", "y")]),
+            (".a == \"x\" || .b == \"y\"", &[]),
+            ("!(.a == \"x\")", &[]),
+            (".a != \"x\" && .b.c == \"y\"", &[]),
+            (".a == 5", &[]),
+        ];
+        for (source, wanted) in cases {
+            assert_eq!(Condition::compile(source).unwrap().required_texts(), wanted, "{source}");
+        }
     }
 }

@@ -106,8 +106,11 @@ impl From<rusqlite::Error> for Unusable {
 pub(crate) fn open(path: &Path) -> Result<Connection, Unusable> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    check(&connection)?;
+    let version = check(&connection)?;
     connection.execute_batch(SETTINGS)?;
+    if version == VERSION {
+        return Ok(connection);
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Asked again with the lock held: another process may have done it meanwhile.
     match check(&transaction)? {

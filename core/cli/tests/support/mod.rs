@@ -207,3 +207,29 @@ pub fn shared_data() -> Option<PathBuf> {
     }
     directory
 }
+
+/// A disk of its own below a directory; unmounted when dropped.
+pub struct SmallDisk(PathBuf);
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // The directory is temporary; all that is left to do is to try.
+        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Mounts a tmpfs of this size, where the user may. In CI (`LOGRAIL_REQUIRE_SERVERS=1`) it must work.
+pub fn small_disk(directory: &Path, size: &str) -> Option<SmallDisk> {
+    fs::create_dir_all(directory).unwrap();
+    let options = format!("size={size}");
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+        .arg(directory)
+        .status();
+    if mount.is_ok_and(|status| status.success()) {
+        return Some(SmallDisk(directory.to_owned()));
+    }
+    assert!(std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(), "cannot mount a tmpfs");
+    eprintln!("skipped: mounting a tmpfs needs root");
+    None
+}

@@ -32,6 +32,12 @@ impl RowCondition {
         Ok(Self { condition, parser: RefCell::new(Parser::new()) })
     }
 
+    /// The text that a field must be wherever it holds, if it requires one.
+    pub(super) fn required_text(&self, field: &str) -> Option<&str> {
+        let required = self.condition.required_texts();
+        required.into_iter().find(|(name, _)| *name == field).map(|(_, text)| text)
+    }
+
     /// Keeps the rows for which it holds. A row that it fails on is not kept, as in a filter.
     pub(super) fn retain(&self, rows: &mut Vec<LogRow>) {
         let batch = self.batch(rows);

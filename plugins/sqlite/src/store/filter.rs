@@ -46,15 +46,25 @@ impl Filter {
             }
         }
         let condition = query.condition.as_deref().map(RowCondition::compile).transpose()?;
+        // What the condition requires narrows the walk where the query itself does not.
+        let required = |field: &str| condition.as_ref()?.required_text(field).map(str::to_owned);
+        let narrowed = |asked: &[String], field: &str| match asked {
+            [] => required(field).into_iter().collect(),
+            asked => asked.to_vec(),
+        };
+        let mut levels = narrowed(&query.levels, "level");
+        levels.iter_mut().for_each(|level| level.make_ascii_uppercase());
+        let services = narrowed(&query.services, "service");
+        let template_id = query.template_id.clone().or_else(|| required("template_id"));
         Ok(Self {
             range,
             after,
             order: query.order,
             only: query.only,
-            levels: query.levels.iter().map(|level| level.to_ascii_uppercase()).collect(),
-            services: query.services.clone(),
+            levels,
+            services,
             severity_min: query.severity_min,
-            text: text::expression(query.text.as_deref(), query.template_id.as_deref())?,
+            text: text::expression(query.text.as_deref(), template_id.as_deref())?,
             condition,
         })
     }

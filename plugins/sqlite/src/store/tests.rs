@@ -160,6 +160,13 @@ fn queries() -> Vec<(LogQuery, Test)> {
         (text("nothing"), |_| false),
         (
             LogQuery {
+                condition: Some(".service == \"rare\" && .template_id == \"t-1\"".to_owned()),
+                ..any.clone()
+            },
+            |e| text_of(e, "service") == "rare" && e["template_id"] == "t-1",
+        ),
+        (
+            LogQuery {
                 condition: Some(".n >= 100 && .level == \"ERROR\"".to_owned()),
                 ..any.clone()
             },
