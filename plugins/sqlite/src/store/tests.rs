@@ -351,6 +351,16 @@ fn statistics_of_any_range_are_those_of_its_events() {
             }
         }
     }
+    let short = |seconds: i64| StatsQuery {
+        from_ns: Some(START + 600 * SECOND),
+        to_ns: Some(START + (600 + seconds) * SECOND),
+        service: None,
+        intervals_max: 60,
+    };
+    for (seconds, interval) in [(60, 10), (1500, 30), (3000, 60)] {
+        let stats = fixture.store.stats(&short(seconds), &QueryControl::default()).unwrap();
+        assert_eq!(stats.interval_ns, interval * SECOND, "{seconds} s");
+    }
     let services = fixture.store.services(&QueryControl::default()).unwrap();
     assert_eq!(services.len(), 5);
     assert_eq!(services.iter().map(|service| service.total).sum::<u64>(), 2000);
