@@ -93,3 +93,55 @@ fn nothing_is_overwritten_and_mistakes_are_said() {
         assert!(ran.code() == 1 && ran.stderr().contains(told), "{}", ran.stderr());
     }
 }
+
+/// The contents of the blocks of a language in Markdown.
+fn blocks(markdown: &str, language: &str) -> Vec<String> {
+    let start = format!("```{language}\n");
+    let rest = markdown.split(&start).skip(1);
+    rest.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// `text` with the piece from `start` to the first `end` behind it replaced.
+fn put_in_place(text: &str, start: &str, end: &str, piece: &str) -> String {
+    let (before, rest) = text.split_once(start).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    format!("{before}{piece}{after}")
+}
+
+#[test]
+fn the_tutorial_works_as_it_is_written() {
+    let place = Place::new();
+    let tutorial = fs::read_to_string(repository().join("examples/FIRST_PLUGIN.md")).unwrap();
+    let (commands, code) = (blocks(&tutorial, "sh"), blocks(&tutorial, "rust"));
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_lograil")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let project = place.path("acme-greet");
+    let run = |commands: &str, directory: &std::path::Path| {
+        // Debug builds, which the other tests share, stand in for release builds.
+        let commands = commands.replace("cargo build --release", "cargo build");
+        let ran = Command::new("sh")
+            .args(["-e", "-c", &commands])
+            .current_dir(directory)
+            .env("PATH", &path)
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", target())
+            .env("XDG_STATE_HOME", place.path("state"))
+            .output()
+            .unwrap();
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(ran.status.success(), "{commands}{}{}", said(&ran.stdout), said(&ran.stderr));
+        said(&ran.stdout)
+    };
+    run(commands[0].split("cargo test").next().unwrap(), &place.path("."));
+    fs::copy(repository().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
+    fs::create_dir(project.join("target")).unwrap();
+    symlink(target().join("debug"), project.join("target/release")).unwrap();
+    let file = project.join("src/lib.rs");
+    let text = fs::read_to_string(&file).unwrap();
+    let text = put_in_place(&text, "impl Transform for AddField {\n", "\n}\n", &code[0]);
+    let text =
+        put_in_place(&text, "    #[test]\n    fn adds_the_field() {\n", "\n    }\n", &code[1]);
+    fs::write(&file, text).unwrap();
+    run(&commands[1], &project);
+    assert_eq!(run(&commands[2], &project), blocks(&tutorial, "text")[0]);
+}

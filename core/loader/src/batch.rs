@@ -278,6 +278,7 @@ pub(crate) unsafe fn of_box<'a, T>(pointer: *mut c_void) -> Option<&'a mut T> {
 mod tests {
     use super::*;
     use lograil_event::{EventFlags, FieldFlags, Span};
+    use lograil_testkit::{Dice, conformance, events_of};
 
     /// The casts in this crate and in the SDK rest on this.
     #[test]
@@ -317,6 +318,97 @@ mod tests {
         };
         assert_eq!(events, [event]);
         assert_eq!((view.token, view.key_count), (23, 2));
+    }
+
+    /// Arrays as a plugin could emit them: those of a batch, a few bytes of which are others.
+    fn mutated<T: Copy>(dice: &mut Dice, array: &[T]) -> Vec<T> {
+        let mut changed = array.to_vec();
+        // SAFETY: every bit pattern is one of the plain numbers that the records are made of.
+        let bytes = unsafe {
+            std::slice::from_raw_parts_mut(
+                changed.as_mut_ptr().cast::<u8>(),
+                size_of_val(&changed[..]),
+            )
+        };
+        for _ in 0..dice.below(4) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = dice.below(bytes.len());
+            bytes[at] = match dice.below(3) {
+                0 => dice.roll() as u8,
+                1 => bytes[at].wrapping_add(1),
+                _ => 0xFF,
+            };
+        }
+        changed
+    }
+
+    /// Whatever a plugin emits is refused, or a batch that is valid in every field and can be read.
+    #[test]
+    fn no_mutation_of_a_batch_gets_past_the_check() {
+        let (mut refused, mut taken) = (0, 0);
+        for (name, batch) in conformance::corpus(&serde_json::Value::Null) {
+            if batch.len() > 100 || batch.size_bytes() > 100_000 {
+                continue;
+            }
+            let mut dice = Dice::new(9);
+            let mut keys = KeyCache::default();
+            let mut batch = batch;
+            batch.freeze();
+            let shown = HostBatch::new(batch, 0, &mut keys);
+            let view = shown.view();
+            // SAFETY: the view is that of a batch that lives.
+            let (events, fields, segments, names) = unsafe {
+                (
+                    abi::slice(view.events, view.event_count as usize),
+                    abi::slice(view.fields, view.field_count as usize),
+                    abi::slice(view.segments, view.segment_count as usize),
+                    abi::slice(view.keys, view.key_count as usize),
+                )
+            };
+            for round in 0..2_000 {
+                let (events, fields) = (mutated(&mut dice, events), mutated(&mut dice, fields));
+                let has_base = round % 2 == 0;
+                let mut output = abi::Output {
+                    size: size_of::<abi::Output>() as u32,
+                    port: 0,
+                    base: std::ptr::null(),
+                    events: events.as_ptr(),
+                    fields: fields.as_ptr(),
+                    segments: segments.as_ptr(),
+                    keys: names.as_ptr(),
+                    tokens: std::ptr::null(),
+                    positions: std::ptr::null(),
+                    event_count: events.len() as u32,
+                    field_count: fields.len() as u32,
+                    segment_count: segments.len() as u32,
+                    key_count: names.len() as u32,
+                    token_count: 0,
+                    position_count: 0,
+                };
+                if has_base {
+                    (output.base, output.segment_count, output.key_count) =
+                        (shown.as_handle(), 0, 0);
+                }
+                // SAFETY: pointers and counts are what they claim to be.
+                match unsafe { take(&output, &mut keys) } {
+                    Ok(batch) => {
+                        taken += 1;
+                        let again = ForeignBatch {
+                            segments: batch.segments().to_vec(),
+                            fields: batch.fields().to_vec(),
+                            events: batch.records().to_vec(),
+                            keys: batch.keys().clone(),
+                        };
+                        assert!(again.validate().is_ok(), "{name} {round}");
+                        let _read = events_of(&batch);
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(refused > 500 && taken > 500, "{refused} {taken}");
     }
 
     #[test]

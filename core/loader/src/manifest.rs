@@ -92,3 +92,73 @@ fn head(section: &[u8]) -> Option<ManifestHead> {
         target: bytes.get(24..)?.try_into().ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lograil_plugin::spec::{no_claims, no_ports};
+    use lograil_plugin::{Build, ComponentSpec, Outputs, Threading, Transform};
+    use lograil_testkit::Dice;
+
+    struct Pass;
+
+    impl Transform for Pass {
+        fn process(&mut self, batch: lograil_event::Batch, out: &mut Outputs) {
+            out.emit(batch);
+        }
+    }
+
+    const SPEC: ComponentSpec = ComponentSpec {
+        name: "acme.pass",
+        summary: "Passes.",
+        manual: "# acme.pass",
+        schema: || serde_json::json!({}),
+        ports: no_ports,
+        claims: no_claims,
+        threading: Threading::Async,
+        build: Build::Transform(&|_| Ok(Box::new(Pass))),
+    };
+
+    // So that this very test is an ELF file with a manifest.
+    lograil_plugin::export_plugin! { name: "acme", version: "1.2.3", components: [SPEC] }
+
+    fn parse_bytes(file: &[u8]) -> Result<Manifest, PluginError> {
+        parse(Path::new("mutated.so"), file)
+    }
+
+    #[test]
+    fn no_mutation_of_a_plugin_makes_the_reader_panic() {
+        let mut file = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let whole = parse_bytes(&file).unwrap();
+        assert_eq!((&*whole.name, &*whole.version), ("acme", "1.2.3"));
+        let table = u64::from_le_bytes(file[40..48].try_into().unwrap()) as usize;
+        let section = Elf::parse(&file).unwrap().section(SECTION).unwrap();
+        let section = section.as_ptr() as usize - file.as_ptr() as usize..;
+        let mut dice = Dice::new(4);
+        let (mut refused, mut read) = (0, 0);
+        for _ in 0..20_000 {
+            let at = match dice.below(3) {
+                0 => dice.below(64),
+                1 => table + dice.below(file.len() - table - 8),
+                _ => section.start + dice.below(HEAD_BYTES + 100),
+            };
+            let before: [u8; 8] = file[at..at + 8].try_into().unwrap();
+            let odd = [0, 1, u64::MAX, i64::MAX as u64, file.len() as u64, dice.roll()];
+            let value = odd[dice.below(odd.len())].to_le_bytes();
+            let len = 1 << dice.below(4);
+            file[at..at + len].copy_from_slice(&value[..len]);
+            match parse_bytes(&file) {
+                Ok(_) => read += 1,
+                Err(error) => {
+                    assert!(error.to_string().contains("mutated.so"), "{error}");
+                    refused += 1;
+                }
+            }
+            file[at..at + 8].copy_from_slice(&before);
+        }
+        assert!(refused > 1_000 && read > 1_000, "{refused} {read}");
+        for len in (0..2_000).chain([table, table + 70, section.start + 64, section.start + 70]) {
+            assert!(parse_bytes(&file[..len]).is_err(), "{len}");
+        }
+    }
+}

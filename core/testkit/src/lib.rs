@@ -3,8 +3,10 @@
 //!
 //! **Invariant:** for tests only; a mistake in its use panics. Knows no runtime and no component.
 
+mod dice;
 mod eager_clock;
 pub mod oracle;
 
+pub use dice::Dice;
 pub use eager_clock::EagerClock;
 pub use lograil_plugin::testing::*;

@@ -1,0 +1,94 @@
+//! One plugin, built in different ways, in one host; and under the tools that find wrong memory accesses.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use lograil_loader::Trust;
+use lograil_testkit::TransformHarness;
+use serde_json::json;
+use support::Place;
+use support::plugins::{install, repository};
+
+/// Builds the transform in C with more flags.
+fn build(place: &Place, name: &str, flags: &[&str]) -> PathBuf {
+    let built = Command::new("cc")
+        .args(["-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-I"])
+        .arg(repository().join("core/abi/include"))
+        .args(flags)
+        .args(["-o", name])
+        .arg(repository().join("examples/c-transform/mask.c"))
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    install(place, &place.path(name))
+}
+
+#[test]
+fn builds_with_every_kind_of_optimisation_work_side_by_side() {
+    let place = Place::new();
+    let builds: [(&str, &[&str]); 4] = [
+        ("debug.so", &["-O0", "-g"]),
+        ("small.so", &["-Os"]),
+        ("fast.so", &["-O3"]),
+        ("lto.so", &["-O2", "-flto"]),
+    ];
+    let mut harnesses: Vec<TransformHarness> = builds
+        .iter()
+        .map(|(name, flags)| {
+            let library = build(&place, name, flags);
+            let loaded = lograil_loader::load(&library, &Trust::default()).unwrap();
+            TransformHarness::build(&loaded.components[0], json!({}))
+        })
+        .collect();
+    for harness in &mut harnesses {
+        let emitted = harness.feed_lines(&["card 4111", "none"]);
+        assert_eq!(
+            emitted.main(),
+            [json!({ "message": "card ####" }), json!({ "message": "none" })]
+        );
+    }
+}
+
+#[test]
+fn the_address_sanitizer_finds_nothing() {
+    let place = Place::new();
+    build(&place, "mask.so", &["-O1", "-g", "-fsanitize=address"]);
+    let library = Command::new("cc").arg("-print-file-name=libasan.so").output().unwrap();
+    let library = String::from_utf8(library.stdout).unwrap();
+    let mut check = place.lograil(&["plugin", "check", "plugins/mask.so"]);
+    // The host is not built with it: what stays allocated at its end is no leak.
+    check.env("LD_PRELOAD", library.trim()).env("ASAN_OPTIONS", "detect_leaks=0");
+    support::Finished(check.output().unwrap()).assert_success();
+}
+
+#[test]
+fn valgrind_finds_nothing() {
+    if !support::has("valgrind") {
+        return;
+    }
+    let place = Place::new();
+    build(&place, "mask.so", &["-O1", "-g"]);
+    let topology = "[plugins]\ndir = \"plugins\"\n[sources.in]\ntype = \"stdin\"\n\
+        [transforms.mask]\ntype = \"mask.digits\"\ninputs = [\"in\"]\n\
+        [sinks.out]\ntype = \"stdout\"\ninputs = [\"mask\"]\nencoding.codec = \"json\"\n";
+    place.write("t.toml", topology);
+    let input = place.write("input", "card 4111\nnone\n");
+    let ran = Command::new("valgrind")
+        .args(["--quiet", "--error-exitcode=99", "--leak-check=no", env!("CARGO_BIN_EXE_lograil")])
+        .args(["run", "--once", "--quiet", "t.toml"])
+        .stdin(std::fs::File::open(input).unwrap())
+        .env("XDG_STATE_HOME", place.path("state"))
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    let ran = support::Finished(ran);
+    assert_eq!(
+        ran.assert_success().stdout(),
+        "{\"message\":\"card ####\"}\n{\"message\":\"none\"}\n"
+    );
+}
