@@ -185,7 +185,8 @@ fn spec(loaded: &'static Loaded) -> Result<ComponentSpec, String> {
     let blocks = match build {
         Build::Source(_) => true,
         Build::Sink(_) => table.flags & abi::component_flags::BLOCKING != 0,
-        Build::Transform(_) => false,
+        // One that never returns must not take a thread that others share.
+        Build::Transform(_) => true,
     };
     let Some(functions) = slots::take(loaded) else {
         let most = slots::SLOTS_MAX;

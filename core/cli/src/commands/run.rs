@@ -44,10 +44,7 @@ pub(crate) fn start(
     summary: Summary,
     reload: Option<Reload>,
 ) -> anyhow::Result<Exit> {
-    // At least two: a plugin that never returns must not keep a request to stop from being heard.
-    let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
         .enable_all()
         .thread_name("lograil")
         .build()

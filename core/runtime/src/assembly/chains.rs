@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lograil_buffer::{EdgeReceiver, EdgeSender};
 use lograil_config::PlannedComponent;
-use lograil_plugin::{Kind, Outputs, Transform, TransformContext};
+use lograil_plugin::{Kind, Outputs, Threading, Transform, TransformContext};
 
 use super::next::{Built, Next};
 use super::{Assembly, PATIENCE};
@@ -241,7 +241,11 @@ impl Assembly {
             let clock = Arc::clone(&self.seams.clock);
             let mut chain = Chain::new(stages, input, clock, self.shutdown.clone());
             (chain.departures, chain.paused_until) = (departures, paused_until);
-            chain.threading = next.plan.components[planned[0]].spec.threading;
+            let blocks =
+                |at: &usize| next.plan.components[*at].spec.threading == Threading::Blocking;
+            if planned.iter().any(blocks) {
+                chain.threading = Threading::Blocking;
+            }
             self.spawn_chain(ids, chain);
         }
     }
