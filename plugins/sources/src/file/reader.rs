@@ -12,7 +12,7 @@ use super::family::OldestOfFamilies;
 use super::meters::Meters;
 use super::options::Checked;
 use super::packed::{Unpacking, is_packed};
-use super::tracked::Identity;
+use super::tracked::{Identity, Tracked};
 use super::tracker::Tracker;
 use super::turn::{LastLine, Outcome};
 use super::wake::{WakeUp, Watching, Woken};
@@ -191,9 +191,10 @@ impl Reader {
             let tracker = &self.tracker;
             let is_known = |path: &Path| tracker.is_known(path);
             if let Some(older) = oldest.before(&tracker.files[index], is_known) {
-                // The older one is read in this round, and after it this one; only for the end of its last
+                // The older one is read in this round, and in the next one this; only for the end of its last
                 // event time must pass.
-                if tracker.get(older).is_some_and(|file| !file.is_drained) {
+                let is_waiting = |file: &Tracked| file.is_drained && file.has_open_event;
+                if !tracker.get(older).is_some_and(is_waiting) {
                     outcome = Outcome::Progress;
                 }
                 continue;
