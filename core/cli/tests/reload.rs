@@ -137,8 +137,9 @@ fn reloads_under_load_lose_nothing_and_leave_nothing_behind() {
     reload(&place, &running);
     until("all lines are out", || counts(&place).len() as u64 == next);
     let (tasks, files) = before.unwrap();
-    // Threads that did blocking work go after a while of idleness.
-    until("no thread is left behind", || entries(&running, "task") <= tasks);
+    // Threads that did blocking work go after a while of idleness. Where the checkpoint and the states of
+    // transforms were once written at the same time, both threads stay: each is woken in its turn.
+    until("no thread is left behind", || entries(&running, "task") <= tasks + 1);
     until("no descriptor is left behind", || entries(&running, "fd") <= files);
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
     let doubled: Vec<_> = counts(&place).into_iter().filter(|(_, count)| *count > 1).collect();
