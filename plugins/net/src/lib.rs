@@ -18,6 +18,7 @@ pub mod syslog;
 mod tls;
 mod websocket;
 mod websocket_client;
+mod websocket_options;
 pub mod websocket_sink;
 pub mod websocket_source;
 

@@ -64,7 +64,8 @@ impl Broadcast {
         let subscribe = ring.downgrade();
         let until = shutdown.clone();
         let serving = tokio::spawn(async move {
-            let (id, connections_max) = (Arc::clone(&shared.id), shared.settings.connections_max);
+            let (id, connections_max) =
+                (Arc::clone(&shared.id), shared.settings.reception.connections_max);
             accept::serve_all(listener, connections_max, &id, shutdown, |stream, _| {
                 let (shared, until) = (Arc::clone(&shared), until.clone());
                 let ring = subscribe.upgrade().map(|ring| ring.subscribe());
@@ -110,8 +111,8 @@ impl Shared {
     }
 
     fn check(&self, request: &Request<Incoming>) -> Result<Filter, Refusal> {
-        http_server::check_client(request.headers(), &self.settings.credentials)?;
-        let path = &self.settings.path;
+        http_server::check_client(request.headers(), &self.settings.reception.credentials)?;
+        let path = &self.settings.reception.path;
         if request.uri().path() != path {
             return Err(Refusal::new(StatusCode::NOT_FOUND, format!("the events are at {path}")));
         }

@@ -136,10 +136,10 @@ async fn serve(
     limits: Limits,
     context: SinkContext,
 ) -> Result<Broadcast, SinkError> {
-    let retry = |error| SinkError::retry(format!("listen on {}: {error}", server.listen));
-    let listener = TcpListener::bind(server.listen).await.map_err(retry)?;
+    let retry = |error| SinkError::retry(format!("listen on {}: {error}", server.reception.listen));
+    let listener = TcpListener::bind(server.reception.listen).await.map_err(retry)?;
     let address = listener.local_addr().map_err(retry)?;
-    tracing::info!(component_id = %context.id, "giving events on ws://{address}{}", server.path);
+    tracing::info!(component_id = %context.id, "giving events on ws://{address}{}", server.reception.path);
     let SinkContext { id, clock, metrics, .. } = context;
     Ok(Broadcast::start(listener, server.clone(), limits, id, clock, &metrics))
 }

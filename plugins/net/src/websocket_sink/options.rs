@@ -1,7 +1,6 @@
 //! The options of the sink `websocket`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::Uri;
@@ -11,12 +10,9 @@ use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Period, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::http_server::Credentials;
-use crate::listen;
-use crate::request_headers::client_headers;
 use crate::tls::ClientTlsOptions;
 use crate::websocket::Limits;
-use crate::websocket_client::websocket_uri;
+use crate::websocket_options::{Reception, SharedOptions, Way};
 
 /// Bytes of the events that are handed to clients at a time.
 pub(super) const FRAME_BYTES: usize = 64 << 10;
@@ -116,10 +112,7 @@ pub(super) struct ClientSettings {
 /// How to listen.
 #[derive(Debug, Clone)]
 pub(super) struct ServerSettings {
-    pub listen: SocketAddr,
-    pub path: String,
-    pub credentials: Credentials,
-    pub connections_max: usize,
+    pub reception: Reception,
     pub filters: Vec<String>,
     pub queue_frames: usize,
     pub slow_clients: SlowClients,
@@ -135,32 +128,18 @@ impl WebsocketOptions {
             wrong.within = error.within;
             errors.push(wrong);
         });
-        for (name, period) in
-            [("ping_interval", self.ping_interval), ("ping_timeout", self.ping_timeout)]
-        {
-            if period.0.is_zero() {
-                errors.push(ConfigError::new([name], "must be longer than nothing"));
-            }
-        }
-        if self.token.as_ref().is_some_and(|token| token.expose().is_empty()) {
-            errors.push(ConfigError::new(["token"], "the token is empty"));
-        }
         let limits = Limits {
             message_bytes_max: PEER_BYTES_MAX,
             frame_bytes_max: PEER_BYTES_MAX,
             ping_interval: self.ping_interval.0,
             ping_timeout: self.ping_timeout.0,
         };
-        let side = match (&self.url, &self.listen) {
-            (Some(_), None) => {
+        let side = match self.shared().way(&mut errors) {
+            Some(Way::Connect) => {
                 self.client(&mut errors).map(|client| Side::Client(Box::new(client)))
             }
-            (None, Some(_)) => self.server(&mut errors).map(Side::Server),
-            _ => {
-                let error = ConfigError::new(["url"], "needs either `url` or `listen`");
-                errors.push(error.help("`url` connects to a server, `listen` is one"));
-                None
-            }
+            Some(Way::Listen) => self.server(&mut errors).map(Side::Server),
+            None => None,
         };
         match (side, encoder, errors.is_empty()) {
             (Some(side), Ok(encoder), true) => Ok((side, limits, encoder)),
@@ -168,19 +147,29 @@ impl WebsocketOptions {
         }
     }
 
-    fn client(self, errors: &mut Vec<ConfigError>) -> Option<ClientSettings> {
-        if self.path != "/" || self.expose_without_token {
-            let message = "`path` and `expose_without_token` go with `listen`";
-            errors.push(ConfigError::new(["url"], message));
+    fn shared(&self) -> SharedOptions<'_> {
+        SharedOptions {
+            url: self.url.as_deref(),
+            listen: self.listen.as_deref(),
+            path: &self.path,
+            headers: &self.headers,
+            token: self.token.as_ref(),
+            expose_without_token: self.expose_without_token,
+            subprotocol: self.subprotocol.as_deref(),
+            max_connections: self.max_connections,
+            ping_interval: self.ping_interval,
+            ping_timeout: self.ping_timeout,
         }
-        let headers = client_headers(&self.headers, self.token.as_ref(), errors);
-        let uri = self.url.as_deref().and_then(|url| websocket_uri(url, errors))?;
+    }
+
+    fn client(&self, errors: &mut Vec<ConfigError>) -> Option<ClientSettings> {
+        let (uri, headers) = self.shared().destination(errors)?;
         Some(ClientSettings {
             uri,
             headers,
-            subprotocol: self.subprotocol,
+            subprotocol: self.subprotocol.clone(),
             connect_timeout: self.connect_timeout.0,
-            tls: self.tls,
+            tls: self.tls.clone(),
         })
     }
 
@@ -189,22 +178,12 @@ impl WebsocketOptions {
             let message = "`headers` and `subprotocol` go with `url`";
             errors.push(ConfigError::new(["listen"], message));
         }
-        if !self.path.starts_with('/') {
-            errors.push(ConfigError::new(["path"], "a path starts with `/`"));
-        }
         if !(FRAME_BYTES as u64..=QUEUE_BYTES_MAX).contains(&self.max_queue_bytes.0) {
             errors.push(ConfigError::new(["max_queue_bytes"], "must be from 64 KiB to 1 GiB"));
         }
-        listen::check_connections(self.max_connections, errors);
-        let may_expose = self.token.is_some() || self.expose_without_token;
         let remedy = "set `token`, or `expose_without_token = true` if anybody may read";
-        let text = self.listen.as_deref().unwrap_or_default();
-        let listen = listen::address("listen", text, may_expose, remedy, errors)?;
         Some(ServerSettings {
-            listen,
-            path: self.path,
-            credentials: Credentials::new(self.token.as_ref(), None),
-            connections_max: self.max_connections,
+            reception: self.shared().reception(remedy, errors)?,
             filters: self.filters,
             queue_frames: (self.max_queue_bytes.0 as usize / FRAME_BYTES).max(1),
             slow_clients: self.slow_clients,

@@ -65,6 +65,7 @@ fn mistakes_in_the_options_are_named() {
         (json!({ "url": "ws://a/", "encoding": { "format": "x" } }), "encoding"),
         (json!({ "listen": "0.0.0.0:9002" }), "listen"),
         (json!({ "listen": "127.0.0.1:0", "subprotocol": "x" }), "listen"),
+        (json!({ "url": "ws://a/", "subprotocol": "a b" }), "subprotocol"),
         (json!({ "listen": "127.0.0.1:0", "max_queue_bytes": 1 }), "max_queue_bytes"),
         (json!({ "listen": "127.0.0.1:0", "ping_timeout": 0 }), "ping_timeout"),
     ];

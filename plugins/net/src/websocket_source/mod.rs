@@ -20,11 +20,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use options::{ClientSettings, ServerSettings, Settings, Side, WebsocketOptions};
+use options::{ClientSettings, Settings, Side, WebsocketOptions};
 use session::Shared;
 
 use crate::http_server::{self, Refusal};
 use crate::websocket_client::Target;
+use crate::websocket_options::Reception;
 use crate::{accept, listen, submission, websocket};
 
 /// The spec of `websocket`.
@@ -66,7 +67,7 @@ impl Source for WebsocketSource {
 /// What a run works with.
 enum Work {
     Connect(Box<Target>, ClientSettings),
-    Serve(TcpListener, ServerSettings),
+    Serve(TcpListener, Reception),
 }
 
 /// Reads the files of TLS, or binds.
@@ -168,12 +169,7 @@ async fn connect_once(
 }
 
 /// Takes connections until the topology stops.
-async fn serve(
-    listener: TcpListener,
-    server: ServerSettings,
-    shared: Arc<Shared>,
-    shutdown: Shutdown,
-) {
+async fn serve(listener: TcpListener, server: Reception, shared: Arc<Shared>, shutdown: Shutdown) {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(component_id = %shared.id, "taking events on ws://{address}{}", server.path);
     }

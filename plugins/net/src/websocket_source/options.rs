@@ -1,7 +1,6 @@
 //! The options of the source `websocket`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::Uri;
@@ -10,13 +9,10 @@ use lograil_plugin::{ByteSize, ConfigError, ConfigErrors, Period, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::http_server::Credentials;
-use crate::listen;
 use crate::payload::PayloadFormat;
-use crate::request_headers::client_headers;
 use crate::tls::ClientTlsOptions;
 use crate::websocket::Limits;
-use crate::websocket_client::websocket_uri;
+use crate::websocket_options::{Reception, SharedOptions, Way};
 
 /// Largest limit for a message.
 const MESSAGE_BYTES_MAX: u64 = 1 << 30;
@@ -93,7 +89,7 @@ pub(super) struct Settings {
 /// Who connects to whom.
 pub(super) enum Side {
     Client(ClientSettings),
-    Server(ServerSettings),
+    Server(Reception),
 }
 
 /// How to connect.
@@ -106,38 +102,17 @@ pub(super) struct ClientSettings {
     pub tls: ClientTlsOptions,
 }
 
-/// How to listen.
-#[derive(Debug, Clone)]
-pub(super) struct ServerSettings {
-    pub listen: SocketAddr,
-    pub path: String,
-    pub credentials: Credentials,
-    pub connections_max: usize,
-}
-
 impl WebsocketOptions {
     /// Checks what the schema cannot.
     pub(super) fn resolve(self) -> Result<Settings, ConfigErrors> {
         let mut errors = Vec::new();
         let limits = self.limits(&mut errors);
-        let subprotocol = self.subprotocol.clone();
-        if subprotocol.as_ref().is_some_and(|name| HeaderName::try_from(name).is_err()) {
-            let message = "is no token of a protocol's name";
-            errors.push(ConfigError::new(["subprotocol"], message));
-        }
-        if self.token.as_ref().is_some_and(|token| token.expose().is_empty()) {
-            errors.push(ConfigError::new(["token"], "the token is empty"));
-        }
-        let format = self.format;
-        let side = match (&self.url, &self.listen) {
-            (Some(_), None) => self.client(&mut errors).map(Side::Client),
-            (None, Some(_)) => self.server(&mut errors).map(Side::Server),
-            _ => {
-                let error = ConfigError::new(["url"], "needs either `url` or `listen`");
-                errors.push(error.help("`url` connects to a server, `listen` is one"));
-                None
-            }
+        let side = match self.shared().way(&mut errors) {
+            Some(Way::Connect) => self.client(&mut errors).map(Side::Client),
+            Some(Way::Listen) => self.server(&mut errors).map(Side::Server),
+            None => None,
         };
+        let (subprotocol, format) = (self.subprotocol, self.format);
         match side {
             Some(side) if errors.is_empty() => Ok(Settings { side, subprotocol, format, limits }),
             _ => Err(ConfigErrors(errors)),
@@ -154,12 +129,6 @@ impl WebsocketOptions {
                 errors.push(ConfigError::new([name], "must be from 1 byte to 1 GiB"));
             }
         }
-        let periods = [("ping_interval", self.ping_interval), ("ping_timeout", self.ping_timeout)];
-        for (name, period) in periods {
-            if period.0.is_zero() {
-                errors.push(ConfigError::new([name], "must be longer than nothing"));
-            }
-        }
         Limits {
             message_bytes_max: self.max_message_bytes.0 as usize,
             frame_bytes_max: self.max_frame_bytes.0 as usize,
@@ -168,37 +137,38 @@ impl WebsocketOptions {
         }
     }
 
-    fn client(self, errors: &mut Vec<ConfigError>) -> Option<ClientSettings> {
-        if self.path != "/" || self.expose_without_token {
-            let message = "`path` and `expose_without_token` go with `listen`";
-            errors.push(ConfigError::new(["url"], message));
+    fn shared(&self) -> SharedOptions<'_> {
+        SharedOptions {
+            url: self.url.as_deref(),
+            listen: self.listen.as_deref(),
+            path: &self.path,
+            headers: &self.headers,
+            token: self.token.as_ref(),
+            expose_without_token: self.expose_without_token,
+            subprotocol: self.subprotocol.as_deref(),
+            max_connections: self.max_connections,
+            ping_interval: self.ping_interval,
+            ping_timeout: self.ping_timeout,
         }
-        let headers = client_headers(&self.headers, self.token.as_ref(), errors);
-        let uri = self.url.as_deref().and_then(|url| websocket_uri(url, errors))?;
+    }
+
+    fn client(&self, errors: &mut Vec<ConfigError>) -> Option<ClientSettings> {
+        let (uri, headers) = self.shared().destination(errors)?;
         Some(ClientSettings {
             uri,
             headers,
-            send_on_connect: self.send_on_connect,
+            send_on_connect: self.send_on_connect.clone(),
             connect_timeout: self.connect_timeout.0,
-            tls: self.tls,
+            tls: self.tls.clone(),
         })
     }
 
-    fn server(self, errors: &mut Vec<ConfigError>) -> Option<ServerSettings> {
+    fn server(&self, errors: &mut Vec<ConfigError>) -> Option<Reception> {
         if !self.headers.is_empty() || self.send_on_connect.is_some() {
             let message = "`headers` and `send_on_connect` go with `url`";
             errors.push(ConfigError::new(["listen"], message));
         }
-        if !self.path.starts_with('/') {
-            errors.push(ConfigError::new(["path"], "a path starts with `/`"));
-        }
-        listen::check_connections(self.max_connections, errors);
-        let may_expose = self.token.is_some() || self.expose_without_token;
         let remedy = "set `token`, or `expose_without_token = true` if anybody may send";
-        let text = self.listen.as_deref().unwrap_or_default();
-        let listen = listen::address("listen", text, may_expose, remedy, errors)?;
-        let credentials = Credentials::new(self.token.as_ref(), None);
-        let (path, connections_max) = (self.path, self.max_connections);
-        Some(ServerSettings { listen, path, credentials, connections_max })
+        self.shared().reception(remedy, errors)
     }
 }
