@@ -5,3 +5,4 @@ pub mod generator;
 pub mod log_events;
 pub mod measure;
 pub mod rows;
+pub mod transform;

@@ -35,6 +35,13 @@ pub fn run_alone(paths: &mut [Path<'_>], name: &str, rounds: usize, size: Size) 
     true
 }
 
+/// The number behind `--rounds` on the command line, or the default.
+#[must_use]
+pub fn rounds(arguments: &[String], default: usize) -> usize {
+    let at = arguments.iter().position(|argument| argument == "--rounds");
+    at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
+}
+
 /// The time this thread has had on a processor, or else since the first call.
 #[must_use]
 pub fn thread_time() -> Duration {
@@ -45,6 +52,19 @@ pub fn thread_time() -> Duration {
     let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let ns = account.and_then(|text| text.split_whitespace().next()?.parse().ok());
     ns.map_or_else(|| start.elapsed(), Duration::from_nanos)
+}
+
+/// Compares all paths, or runs the one alone that the command line names; one that it has not ends the program.
+pub fn run(title: &str, paths: &mut [Path<'_>], name: Option<&String>, rounds: usize, size: Size) {
+    match name {
+        None => compare(title, paths, rounds, size),
+        Some(name) if run_alone(paths, name, rounds, size) => {}
+        Some(name) => {
+            let names: Vec<_> = paths.iter().map(|path| path.name).collect();
+            eprintln!("no path {name}; there are: {}", names.join(", "));
+            std::process::exit(2);
+        }
+    }
 }
 
 /// Runs every path `rounds` times in turn and prints what the best rounds gave.

@@ -15,11 +15,7 @@ const LINES: usize = 4096;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let after = |flag: &str| {
-        let at = arguments.iter().position(|argument| argument == flag)?;
-        arguments.get(at + 1)?.parse().ok()
-    };
-    let rounds = after("--rounds").unwrap_or(15);
+    let rounds = measure::rounds(&arguments, 15);
     let name = arguments.first().filter(|name| !name.starts_with("--"));
     let inputs: &[Shapes] = match (name, has("--shuffled")) {
         (None, _) => &[Shapes::One, Shapes::SixShuffled],
@@ -32,19 +28,9 @@ fn main() {
         let size =
             Size { bytes: blocks.iter().map(Bytes::len).sum(), events: blocks.len() * LINES };
         let mut paths = paths(&blocks);
-        match name {
-            None => {
-                let bytes = size.bytes / size.events;
-                let title = format!("{shapes:?}: {} events of {bytes} bytes", size.events);
-                measure::compare(&title, &mut paths, rounds, size);
-            }
-            Some(name) if measure::run_alone(&mut paths, name, rounds, size) => {}
-            Some(name) => {
-                let names: Vec<_> = paths.iter().map(|path| path.name).collect();
-                eprintln!("no path {name}; there are: {}", names.join(", "));
-                std::process::exit(2);
-            }
-        }
+        let title =
+            format!("{shapes:?}: {} events of {} bytes", size.events, size.bytes / size.events);
+        measure::run(&title, &mut paths, name, rounds, size);
     }
 }
 

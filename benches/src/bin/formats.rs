@@ -8,9 +8,8 @@ use bytes::Bytes;
 use lograil_benches::generator::Random;
 use lograil_benches::measure::{self, Path, Size};
 use lograil_benches::rows::Row;
-use lograil_codec::lines::{self, LineOptions};
-use lograil_event::{Batch, KeyTable};
-use lograil_plugin::{Build, Options, Outputs};
+use lograil_benches::transform::{self, batch_of};
+use lograil_plugin::Outputs;
 use serde_json::{Value, json};
 
 const BLOCKS: usize = 4;
@@ -76,11 +75,7 @@ fn cases() -> Vec<Case> {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = arguments
-        .iter()
-        .position(|argument| argument == "--rounds")
-        .and_then(|at| arguments.get(at + 1)?.parse().ok())
-        .unwrap_or(15);
+    let rounds = measure::rounds(&arguments, 15);
     let name = arguments.first().filter(|name| !name.starts_with("--"));
     let cases = cases();
     let chosen = |case: &&Case| name.is_none_or(|name| name == case.format);
@@ -174,10 +169,7 @@ fn parse<'a>(case: &Case, blocks: &'a [Bytes], path: &'static str) -> Path<'a> {
     } else if options.get("format").is_none() {
         options["format"] = Value::from(case.format);
     }
-    let mut transform = match lograil_transforms::parse::SPEC.build {
-        Build::Transform(build) => build(&Options(options)).ok(),
-        _ => None,
-    };
+    let mut transform = transform::build(&lograil_transforms::parse::SPEC, options);
     let mut out = Outputs::new(Arc::from("bench"), "parse");
     let mut keys = None;
     let run = move || {
@@ -197,13 +189,6 @@ fn parse<'a>(case: &Case, blocks: &'a [Bytes], path: &'static str) -> Path<'a> {
     };
     let baseline = if path == "auto" { "parse" } else { "rows-regex" };
     Path { name: path, baseline: Some(baseline), run: Box::new(run) }
-}
-
-/// A block's lines, as a source hands them on.
-fn batch_of(block: &Bytes, keys: Option<&Arc<KeyTable>>) -> Batch {
-    let mut batch = keys.map_or_else(Batch::new, |keys| Batch::with_keys(Arc::clone(keys)));
-    lines::split(&mut batch, block, None, LineOptions::new("message", 0));
-    batch
 }
 
 fn pick<'a>(random: &mut Random, texts: &[&'a str]) -> &'a str {

@@ -27,11 +27,7 @@ const MANY_KEYS: usize = 10_000_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = arguments
-        .iter()
-        .position(|argument| argument == "--rounds")
-        .and_then(|at| arguments.get(at + 1)?.parse().ok())
-        .unwrap_or(100);
+    let rounds = measure::rounds(&arguments, 100);
     let name = arguments.first().filter(|name| !name.starts_with("--"));
     if name.is_some_and(|name| name == "keys") {
         return many_keys();
@@ -39,15 +35,7 @@ fn main() {
     let size = Size { bytes: BATCHES * EVENTS * 100, events: BATCHES * EVENTS };
     let mut paths = vec![floor()];
     paths.extend(cases().into_iter().map(|(name, spec, options)| path(name, spec, options)));
-    match name {
-        None => measure::compare("1,000 keys", &mut paths, rounds, size),
-        Some(name) if measure::run_alone(&mut paths, name, rounds, size) => {}
-        Some(name) => {
-            let names: Vec<_> = paths.iter().map(|path| path.name).collect();
-            eprintln!("no path {name}; there are: keys, {}", names.join(", "));
-            std::process::exit(2);
-        }
-    }
+    measure::run("1,000 keys", &mut paths, name, rounds, size);
 }
 
 fn cases() -> Vec<(&'static str, &'static ComponentSpec, Value)> {

@@ -8,9 +8,8 @@ use bytes::Bytes;
 use lograil_benches::generator::Random;
 use lograil_benches::measure::{self, Path, Size};
 use lograil_benches::rows::Row;
-use lograil_codec::lines::{self, LineOptions};
-use lograil_event::{Batch, KeyTable};
-use lograil_plugin::{Build, Options, Outputs, Transform};
+use lograil_benches::transform::{self, batch_of};
+use lograil_plugin::Outputs;
 use serde_json::{Value, json};
 
 const BLOCKS: usize = 4;
@@ -21,28 +20,14 @@ const COMBINED: &str = r#"^(?P<remote_addr>\S+) - (?P<remote_user>\S+) \[(?P<tim
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = arguments
-        .iter()
-        .position(|argument| argument == "--rounds")
-        .and_then(|at| arguments.get(at + 1)?.parse().ok())
-        .unwrap_or(15);
+    let rounds = measure::rounds(&arguments, 15);
     let name = arguments.first().filter(|name| !name.starts_with("--"));
     let blocks = access_log(BLOCKS, LINES);
     let size = Size { bytes: blocks.iter().map(Bytes::len).sum(), events: BLOCKS * LINES };
     let mut paths = paths(&blocks);
-    match name {
-        None => {
-            let bytes = size.bytes / size.events;
-            let title = format!("nginx combined: {} events of {bytes} bytes", size.events);
-            measure::compare(&title, &mut paths, rounds, size);
-        }
-        Some(name) if measure::run_alone(&mut paths, name, rounds, size) => {}
-        Some(name) => {
-            let names: Vec<_> = paths.iter().map(|path| path.name).collect();
-            eprintln!("no path {name}; there are: {}", names.join(", "));
-            std::process::exit(2);
-        }
-    }
+    let title =
+        format!("nginx combined: {} events of {} bytes", size.events, size.bytes / size.events);
+    measure::run(&title, &mut paths, name, rounds, size);
 }
 
 fn paths(blocks: &[Bytes]) -> Vec<Path<'_>> {
@@ -101,7 +86,7 @@ fn rows(blocks: &[Bytes]) -> Path<'_> {
 
 /// The transform, from the block that was read to the batch that goes on.
 fn parse<'a>(name: &'static str, blocks: &'a [Bytes], options: Value) -> Path<'a> {
-    let mut transform = transform(&options);
+    let mut transform = transform::build(&lograil_transforms::parse::SPEC, options);
     let mut out = Outputs::new(Arc::from("bench"), "parse");
     let mut keys = None;
     let run = move || {
@@ -119,11 +104,6 @@ fn parse<'a>(name: &'static str, blocks: &'a [Bytes], options: Value) -> Path<'a
         events
     };
     Path { name, baseline: Some("rows-regex"), run: Box::new(run) }
-}
-
-fn transform(options: &Value) -> Option<Box<dyn Transform>> {
-    let Build::Transform(build) = lograil_transforms::parse::SPEC.build else { return None };
-    build(&Options(options.clone())).ok()
 }
 
 fn access_log(blocks: usize, lines: usize) -> Vec<Bytes> {
@@ -153,11 +133,4 @@ fn access_log(blocks: usize, lines: usize) -> Vec<Bytes> {
         Bytes::from(text)
     };
     (0..blocks).map(|_| block()).collect()
-}
-
-/// A block's lines, as a source hands them on.
-fn batch_of(block: &Bytes, keys: Option<&Arc<KeyTable>>) -> Batch {
-    let mut batch = keys.map_or_else(Batch::new, |keys| Batch::with_keys(Arc::clone(keys)));
-    lines::split(&mut batch, block, None, LineOptions::new("message", 0));
-    batch
 }

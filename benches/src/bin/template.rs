@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use lograil_benches::generator::Random;
 use lograil_benches::measure::{self, Path, Size};
-use lograil_codec::lines::{self, LineOptions};
-use lograil_event::{Batch, Field, FieldFlags, Tag};
-use lograil_plugin::{Build, Options, Outputs, Transform};
+use lograil_benches::transform::{self, batch_of};
+use lograil_event::{Field, FieldFlags, Tag};
+use lograil_plugin::Outputs;
 use serde_json::{Value, json};
 
 const BLOCKS: usize = 4;
@@ -17,29 +17,15 @@ const LINES: usize = 4096;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = arguments
-        .iter()
-        .position(|argument| argument == "--rounds")
-        .and_then(|at| arguments.get(at + 1)?.parse().ok())
-        .unwrap_or(15);
+    let rounds = measure::rounds(&arguments, 15);
     let name = arguments.first().filter(|name| !name.starts_with("--"));
     let known = messages(BLOCKS, LINES);
     let size = Size { bytes: known.iter().map(Bytes::len).sum(), events: BLOCKS * LINES };
     let distinct = distinct(BLOCKS, LINES);
     let mut paths = paths(&known, &distinct);
-    match name {
-        None => {
-            let bytes = size.bytes / size.events;
-            let title = format!("messages of 40 templates: {} of {bytes} bytes", size.events);
-            measure::compare(&title, &mut paths, rounds, size);
-        }
-        Some(name) if measure::run_alone(&mut paths, name, rounds, size) => {}
-        Some(name) => {
-            let names: Vec<_> = paths.iter().map(|path| path.name).collect();
-            eprintln!("no path {name}; there are: {}", names.join(", "));
-            std::process::exit(2);
-        }
-    }
+    let title =
+        format!("messages of 40 templates: {} of {} bytes", size.events, size.bytes / size.events);
+    measure::run(&title, &mut paths, name, rounds, size);
 }
 
 fn paths<'a>(known: &'a [Bytes], distinct: &'a [Bytes]) -> Vec<Path<'a>> {
@@ -58,7 +44,7 @@ fn paths<'a>(known: &'a [Bytes], distinct: &'a [Bytes]) -> Vec<Path<'a>> {
 fn floor(blocks: &[Bytes]) -> usize {
     let mut events = 0;
     for block in blocks {
-        let mut batch = batch_of(block);
+        let mut batch = batch_of(block, None);
         let mut edit = batch.edit();
         let span = edit.push_text(b"0123456789abcdef");
         let keys = ["template_id", "template", "template_parameters"].map(|name| edit.key(name));
@@ -73,13 +59,13 @@ fn floor(blocks: &[Bytes]) -> usize {
 }
 
 fn template<'a>(name: &'static str, blocks: &'a [Bytes], options: Value) -> Path<'a> {
-    let mut transform = transform(&options);
+    let mut transform = transform::build(&lograil_transforms::template::SPEC, options);
     let mut out = Outputs::new(Arc::from("bench"), "template");
     let run = move || {
         let Some(transform) = &mut transform else { return 0 };
         let mut events = 0;
         for block in blocks {
-            transform.process(batch_of(block), &mut out);
+            transform.process(batch_of(block, None), &mut out);
             for (_, batch) in out.take_emitted() {
                 events += std::hint::black_box(&batch).len();
             }
@@ -87,11 +73,6 @@ fn template<'a>(name: &'static str, blocks: &'a [Bytes], options: Value) -> Path
         events
     };
     Path { name, baseline: Some("floor-fields"), run: Box::new(run) }
-}
-
-fn transform(options: &Value) -> Option<Box<dyn Transform>> {
-    let Build::Transform(build) = lograil_transforms::template::SPEC.build else { return None };
-    build(&Options(options.clone())).ok()
 }
 
 /// Messages of 40 templates with numbers, addresses, paths and names in them; one name in eight was hardly ever seen.
@@ -156,11 +137,4 @@ fn rare_name(mut number: usize) -> String {
         number /= 26;
     }
     name
-}
-
-/// A block's lines, as a source hands them on.
-fn batch_of(block: &Bytes) -> Batch {
-    let mut batch = Batch::new();
-    lines::split(&mut batch, block, None, LineOptions::new("message", 0));
-    batch
 }

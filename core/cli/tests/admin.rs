@@ -6,62 +6,12 @@
 mod support;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::Duration;
 
+use support::Place;
+use support::delivered::{self, LINES, PASSED, REFUSED, start};
 use support::http::{self, component, connect, count, get, metric, request};
-use support::{Background, Place, until};
-
-const LINES: u64 = 1000;
-/// Every tenth line is no JSON; of the others those with `n >= 500` pass.
-const REFUSED: u64 = 100;
-const PASSED: u64 = 450;
-
-/// A topology that follows a file, so that it goes on living when everything is delivered.
-const TOPOLOGY: &str = r#"
-data_dir = "data"
-[admin]
-listen = "127.0.0.1:0"
-
-[sources.app]
-type = "file"
-include = ["app.log"]
-
-[transforms.parsed]
-type = "parse"
-inputs = ["app"]
-format = "json"
-
-[transforms.large]
-type = "filter"
-inputs = ["parsed"]
-condition = ".n >= 500"
-
-[sinks.out]
-type = "file"
-inputs = ["large"]
-path = "out.ndjson"
-"#;
-
-fn input() -> String {
-    (0..LINES)
-        .map(|n| if n % 10 == 0 { "{\"n\":\n".to_owned() } else { format!("{{\"n\":{n}}}\n") })
-        .collect()
-}
-
-/// A run that has delivered everything, and the address of its admin server.
-fn start() -> (Place, Background, SocketAddr) {
-    let place = Place::new();
-    place.write("app.log", input());
-    place.write("t.toml", TOPOLOGY);
-    let running = place.start(&["run", "t.toml"]);
-    let address = http::admin_address(&place);
-    until("everything is delivered", || {
-        let topology = get(address, "/topology").json();
-        count(&topology, "out", "sent") == PASSED && topology["in_flight_batches"] == 0
-    });
-    (place, running, address)
-}
 
 #[test]
 fn the_ledger_agrees_with_what_the_run_did() {
@@ -282,8 +232,8 @@ fn an_address_in_use_is_named_and_nothing_runs() {
     let place = Place::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    place.write("app.log", input());
-    place.write("t.toml", TOPOLOGY.replace("127.0.0.1:0", &address));
+    place.write("app.log", delivered::input());
+    place.write("t.toml", delivered::TOPOLOGY.replace("127.0.0.1:0", &address));
     let ran = place.run(&["run", "t.toml"]);
     assert_eq!(ran.code(), 1, "{}", ran.stderr());
     assert!(ran.stderr().contains(&address), "{}", ran.stderr());

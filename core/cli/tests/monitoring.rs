@@ -11,53 +11,13 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::http::{self, get};
-use support::{Background, Place, has, until};
-
-const TOPOLOGY: &str = r#"
-data_dir = "data"
-[admin]
-listen = "127.0.0.1:0"
-
-[sources.app]
-type = "file"
-include = ["app.log"]
-
-[transforms.parsed]
-type = "parse"
-inputs = ["app"]
-format = "json"
-
-[transforms.large]
-type = "filter"
-inputs = ["parsed"]
-condition = ".n >= 500"
-
-[sinks.out]
-type = "file"
-inputs = ["large"]
-path = "out.ndjson"
-"#;
+use support::{Background, Place, delivered, has, until};
 
 /// Metrics that are there only once there was an error.
 const ONLY_WITH_ERRORS: &[&str] = &["lograil_component_errors_total"];
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/monitoring")
-}
-
-fn start_topology(place: &Place) -> (Background, SocketAddr) {
-    let lines: String = (0..1000)
-        .map(|n| if n % 10 == 0 { "{\"n\":\n".to_owned() } else { format!("{{\"n\":{n}}}\n") })
-        .collect();
-    place.write("app.log", lines);
-    place.write("t.toml", TOPOLOGY);
-    let running = place.start(&["run", "t.toml"]);
-    let address = http::admin_address(place);
-    until("everything is delivered", || {
-        get(address, "/topology").json()["in_flight_batches"] == 0
-            && http::count(&get(address, "/topology").json(), "out", "sent") == 450
-    });
-    (running, address)
 }
 
 /// Starts Prometheus on a free port; if another program takes the port first, on the next.
@@ -109,8 +69,7 @@ fn prometheus_finds_the_numbers_of_the_ledger() {
     if !has("prometheus") {
         return;
     }
-    let place = Place::new();
-    let (_running, address) = start_topology(&place);
+    let (place, _running, address) = delivered::start();
     let (_prometheus, prometheus) = start_prometheus(&place, address);
     until("Prometheus has scraped", || {
         value(&query(prometheus, "up{job=\"lograil\"}")) == Some(1.0)
@@ -150,8 +109,7 @@ fn dashboard_queries() -> Vec<String> {
 
 #[test]
 fn dashboard_and_alerts_name_metrics_that_exist() {
-    let place = Place::new();
-    let (_running, address) = start_topology(&place);
+    let (_place, _running, address) = delivered::start();
     let metrics = get(address, "/metrics").body;
     let mut text = std::fs::read_to_string(examples().join("alerts.yml")).unwrap();
     text.push_str(&dashboard_queries().join("\n"));

@@ -14,6 +14,7 @@ mod names;
 mod resolve;
 mod shapes;
 
+pub use names::is_date_name;
 pub use resolve::{Certainty, Precision, Reference, Timestamp};
 
 /// Most bytes of a text that a timestamp takes: a weekday, a month, nine digits of a second and a zone.

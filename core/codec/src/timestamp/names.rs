@@ -69,17 +69,26 @@ pub(super) fn weekday(cursor: &mut Cursor<'_>) -> Option<()> {
     word(cursor, &WEEKDAYS).map(|_| ())
 }
 
+/// Whether a text is the English name of a day or a month, or the first three letters of one (RFC 5322, section 3.3).
+#[must_use]
+pub fn is_date_name(text: &[u8]) -> bool {
+    position(text, &WEEKDAYS).or_else(|| position(text, &MONTHS)).is_some()
+}
+
 fn word(cursor: &mut Cursor<'_>, words: &[&[u8]]) -> Option<usize> {
     let letters = cursor.letters();
+    let index = position(letters, words)?;
+    cursor.at += letters.len();
+    Some(index)
+}
+
+#[inline]
+fn position(letters: &[u8], words: &[&[u8]]) -> Option<usize> {
     let lower = |at: usize| letters.get(at).map(|byte| byte | 0x20);
     let (a, b, c) = (lower(0)?, lower(1)?, lower(2)?);
     let index = words.iter().position(|word| word[..3] == [a, b, c])?;
     let is_abbreviation = letters.len() == 3 || letters.eq_ignore_ascii_case(b"sept");
-    if !is_abbreviation && !letters.eq_ignore_ascii_case(words[index]) {
-        return None;
-    }
-    cursor.at += letters.len();
-    Some(index)
+    (is_abbreviation || letters.eq_ignore_ascii_case(words[index])).then_some(index)
 }
 
 /// The offset of the zone whose name is next.

@@ -6,6 +6,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use lograil_codec::timestamp::is_date_name;
+
 /// Words of a message that are looked at; what follows does not tell templates apart.
 pub(super) const WORDS_MAX: usize = 64;
 
@@ -200,40 +202,8 @@ const UNITS: &[&[u8]] = &[
     b"sec", b"secs", b"min", b"mins", b"h", b"hr", b"hrs",
 ];
 
-/// Names of days and months (RFC 5322, section 3.3, and in full): values in front of a number or behind one.
-const DATE_NAMES: &[&[u8]] = &[
-    b"monday",
-    b"tuesday",
-    b"wednesday",
-    b"thursday",
-    b"friday",
-    b"saturday",
-    b"sunday",
-    b"january",
-    b"february",
-    b"march",
-    b"april",
-    b"may",
-    b"june",
-    b"july",
-    b"august",
-    b"september",
-    b"october",
-    b"november",
-    b"december",
-];
-
 fn is_one_of(text: &[u8], names: &[&[u8]]) -> bool {
     text.len() <= 4 && names.iter().any(|name| name.eq_ignore_ascii_case(text))
-}
-
-/// Whether it is the name of a day or month, or the first three letters of one.
-fn is_date_name(text: &[u8]) -> bool {
-    (3..=9).contains(&text.len())
-        && DATE_NAMES.iter().any(|name| {
-            name[..3].eq_ignore_ascii_case(&text[..3])
-                && (text.len() == 3 || name.eq_ignore_ascii_case(text))
-        })
 }
 
 /// Whether it may be a time zone, as `date` writes it between the time and the year: `CEST`, `UTC`.
