@@ -1,11 +1,18 @@
 //! Following a running topology while listening to signals.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use lograil_runtime::{Outcome, Running};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::exit::INTERRUPTED;
 use crate::reload::Reload;
+
+/// Signals that come within this time of the first are the same request: `timeout` and the like signal the process
+/// and its group, a terminal and a wrapper may both do it. Nobody presses Ctrl-C twice as fast.
+const SAME_REQUEST: Duration = Duration::from_millis(100);
 
 struct Signals {
     interrupt: Signal,
@@ -46,7 +53,7 @@ impl Signals {
     }
 }
 
-/// Follows a topology to its end: the first SIGINT or SIGTERM drains it for `shutdown_timeout`, the second ends
+/// Follows a topology to its end: the first SIGINT or SIGTERM drains it for `shutdown_timeout`, a second one ends
 /// the program at once, SIGHUP opens the files of sinks anew and reads the topology again.
 pub(crate) async fn follow(
     mut running: Running,
@@ -70,6 +77,7 @@ pub(crate) async fn follow(
     let deadline = running.plan().global.shutdown_timeout.0;
     tracing::info!("stopping: delivering what was read; a second signal ends at once");
     running.stop();
+    let asked = Instant::now();
     let timeout = tokio::time::sleep(deadline);
     tokio::pin!(timeout);
     loop {
@@ -80,7 +88,7 @@ pub(crate) async fn follow(
                 running.abandon();
                 break;
             }
-            heard = signals.next() => if matches!(heard, Heard::Stop) {
+            heard = signals.next() => if matches!(heard, Heard::Stop) && asked.elapsed() > SAME_REQUEST {
                 std::process::exit(INTERRUPTED);
             },
         }

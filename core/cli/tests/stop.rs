@@ -86,10 +86,22 @@ fn a_second_signal_ends_it_at_once() {
     let place = Place::new();
     let mut running = stuck(&place, "1h");
     running.signal("INT");
-    // Signals that wait are merged: the first must be taken before the second is sent.
-    until("the first signal is taken", || place.read("stderr").contains("stopping"));
-    running.signal("INT");
+    // Signals that wait are merged, and those that come at once are one request.
+    until("a later signal ends it", || {
+        running.signal("INT");
+        !running.is_running()
+    });
     assert_eq!(running.wait().code(), Some(130));
+}
+
+/// `timeout` and other wrappers signal the process and its group; a terminal and a wrapper may both do it.
+#[test]
+fn signals_that_come_at_once_are_one_request() {
+    let place = Place::new();
+    let mut running = stuck(&place, "300ms");
+    let both = format!("kill -INT {0}; kill -TERM {0}", running.0.id());
+    assert!(std::process::Command::new("sh").args(["-c", &both]).status().unwrap().success());
+    assert_eq!(running.wait().code(), Some(3), "{}", place.read("stderr"));
 }
 
 /// User and system time of a process: fields 14 and 15 of its stat.
