@@ -48,9 +48,10 @@ pub(super) fn start(
         (Some(slot), Beyond::Remove) => {
             let file = cut(files, &slots.name(slot), state.length)?;
             // Backups that had to go at the next commit: they will not be found by their numbers later.
+            // Without rotation, which keeps one at least, none had to.
             let surplus = slot.max(max_files)..slot.saturating_add(state.oldest_slot);
             for older in surplus.map(|slot| slot + 1) {
-                if slot > 0 && slots.is_taken(files, older)? {
+                if slot > 0 && max_files > 0 && slots.is_taken(files, older)? {
                     slots.remove(files, older)?;
                 }
             }

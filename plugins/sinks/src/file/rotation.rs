@@ -25,6 +25,11 @@ pub(super) struct Rotate {
 }
 
 impl Rotate {
+    /// Whether files are rotated at all. Otherwise what has the name of a backup is somebody else's.
+    pub(super) fn is_on(&self) -> bool {
+        self.max_bytes.is_some() || self.interval_ns.is_some()
+    }
+
     /// The period of the wall clock that a time lies in. Periods start at multiples of the interval since
     /// 1970 UTC, so that `1d` turns at midnight and a restart does not shift it.
     fn period(&self, now_ns: i64) -> i64 {
@@ -150,6 +155,9 @@ impl Schedule {
         slots: &Slots,
         rotate: &Rotate,
     ) -> io::Result<()> {
+        if !rotate.is_on() {
+            return Ok(());
+        }
         let kept = rotate.max_files.max(self.committed_slots[1]);
         let mut slot = kept.saturating_add(1);
         loop {

@@ -184,6 +184,9 @@ impl Writer {
 
     /// Takes it that the checkpoint may name any backup: the file was closed, and opened again.
     pub(super) fn protect_backups(&mut self) -> io::Result<()> {
+        if !self.rotate.is_on() {
+            return Ok(());
+        }
         let highest = self.slots.taken(&*self.files)?.last().copied().unwrap_or(0);
         self.schedule.protect(highest);
         Ok(())

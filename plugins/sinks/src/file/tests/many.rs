@@ -128,6 +128,46 @@ fn idle_files_are_closed() {
     assert_eq!(setup.files.text("/data/a.log"), "1\n2\n");
 }
 
+/// Without `rotate` the names `path.N` are those of logrotate, say.
+#[test]
+fn backups_of_others_stay_where_nothing_is_rotated() {
+    let setup = setup(json!({}));
+    for slot in [1, 2] {
+        setup.files.write(format!("/data/a.log.{slot}"), "theirs\n");
+    }
+    let mut sink = setup.open();
+    sink.write_json(&[event("a", "1")]).unwrap();
+    for _ in 0..4 {
+        setup.clock.advance(Duration::from_secs(1));
+        sink.commit().unwrap();
+    }
+    sink.close().unwrap();
+    for slot in [1, 2] {
+        assert_eq!(setup.files.text(format!("/data/a.log.{slot}")), "theirs\n");
+    }
+}
+
+/// The same where an earlier run has rotated.
+#[test]
+fn backups_stay_when_rotation_is_turned_off() {
+    let mut setup = setup(json!({"rotate": {"max_bytes": 2, "max_files": 2}}));
+    let mut sink = setup.open();
+    sink.write_json(&["1", "2", "3"].map(|message| event("a", message))).unwrap();
+    sink.commit().unwrap();
+    let state = sink.state();
+    drop(sink);
+    let before = layout(&setup);
+    assert_eq!(before.len(), 3, "{before:?}");
+    setup.options.as_object_mut().unwrap().remove("rotate");
+    let mut sink = setup.harness(state).opened();
+    for _ in 0..4 {
+        setup.clock.advance(Duration::from_secs(1));
+        sink.commit().unwrap();
+    }
+    sink.close().unwrap();
+    assert_eq!(layout(&setup), before);
+}
+
 #[test]
 fn mistakes_in_the_options_are_told_together() {
     let options = json!({"path": "a/{x}/../%q", "max_open_files": 0, "path_default": "a/b"});
