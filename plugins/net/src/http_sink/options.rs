@@ -120,7 +120,7 @@ pub struct HttpOptions {
     /// How long connecting may take.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
-    /// How long a request and its answer may take.
+    /// How long a request may take until the head of its answer is there.
     #[serde(default = "default_request_timeout")]
     pub request_timeout: Period,
     /// With a `url` of `https://`: whom to trust, and who we are.

@@ -1,6 +1,8 @@
 //! Sending one packet and reading the answer.
 //!
-//! **Invariant:** whatever the peer does, an answer is there within the request's timeout, and little of it is kept.
+//! **Invariant:** whatever the peer does, a verdict is there within the request's timeout, or a few seconds after the
+//! head of the answer, and little of the answer is kept.
+//! Once a status has come it decides.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use super::verdict::Verdict;
 
 /// Bytes of an answer that are read; a connection with more is not used again.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// How long the body of an answer is waited for, if the request's timeout is not shorter.
+const BODY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes of an answer that are told to people.
 const TOLD_BYTES_MAX: usize = 300;
 /// The level of zstd: its default.
@@ -69,14 +73,10 @@ impl Sender {
             Ok(request) => request,
             Err(reason) => return Verdict::Refused(reason),
         };
-        let answer = async {
-            match self.client.request(request).await {
-                Ok(answer) => self.judge(answer).await,
-                Err(error) => Verdict::later(causes(&error)),
-            }
-        };
+        let answer = self.client.request(request);
         match tokio::time::timeout(self.target.request_timeout, answer).await {
-            Ok(verdict) => verdict,
+            Ok(Ok(answer)) => self.judge(answer).await,
+            Ok(Err(error)) => Verdict::later(causes(&error)),
             Err(_) => Verdict::later("the answer takes longer than `request_timeout`"),
         }
     }
@@ -112,15 +112,16 @@ impl Sender {
     async fn judge(&self, answer: Response<Incoming>) -> Verdict {
         let (head, mut body) = answer.into_parts();
         let mut said = Vec::new();
-        while said.len() < ANSWER_BYTES_MAX {
-            match body.frame().await {
-                Some(Ok(frame)) => {
-                    said.extend_from_slice(frame.data_ref().map_or(&[], |data| data))
-                }
-                // The status has come; what else the peer had to say is lost.
-                Some(Err(_)) | None => break,
+        let reading = async {
+            while said.len() < ANSWER_BYTES_MAX
+                && let Some(Ok(frame)) = body.frame().await
+            {
+                said.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
             }
-        }
+        };
+        // The status has come; what else the peer had to say may be lost.
+        let _elapsed =
+            tokio::time::timeout(self.target.request_timeout.min(BODY_TIMEOUT), reading).await;
         said.truncate(TOLD_BYTES_MAX);
         let said = String::from_utf8_lossy(&said);
         Verdict::of(head.status, &head.headers, &said, self.clock.now_ns())

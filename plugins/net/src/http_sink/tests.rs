@@ -197,6 +197,23 @@ fn a_peer_that_hangs_resets_or_trickles_is_tried_again() {
 }
 
 #[test]
+fn the_status_decides_where_the_body_of_an_answer_does_not_end() {
+    let peer = Peer::start(|request: &Request| match request.body.contains("\"n\":2}") {
+        true => Behaviour::Endless(400),
+        false => Behaviour::Endless(200),
+    });
+    let options = json!({ "request_timeout": "300ms", "batch": { "max_events": 1 } });
+    let mut sink = harness(options, &peer);
+    sink.write_json(&numbers(0..3)).unwrap();
+    assert_eq!(commit(&mut sink), []);
+    assert_eq!(peer.requests().len(), 3, "nothing is sent twice");
+    assert_eq!(peer.taken(), (0..2).collect());
+    let rejected = sink.take_rejected();
+    assert_eq!(rejected.len(), 1);
+    assert!(rejected[0].rejection.reason.contains("400 Bad Request: why"), "{rejected:?}");
+}
+
+#[test]
 fn nobody_there_is_waited_for_and_a_write_is_refused_while_others_wait() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let options = json!({ "url": format!("http://{free}/"), "batch": { "max_events": 1 },

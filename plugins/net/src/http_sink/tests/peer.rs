@@ -15,6 +15,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub enum Behaviour {
     /// Answers with this status and these header lines; 2xx means that it took the events.
     Answer(u16, &'static str),
+    /// Answers with this status and a body that starts and does not end; 2xx means that it took the events.
+    Endless(u16),
     /// Never answers.
     Hang,
     /// Breaks the connection.
@@ -142,6 +144,15 @@ fn talk(shared: &Shared, mut stream: impl Read + Write, tcp: &TcpStream) -> io::
                 let length = if status == 204 { "" } else { "Content-Length: 0\r\n" };
                 write!(stream, "HTTP/1.1 {status} Said\r\n{length}{headers}\r\n")?;
                 stream.flush()?;
+            }
+            Behaviour::Endless(status) => {
+                if status < 300 {
+                    take();
+                }
+                let head = format!("HTTP/1.1 {status} Said\r\nTransfer-Encoding: chunked\r\n\r\n");
+                write!(stream, "{head}3\r\nwhy\r\n")?;
+                stream.flush()?;
+                std::thread::sleep(Duration::from_secs(3600));
             }
             Behaviour::Hang => std::thread::sleep(Duration::from_secs(3600)),
             Behaviour::Close => return tcp.shutdown(std::net::Shutdown::Both),
