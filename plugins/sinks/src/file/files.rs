@@ -104,6 +104,7 @@ impl Files {
                 states.push(state);
             }
         }
+        let template = if settings.rotate.is_on() { template.rotating() } else { template };
         let mut files = Self {
             context: context.clone(),
             place,

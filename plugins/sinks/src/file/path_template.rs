@@ -1,7 +1,7 @@
 //! Paths made of fields and of the time: `logs/{service}/%Y-%m-%d.log`.
 //!
 //! **Invariant:** what an event holds names one component of a path at most: it can neither begin another nor be
-//! one of `.` and `..`.
+//! one of `.` and `..`. No event names a file that the sink makes for itself: its journal, a backup.
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
@@ -9,8 +9,12 @@ use lograil_codec::text::{Format, TextEncoder};
 use lograil_event::{Batch, TIMESTAMP_UNKNOWN};
 use lograil_plugin::ConfigError;
 
+use super::slots;
+
 /// Most bytes of a component that a field is part of. File systems take 255; backups get suffixes.
 const COMPONENT_BYTES_MAX: usize = 200;
+/// What names end with that begin with `.` and are the sink's own.
+const OWN_ENDINGS: [&str; 3] = [".openings", ".openings.new", ".packing"];
 /// Conversions of strftime whose text has no separator.
 const CONVERSIONS: &str = "YymdHMSjFVGuaAbBeIp";
 
@@ -29,6 +33,8 @@ pub(super) struct PathTemplate {
     pieces: Vec<Piece>,
     /// What stands for fields that an event does not have.
     default: Option<String>,
+    /// If the files get backups: what stands in their names before, between and behind fields and times.
+    around: Vec<String>,
     /// The second that `times` are of.
     second: i64,
     times: Vec<String>,
@@ -67,7 +73,27 @@ impl PathTemplate {
         }
         pieces.push(Piece::Literal(literal));
         let default = default.map(str::to_owned);
-        Ok(Some(Self { pieces, default, second: i64::MIN, times: Vec::new(), value: Vec::new() }))
+        Ok(Some(Self {
+            pieces,
+            default,
+            around: Vec::new(),
+            second: i64::MIN,
+            times: Vec::new(),
+            value: Vec::new(),
+        }))
+    }
+
+    /// The same for files that get backups: no path is one that another one's backup has.
+    pub(super) fn rotating(mut self) -> Self {
+        for piece in &self.pieces {
+            let Piece::Literal(text) = piece else { continue };
+            if let Some((_, name)) = text.rsplit_once('/') {
+                self.around = vec![name.to_owned()];
+            } else {
+                self.around.push(text.clone());
+            }
+        }
+        self
     }
 
     /// The directory that all paths are in, as text that ends with `/` or is empty.
@@ -128,7 +154,12 @@ impl PathTemplate {
                 has_field = false;
             }
         }
-        check_component(&path[component..], has_field)
+        let name = &path[component..];
+        check_component(name, has_field)?;
+        match slots::owner(name).filter(|owner| fits(owner, &self.around)) {
+            Some(owner) => Err(format!("`{name}` could be an old file of `{owner}`")),
+            None => Ok(()),
+        }
     }
 
     fn set_time(&mut self, ns: i64) {
@@ -155,11 +186,28 @@ fn check_component(component: &str, has_field: bool) -> Result<(), String> {
     if matches!(component, "." | "..") {
         return Err(format!("`{component}` cannot be a part of the path"));
     }
+    if component.starts_with('.') && OWN_ENDINGS.iter().any(|end| component.ends_with(end)) {
+        return Err(format!("`{component}` is a name that the sink itself uses"));
+    }
     if component.len() > COMPONENT_BYTES_MAX {
         let len = component.len();
         return Err(format!("a part of the path has {len} bytes, more than {COMPONENT_BYTES_MAX}"));
     }
     Ok(())
+}
+
+/// Whether a name has these texts in it, in their order, from its beginning to its end, and something between any two.
+fn fits(name: &str, around: &[String]) -> bool {
+    let [first, between @ .., last] = around else { return false };
+    let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
+    for text in between {
+        let at = rest.chars().next().map_or(0, char::len_utf8);
+        match rest[at..].find(text.as_str()) {
+            Some(found) if at > 0 => rest = &rest[at + found + text.len()..],
+            _ => return false,
+        }
+    }
+    rest.strip_suffix(last.as_str()).is_some_and(|value| !value.is_empty())
 }
 
 /// Appends a value with `_` for separators, control characters and what is not UTF-8.
@@ -214,7 +262,10 @@ mod tests {
         default: Option<&str>,
         event: serde_json::Value,
     ) -> Result<String, String> {
-        let mut template = PathTemplate::parse(template, default).unwrap().unwrap();
+        render_with(PathTemplate::parse(template, default).unwrap().unwrap(), event)
+    }
+
+    fn render_with(mut template: PathTemplate, event: serde_json::Value) -> Result<String, String> {
         let batch = batch_of_json(&[event]);
         template.prepare(&batch);
         let mut path = String::new();
@@ -258,6 +309,43 @@ mod tests {
         assert_eq!(at("a/%q.log").1, 2..3);
         assert_eq!(at("a/{x").1, 2..4);
         assert_eq!(at("a}").1, 1..2);
+    }
+
+    #[test]
+    fn no_value_names_a_file_of_the_sinks_own() {
+        for name in [".id.openings", ".id.openings.new", ".web.packing"] {
+            let event = || json!({ "a": name });
+            let reason = render("d/{a}", None, event()).unwrap_err();
+            assert_eq!(reason, format!("`{name}` is a name that the sink itself uses"));
+            assert!(render("d/{a}/x", None, event()).is_err(), "nor a directory: {name}");
+            assert!(render("d/{a}.log", None, event()).is_ok(), "{name}.log");
+        }
+        assert!(render("d/{a}", None, json!({ "a": "x.openings" })).is_ok());
+    }
+
+    #[test]
+    fn no_value_names_a_backup_where_files_are_rotated() {
+        let rendered = |template: &str, value: &str| {
+            let template = PathTemplate::parse(template, None).unwrap().unwrap();
+            render_with(template.rotating(), json!({ "a": value }))
+        };
+        for name in ["web.1", "web.1.gz", "web.20.zst", "10.0.0.9"] {
+            let reason = rendered("d/{a}", name).unwrap_err();
+            assert!(reason.starts_with(&format!("`{name}` could be an old file of `")), "{reason}");
+            assert!(render("d/{a}", None, json!({ "a": name })).is_ok(), "nothing is rotated");
+            assert!(rendered("d/{a}.log", name).is_ok(), "no backup ends so");
+            assert!(rendered("d/{a}/x", name).is_ok(), "a directory");
+        }
+        for name in ["web", "web1", "web.01", "web.1.xz", "web.x1", ".1"] {
+            assert_eq!(rendered("d/{a}", name).unwrap(), format!("d/{name}"));
+        }
+        // A literal or a time may end so, as long as no other path can be what comes before.
+        assert!(rendered("d/{a}.log.%Y%m%d", "web").is_ok());
+        assert!(rendered("d/{a}.%Y%m%d", "web").is_ok());
+        assert!(rendered("d/{a}.%Y%m%d", "web.20260101").is_err());
+        assert!(rendered("d/%Y.%d", "").is_ok());
+        assert!(rendered("d/a-{a}.{a}", "9").is_ok());
+        assert!(rendered("d/a-{a}.{a}", "x.9").is_err());
     }
 
     proptest! {

@@ -151,16 +151,26 @@ impl Slots {
         Ok(())
     }
 
-    /// The number in `.12`; `.012` or `.+12` is no name of ours.
     fn number(&self, suffix: &str) -> Option<u32> {
-        let digits = suffix.strip_prefix('.')?;
-        let digits = match digits.split_once('.') {
-            Some((digits, extension)) if self.are_packed && PACKED.contains(&extension) => digits,
-            _ => digits,
-        };
-        let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-        if plain { digits.parse().ok() } else { None }
+        number(suffix, self.are_packed)
     }
+}
+
+/// The name of the file that a file of this name is a backup of, packed or not.
+pub(super) fn owner(name: &str) -> Option<&str> {
+    let mut dots = name.match_indices('.').map(|(at, _)| at);
+    dots.find(|at| number(&name[*at..], true).is_some()).map(|at| &name[..at])
+}
+
+/// The number in `.12`; `.012` or `.+12` is no name of ours.
+fn number(suffix: &str, may_be_packed: bool) -> Option<u32> {
+    let digits = suffix.strip_prefix('.')?;
+    let digits = match digits.split_once('.') {
+        Some((digits, extension)) if may_be_packed && PACKED.contains(&extension) => digits,
+        _ => digits,
+    };
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    if plain { digits.parse().ok() } else { None }
 }
 
 /// Whether something has this name.

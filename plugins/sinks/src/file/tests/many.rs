@@ -83,6 +83,19 @@ fn a_value_that_cannot_be_a_file_is_refused_and_the_others_are_written() {
 }
 
 #[test]
+fn a_value_that_names_a_file_of_the_sinks_own_is_refused() {
+    let setup = setup(json!({"path": "/data/{service}", "rotate": {"max_bytes": 2}}));
+    let mut sink = setup.open();
+    let events = ["web", "web.1", ".sink.openings", ".web.packing"].map(|name| event(name, "1"));
+    let delivery = sink.write_json(&events).unwrap();
+    assert_eq!(delivery.rejected.iter().map(|r| r.event).collect::<Vec<_>>(), [1, 2, 3]);
+    sink.write_json(&[event("web", "2")]).unwrap();
+    sink.close().unwrap();
+    let files = [("/data/web".into(), "2\n".into()), ("/data/web.1".into(), "1\n".into())];
+    assert_eq!(layout(&setup), files);
+}
+
+#[test]
 fn a_batch_that_fails_in_one_file_is_in_none() {
     for (failing, options) in
         [("/data/d.log", json!({})), ("/data/b.log", json!({"max_open_files": 1}))]
