@@ -95,11 +95,15 @@ fn new_part(transaction: &Transaction<'_>, part: i64, first_id: i64) -> rusqlite
 
 /// Drops the parts of which no event is left, except the newest.
 pub(crate) fn drop_dead(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let oldest: Option<i64> =
-        transaction.query_row("SELECT min(id) FROM events", [], |row| row.get(0))?;
     let mut parts = parts(transaction)?;
     parts.pop();
-    for part in parts.iter().filter(|part| oldest.is_none_or(|oldest| part.last_id < oldest)) {
+    // The oldest event by its id tells nothing: events go by their time, and one of a wrong clock stays.
+    let mut is_alive = transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE id BETWEEN ?1 AND ?2)")?;
+    for part in parts {
+        if is_alive.query_row([part.first_id, part.last_id], |row| row.get(0))? {
+            continue;
+        }
         transaction.execute_batch(&format!("DROP TABLE {}", part.table()))?;
         transaction.execute("DELETE FROM text_parts WHERE part = ?1", [part.part])?;
     }

@@ -208,6 +208,32 @@ fn a_database_beyond_its_size_loses_the_oldest_events_and_old_parts_of_its_index
 }
 
 #[test]
+fn an_event_from_the_future_keeps_no_other_part_of_the_index_alive() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sink = retaining(dir.path(), json!({"max_age": "1h"}));
+    let mut future = batch_of_json(&[json!({"message": "from 2099"})]);
+    future.edit().events()[0].timestamp_ns = 4_070_908_800 * SECOND;
+    sink.write(&future).unwrap();
+    let events: Vec<serde_json::Value> = vec![json!({"message": "now"}); 17_000];
+    for _ in 0..3 {
+        sink.write(&batch_of_json(&events)).unwrap();
+        sink.commit().unwrap();
+    }
+    sink.clock().jump_wall(7200 * SECOND);
+    for _ in 0..6 {
+        sink.commit().unwrap();
+    }
+    assert_eq!(rows(dir.path()).len(), 1);
+    let connection = Connection::open(dir.path().join("logs.db")).unwrap();
+    let parts: Vec<i64> =
+        text_index::parts(&connection).unwrap().iter().map(|part| part.part).collect();
+    assert_eq!(parts, [1, 3], "that of the event, and the newest");
+    let query = LogQuery { text: Some("2099".into()), limit: 9, ..LogQuery::default() };
+    let found = store(dir.path()).logs(&query, &QueryControl::default()).unwrap();
+    assert_eq!(found.logs.len(), 1);
+}
+
+#[test]
 fn a_size_that_holds_nothing_is_refused() {
     let Build::Sink(build) = SPEC.build else { panic!("a sink") };
     let options = Options(json!({"path": "logs.db", "retention": {"max_bytes": "1MiB"}}));
