@@ -1,7 +1,7 @@
 //! The method `ewma`: how many standard deviations a value lies from the mean, both with weights that decay (Finch,
 //! Incremental calculation of weighted mean and variance, 2009, section 9).
 
-use super::{Judgement, RATIO_MAX, View};
+use super::{Judgement, RATIO_MAX, View, learned};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Values before which nothing is said.
@@ -52,6 +52,6 @@ impl Ewma {
     }
 
     pub(super) fn read(from: &mut StateReader<'_>) -> Option<Self> {
-        Some(Self { mean: from.f64()?, variance: from.f64()?, values: from.u64()? })
+        Some(Self { mean: learned(from)?, variance: learned(from)?, values: from.u64()? })
     }
 }

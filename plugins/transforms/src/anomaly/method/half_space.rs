@@ -4,7 +4,7 @@
 //!
 //! The cuts of all keys' trees are the same, drawn once from a fixed seed; a key has only the counts of its own.
 
-use super::{Judgement, RATIO_MAX, View};
+use super::{Judgement, RATIO_MAX, View, all_learned, learned};
 use crate::event_key::mix;
 use crate::state_bytes::{StateReader, StateWriter};
 
@@ -163,15 +163,16 @@ impl HalfSpaceTrees {
         };
         let (last, this) = (counts(from.bytes()?), counts(from.bytes()?));
         let values = u16::try_from(from.u64()?).ok().filter(|values| *values < WINDOW)?;
-        let first = from.f64s(usize::from(WINDOW))?;
-        let ranges = match from.f64s(4)?[..] {
+        let first = all_learned(from, usize::from(WINDOW))?;
+        let ranges = match all_learned(from, 4)?[..] {
             [] => None,
             [a, b, c, d] => Some([(a, b), (c, d)]),
             _ => return None,
         };
         let wanted = if ranges.is_some() { TREES * NODES } else { 0 };
         let fits = last.len() == wanted && this.len() == wanted;
-        fits.then_some(Self { last, this, values, first, ranges, previous: from.f64()? })
+        let previous = learned(from)?;
+        fits.then_some(Self { last, this, values, first, ranges, previous })
     }
 }
 

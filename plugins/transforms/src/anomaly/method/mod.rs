@@ -25,6 +25,13 @@ use quantile::Quantile;
 /// Ratio beyond which nothing gets worse: a score of 0.999.
 const RATIO_MAX: f64 = 1e3;
 
+/// Numbers beyond are no measurements: they are judged but teach nothing, so that the squares of differences between
+/// those that do stay finite.
+const VALUE_MAX: f64 = 1e100;
+
+/// Nothing that is learned of values up to `VALUE_MAX`, their squares included, is greater.
+const LEARNED_MAX: f64 = 1e210;
+
 /// What is left of the weariness of alarms with each value: exp(-1/200).
 const WEARINESS_LEFT: f64 = 0.995_012_479_192_682_3;
 
@@ -134,6 +141,19 @@ enum Detector {
     HalfSpaceTrees(Box<HalfSpaceTrees>),
 }
 
+impl Detector {
+    /// Judges a value of at most `VALUE_MAX` by those before it, then learns it.
+    fn push(&mut self, method: &Method, time_ns: i64, value: f64) -> Judgement {
+        match self {
+            Self::Auto(auto) => auto.push(time_ns, value),
+            Self::Ewma(ewma) => ewma.push(value, method.weight, method.limit),
+            Self::Mad(mad) => mad.push(value, method.limit),
+            Self::Quantile(quantile) => quantile.push(value, method.chance),
+            Self::HalfSpaceTrees(trees) => trees.push(value),
+        }
+    }
+}
+
 impl Series {
     pub(super) fn new(method: &Method) -> Self {
         let detector = match method.name {
@@ -146,14 +166,13 @@ impl Series {
         Self { detector, weariness: 0.0, incident_values: u32::MAX }
     }
 
-    /// Judges a finite value by those before it, then learns it.
+    /// Judges a finite value by those before it, then learns it, unless it is beyond all measurements.
     pub(super) fn push(&mut self, method: &Method, time_ns: i64, value: f64) -> Judgement {
-        let mut judgement = match &mut self.detector {
-            Detector::Auto(auto) => auto.push(time_ns, value),
-            Detector::Ewma(ewma) => ewma.push(value, method.weight, method.limit),
-            Detector::Mad(mad) => mad.push(value, method.limit),
-            Detector::Quantile(quantile) => quantile.push(value, method.chance),
-            Detector::HalfSpaceTrees(trees) => trees.push(value),
+        let mut judgement = if value.abs() <= VALUE_MAX {
+            self.detector.push(method, time_ns, value)
+        } else {
+            let value = VALUE_MAX.copysign(value);
+            self.detector.clone().push(method, time_ns, value)
         };
         let is_off = judgement.ratio > 1.0;
         self.weariness *= WEARINESS_LEFT;
@@ -180,8 +199,9 @@ impl Series {
         }
     }
 
+    /// `None` also where a number is none that values can have taught: its detector would be silent for ever.
     pub(super) fn read(from: &mut StateReader<'_>, method: &Method) -> Option<Self> {
-        let weariness = from.f64()?;
+        let weariness = learned(from)?;
         let incident_values = from.u64()?.try_into().ok()?;
         let detector = match method.name {
             MethodName::Auto => Detector::Auto(Box::new(Auto::read(from)?)),
@@ -194,6 +214,17 @@ impl Series {
         };
         Some(Self { detector, weariness, incident_values })
     }
+}
+
+/// A number that values can have taught.
+fn learned(from: &mut StateReader<'_>) -> Option<f64> {
+    from.f64().filter(|number| number.abs() <= LEARNED_MAX)
+}
+
+/// At most `max` of them.
+fn all_learned(from: &mut StateReader<'_>, max: usize) -> Option<Vec<f64>> {
+    let numbers = from.f64s(max)?;
+    numbers.iter().all(|number| number.abs() <= LEARNED_MAX).then_some(numbers)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! variance of the excesses (Hosking and Wallis, 1987), and its quantile gives the limit, as in SPOT (Siffer et al.,
 //! KDD 2017).
 
-use super::{Judgement, RATIO_MAX, View};
+use super::{Judgement, LEARNED_MAX, RATIO_MAX, View, all_learned, learned};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Part of the values beyond the start of each tail.
@@ -87,7 +87,9 @@ impl Quantile {
         for tail in [&mut quantile.low, &mut quantile.high] {
             tail.start.read(from)?;
             tail.excesses = from.u64()?;
-            (tail.mean, tail.variance, tail.reach) = (from.f64()?, from.f64()?, from.f64()?);
+            (tail.mean, tail.variance) = (learned(from)?, learned(from)?);
+            let is_reach = |reach: &f64| *reach == f64::INFINITY || reach.abs() <= LEARNED_MAX;
+            tail.reach = from.f64().filter(is_reach)?;
         }
         Some(quantile)
     }
@@ -199,8 +201,8 @@ impl Percentile {
     }
 
     fn read(&mut self, from: &mut StateReader<'_>) -> Option<()> {
-        self.heights = from.f64s(5)?.try_into().ok()?;
-        self.positions = from.f64s(5)?.try_into().ok()?;
+        self.heights = all_learned(from, 5)?.try_into().ok()?;
+        self.positions = all_learned(from, 5)?.try_into().ok()?;
         self.values = from.u64()?;
         Some(())
     }

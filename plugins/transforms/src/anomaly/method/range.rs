@@ -3,7 +3,7 @@
 //! A range makes no assumption that a spike, a step or a lull could break, and a new extreme is rare by itself:
 //! the n-th of n values in random order is one with the chance 2/n.
 
-use super::RATIO_MAX;
+use super::{RATIO_MAX, learned};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// How much of the way to the centre each end goes with every value: an end is half forgotten after 23,000 values.
@@ -56,8 +56,7 @@ impl Range {
         let width = self.high - self.low;
         let excess = if width > 0.0 { beyond / width } else { EXCESS_FROM_CONSTANT };
         let limit = EXCESS_LIMIT + GAPS * span as f64 / self.values as f64;
-        // Widths near the ends of what floats can hold are infinite.
-        if excess.is_nan() { 0.0 } else { (excess / limit).min(RATIO_MAX) }
+        (excess / limit).min(RATIO_MAX)
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {
@@ -66,6 +65,7 @@ impl Range {
     }
 
     pub(super) fn read(from: &mut StateReader<'_>) -> Option<Self> {
-        Some(Self { low: from.f64()?, high: from.f64()?, centre: from.f64()?, values: from.u64()? })
+        let (low, high, centre) = (learned(from)?, learned(from)?, learned(from)?);
+        Some(Self { low, high, centre, values: from.u64()? })
     }
 }

@@ -1,5 +1,6 @@
 //! A baseline for each time of the day.
 
+use super::{LEARNED_MAX, learned};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// Parts of a day.
@@ -89,12 +90,15 @@ impl Season {
     }
 
     pub(super) fn read(from: &mut StateReader<'_>) -> Option<Self> {
+        let slots: [f64; SLOTS] = from.f64s(SLOTS)?.try_into().ok()?;
+        let are_learned = slots.iter().all(|slot| slot.is_nan() || slot.abs() <= LEARNED_MAX);
+        are_learned.then_some(())?;
         Some(Self {
-            slots: from.f64s(SLOTS)?.try_into().ok()?,
+            slots,
             start_ns: from.i64()?,
-            mean: from.f64()?,
-            unexplained: from.f64()?,
-            variance: from.f64()?,
+            mean: learned(from)?,
+            unexplained: learned(from)?,
+            variance: learned(from)?,
             values: from.u64()?,
         })
     }

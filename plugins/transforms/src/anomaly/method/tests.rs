@@ -139,6 +139,73 @@ fn a_constant_that_changes_is_an_alarm_and_one_that_does_not_is_none() {
 }
 
 #[test]
+fn numbers_that_are_no_measurements_do_not_switch_a_method_off() {
+    let written = |series: &Series| {
+        let mut out = StateWriter::new("", "");
+        series.write(&mut out);
+        out.finish()
+    };
+    for name in NAMES {
+        let method = method(name);
+        let mut series = Series::new(&method);
+        let mut values: Vec<f64> = normal(7).take(3_000).map(|noise| 50.0 + noise).collect();
+        for (at, huge) in [(3, f64::MAX), (70, 1e200), (71, f64::MIN), (72, f64::MAX)] {
+            values[at] = huge;
+        }
+        for (at, value) in values.into_iter().enumerate() {
+            let judgement = series.push(&method, at as i64 * 5 * MINUTE_NS, value);
+            assert!(
+                (0.0..=RATIO_MAX).contains(&judgement.ratio),
+                "{name:?} at {at}: {judgement:?}"
+            );
+        }
+        let bytes = written(&series);
+        let mut from = StateReader::open(&bytes, "", "").unwrap();
+        let mut resumed = Series::read(&mut from, &method).unwrap();
+        assert!(from.is_done());
+        assert_eq!(written(&resumed), bytes, "{name:?}");
+        for series in [&mut series, &mut resumed] {
+            let judgement = series.push(&method, 3_000 * 5 * MINUTE_NS, 90.0);
+            assert!(judgement.score() >= 0.5, "{name:?}: {judgement:?}");
+        }
+    }
+}
+
+#[test]
+fn a_state_with_numbers_that_nothing_teaches_is_refused() {
+    for name in NAMES {
+        let method = method(name);
+        let mut series = Series::new(&method);
+        for (at, noise) in normal(7).take(300).enumerate() {
+            series.push(&method, at as i64 * 5 * MINUTE_NS, 50.0 + noise);
+        }
+        let mut out = StateWriter::new("", "");
+        series.write(&mut out);
+        let bytes = out.finish();
+        let read = |bytes: &[u8]| {
+            let mut from = StateReader::open(bytes, "", "").unwrap();
+            Series::read(&mut from, &method).is_some()
+        };
+        assert!(read(&bytes));
+        // The numbers of around 50 are values, or learned from them.
+        let numbers = (0..bytes.len() / 8).map(|at| at * 8).filter(|at| {
+            let number = f64::from_le_bytes(bytes[*at..*at + 8].try_into().unwrap());
+            (40.0..60.0).contains(&number) && number.fract() != 0.0
+        });
+        let numbers: Vec<usize> = numbers.collect();
+        assert!(!numbers.is_empty(), "{name:?}");
+        for (at, bad) in numbers
+            .into_iter()
+            .flat_map(|at| [f64::INFINITY, f64::NEG_INFINITY, f64::MAX].map(|bad| (at, bad)))
+        {
+            let mut bytes = bytes.clone();
+            bytes[at..at + 8].copy_from_slice(&bad.to_le_bytes());
+            assert!(!read(&bytes), "{name:?} takes {bad} at {at}");
+        }
+    }
+}
+
+#[test]
 fn a_value_at_the_wrong_time_of_the_day_is_seen() {
     let noise: Vec<f64> = normal(3).take(288 * 6).collect();
     let mut values: Vec<f64> = (0..288 * 6)

@@ -1,5 +1,6 @@
 //! The last values, also in order of size.
 
+use super::all_learned;
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// The last `capacity` values.
@@ -37,8 +38,7 @@ impl Window {
         // Where the hole is that the new value moves to its place.
         let mut at = if self.is_full() {
             let oldest = self.values[self.next];
-            // No more than the last, even for a number that is none, which a damaged state may hold.
-            self.sorted().partition_point(|other| *other < oldest).min(self.len - 1)
+            self.sorted().partition_point(|other| *other < oldest)
         } else {
             self.len += 1;
             self.len - 1
@@ -65,7 +65,7 @@ impl Window {
 
     pub(super) fn read(from: &mut StateReader<'_>, capacity: usize) -> Option<Self> {
         let mut window = Self::new(capacity);
-        from.f64s(capacity)?.into_iter().for_each(|value| window.push(value));
+        all_learned(from, capacity)?.into_iter().for_each(|value| window.push(value));
         Some(window)
     }
 }
