@@ -5,7 +5,7 @@ use lograil_plugin::schemars;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Event times further ahead of the clock than this are mistakes: one of them must not move time for all others.
+/// Event times further ahead of the clock than this are mistakes, and tell nothing about when the event happened.
 const AHEAD_MAX_NS: i64 = 3_600_000_000_000;
 
 /// Which time counts.
@@ -20,7 +20,7 @@ pub(crate) enum TimeSource {
 }
 
 impl TimeSource {
-    /// The time of an event that comes at `now_ns`; `None` where it claims to lie in the future.
+    /// The time of an event that comes at `now_ns`; `None` where it claims to lie far in the future.
     #[inline]
     pub(crate) fn of(self, timestamp_ns: i64, now_ns: i64) -> Option<i64> {
         match self {
@@ -33,6 +33,8 @@ impl TimeSource {
 }
 
 /// How far time has come, by the events so far.
+///
+/// **Invariant:** no event moves time beyond the clock: one that is ahead would do so for all others.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Progress {
     /// The newest time of an event, and when it came.
@@ -40,11 +42,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The time of an event that comes at `now_ns`; that of the newest one where it claims to lie in the future.
+    /// The time of an event that comes at `now_ns`: that at the most, and that of the newest one where it claims to lie
+    /// far in the future.
     #[inline]
     pub(crate) fn time_of(&mut self, source: TimeSource, timestamp_ns: i64, now_ns: i64) -> i64 {
         let newest = self.newest.map_or(now_ns, |(time, _)| time);
-        let time_ns = source.of(timestamp_ns, now_ns).unwrap_or(newest);
+        let time_ns = source.of(timestamp_ns, now_ns).unwrap_or(newest).min(now_ns);
         if self.newest.is_none_or(|(newest, _)| time_ns >= newest) {
             self.newest = Some((time_ns, now_ns));
         }
@@ -76,6 +79,8 @@ mod tests {
         assert_eq!(progress.time_of(source, now - 9 * SECOND, now), now - 9 * SECOND);
         assert_eq!(progress.time_at(now + SECOND, 10 * SECOND), Some(now - 2 * SECOND));
         assert_eq!(progress.time_at(now + SECOND, 2 * SECOND), None);
+        assert_eq!(progress.time_of(source, now + 3540 * SECOND, now), now);
+        assert_eq!(progress.time_at(now + SECOND, SECOND), Some(now + SECOND));
         assert_eq!(progress.time_of(source, TIMESTAMP_UNKNOWN, now), now);
         assert_eq!(progress.time_of(TimeSource::Arrival, 5, now), now);
         assert_eq!(Progress::default().time_at(now, SECOND), None);

@@ -126,7 +126,7 @@ impl Aggregate {
                 self.fates.push(Fate::Future);
                 continue;
             };
-            let Some(start) = self.windows.pane_of(time_ns) else {
+            let Some(start) = self.windows.pane_of(time_ns, now_ns) else {
                 self.fates.push(Fate::Late);
                 continue;
             };
@@ -300,7 +300,7 @@ impl Transform for Aggregate {
         self.emit_over(self.windows.watermark(), out);
     }
 
-    fn tick(&mut self, _now_ns: i64, out: &mut Outputs) {
+    fn tick(&mut self, now_ns: i64, out: &mut Outputs) {
         let Some(running) = &self.running else { return };
         let now = running.clock.monotonic();
         self.idle += now.saturating_sub(self.called).min(STEP_MAX);
@@ -309,7 +309,7 @@ impl Transform for Aggregate {
             self.windows.advance(i64::try_from(self.idle.as_nanos()).unwrap_or(i64::MAX));
         }
         if self.idle >= self.idle_timeout {
-            self.windows.advance_to_end();
+            self.windows.advance_to_end(now_ns);
         }
         self.emit_over(self.windows.watermark(), out);
     }

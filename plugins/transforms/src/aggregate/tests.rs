@@ -29,7 +29,7 @@ fn batch(harness: &TransformHarness, events: &[(i64, Value)]) -> Batch {
 
 fn minute_ns(harness: &TransformHarness) -> i64 {
     let now_ns = harness.clock().now_ns();
-    now_ns - now_ns.rem_euclid(60 * SECOND)
+    now_ns - now_ns.rem_euclid(60 * SECOND) - 60 * SECOND
 }
 
 /// The results without the times of their windows.
@@ -193,6 +193,41 @@ fn a_wrong_clock_does_not_make_others_late() {
     let emitted = harness.feed(events);
     assert_eq!(emitted.dead_letter_reasons(), [super::FUTURE]);
     assert_eq!(emitted.discarded, [("aggregated", 2)]);
+}
+
+#[test]
+fn a_clock_that_is_less_than_an_hour_ahead_does_not_either() {
+    let mut harness =
+        aggregate(json!({"window": "10s", "lateness": "5s", "idle_timeout": "30s"})).holds_back();
+    let ahead_ns = harness.clock().now_ns() + 3540 * SECOND;
+    let mut ahead = batch_of_json(&[json!({})]);
+    ahead.edit().events()[0].timestamp_ns = ahead_ns;
+    assert_eq!(harness.feed(ahead).discarded, [("aggregated", 1)]);
+    let mut count = 0;
+    let mut live = |harness: &mut TransformHarness, seconds: usize| {
+        for _ in 0..seconds {
+            let emitted = harness.feed_json(&[json!({})]);
+            assert_eq!(emitted.on(LATE), [] as [Value; 0]);
+            assert_eq!(emitted.discarded, [("aggregated", 1)]);
+            count += counts(&emitted.main());
+            harness.clock().advance(Duration::from_secs(1));
+        }
+        for _ in 0..60 {
+            count += counts(&harness.tick().main());
+            harness.clock().advance(Duration::from_secs(1));
+        }
+        count
+    };
+    // Nor does a pause in between; the event ahead waits for its time.
+    assert_eq!(live(&mut harness, 30), 30);
+    assert_eq!(live(&mut harness, 30), 60);
+    harness.clock().advance(Duration::from_secs(3540));
+    assert_eq!(live(&mut harness, 0), 61);
+}
+
+/// Sum of the counts.
+fn counts(results: &[Value]) -> i64 {
+    results.iter().map(|result| result["count"].as_i64().unwrap()).sum()
 }
 
 #[test]

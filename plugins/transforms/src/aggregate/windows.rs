@@ -27,7 +27,7 @@ pub(super) struct Lengths {
 pub(super) struct Windows<P> {
     lengths: Lengths,
     panes: BTreeMap<i64, P>,
-    /// The time of the newest event.
+    /// The time of the newest event, or when it came if it was ahead of that.
     newest: Option<i64>,
     /// Windows that end up to here are over.
     watermark: i64,
@@ -54,10 +54,11 @@ impl<P> Windows<P> {
         self.watermark
     }
 
-    /// The start of the pane of a time, unless its windows are all over.
-    pub(super) fn pane_of(&mut self, time_ns: i64) -> Option<i64> {
+    /// The start of the pane of a time, unless its windows are all over. Its event comes at `now_ns` and moves time to
+    /// there at the most.
+    pub(super) fn pane_of(&mut self, time_ns: i64, now_ns: i64) -> Option<i64> {
         let time_ns = time_ns.clamp(TIME_MIN_NS, TIME_MAX_NS);
-        self.newest = Some(self.newest.map_or(time_ns, |newest| newest.max(time_ns)));
+        self.newest = self.newest.max(Some(time_ns.min(now_ns)));
         let start = time_ns.saturating_sub(time_ns.rem_euclid(self.lengths.every));
         let is_late = start < self.open_from || self.end_of(start) <= self.watermark;
         (!is_late).then_some(start)
@@ -84,9 +85,9 @@ impl<P> Windows<P> {
         }
     }
 
-    /// Moves the watermark behind all windows that have an event.
-    pub(super) fn advance_to_end(&mut self) {
-        if let Some((start, _)) = self.panes.last_key_value() {
+    /// Moves the watermark behind all windows that have an event, but for those of panes that begin after `now_ns`.
+    pub(super) fn advance_to_end(&mut self, now_ns: i64) {
+        if let Some((start, _)) = self.panes.range(..=now_ns).next_back() {
             self.watermark = self.watermark.max(self.end_of(*start));
         }
     }
@@ -122,7 +123,7 @@ mod tests {
     }
 
     fn add(windows: &mut Windows<Vec<i64>>, time: i64) -> bool {
-        let start = windows.pane_of(time);
+        let start = windows.pane_of(time, i64::MAX);
         start.map(|start| windows.pane(start).push(time)).is_some()
     }
 
@@ -170,13 +171,26 @@ mod tests {
     }
 
     #[test]
+    fn an_event_ahead_of_the_clock_is_in_its_pane_and_moves_time_to_the_clock() {
+        let mut windows = windows(10, 10, 0);
+        assert_eq!(windows.pane_of(95, 12), Some(90));
+        windows.pane(90).push(95);
+        windows.advance(0);
+        assert_eq!((windows.newest(), windows.watermark()), (Some(12), 12));
+        windows.advance_to_end(89);
+        assert_eq!(windows.watermark(), 12);
+        windows.advance_to_end(90);
+        assert_eq!(over(&mut windows), [(90, vec![95])]);
+    }
+
+    #[test]
     fn the_ends_of_time_do_no_harm() {
         let mut windows = windows(60_000_000_000, 1_000_000_000, 0);
         for time in [i64::MIN, i64::MIN + 1, -1, i64::MAX] {
             add(&mut windows, time);
         }
         windows.advance(i64::MAX);
-        windows.advance_to_end();
+        windows.advance_to_end(i64::MAX);
         assert!(closed(&mut windows, i64::MAX).len() >= 60);
     }
 

@@ -217,6 +217,19 @@ fn event_time_makes_a_backlog_tell_the_same() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_moves_time_for_nobody() {
+    let mut burst = TransformHarness::build(&SPEC, json!({"key_field": "service"}));
+    warm(&mut burst, "a");
+    let mut ahead = lograil_testkit::batch_of_json(&events("b", 1));
+    let now_ns = lograil_plugin::Clock::now_ns(burst.clock());
+    ahead.edit().events()[0].timestamp_ns = now_ns + 59 * 60 * 1_000_000_000;
+    burst.feed(ahead);
+    let told = notices(&seconds(&mut burst, "a", [50; 5]));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["burst"]["event"], "start");
+}
+
+#[test]
 fn many_keys_take_bounded_memory() {
     let Build::Transform(build) = SPEC.build else { panic!("a transform") };
     let options = json!({"key_field": "service", "max_keys": 100});
