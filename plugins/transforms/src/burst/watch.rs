@@ -35,7 +35,8 @@ pub(super) struct Watch {
     unit: i64,
     bursts: u64,
     keys: Lru<KeyState>,
-    /// Keys that had events in this unit of time, and those in a burst.
+    /// Keys that had events in this unit of time, and those in a burst. Of those forgotten since some may be there, and
+    /// twice if they came back: in all at most twice as many as keys may be remembered.
     touched: Vec<u128>,
     bursting: Vec<u128>,
     hasher: KeyHasher,
@@ -149,6 +150,7 @@ impl Watch {
                     self.hasher.hash()
                 }
             };
+            self.forget_touched();
             let (form, unit) = (&self.hasher.form, self.unit);
             let (state, evicted) = self.keys.get_or_insert_with(hash, || KeyState::new(form, unit));
             if let Some(mut evicted) = evicted {
@@ -173,6 +175,15 @@ impl Watch {
         }
         drop(bound);
         self.exclude = exclude;
+    }
+
+    /// Leaves only keys that are remembered in `touched`, once it is full.
+    fn forget_touched(&mut self) {
+        let Self { keys, touched, .. } = self;
+        if touched.len() >= keys.capacity().saturating_mul(2) {
+            touched.clear();
+            touched.extend(keys.iter().filter(|(_, key)| key.events > 0).map(|(hash, _)| hash));
+        }
     }
 
     /// Ends the units of time before `time_ns`, for the keys for which that may change something: those that had
@@ -299,5 +310,33 @@ impl Policy {
             state.owed += u64::from(self.action == Action::Sample);
         }
         fate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn keys_that_come_and_go_in_one_unit_of_time_take_bounded_memory() {
+        let options = json!({"key_field": "service", "max_keys": 50, "resolution": "1h"});
+        let mut errors = Vec::new();
+        let mut watch = Watch::new(&serde_json::from_value(options).unwrap(), &mut errors).unwrap();
+        let mut notices = 0;
+        for round in 0..100 {
+            // The first ten come again and again, the others once.
+            let keys = (0..10).chain(round * 100..round * 100 + 100);
+            let events: Vec<Value> = keys.map(|key| json!({"service": key})).collect();
+            watch.watch(&lograil_testkit::batch_of_json(&events), 0);
+            assert!(watch.touched.len() <= 100, "{} after {round}", watch.touched.len());
+            notices += watch.notices.len();
+        }
+        assert_eq!((watch.key_count(), notices), (50, 0));
+        // The keys that are held are all still known to have had events.
+        watch.pass_time(2 * 3_600_000_000_000);
+        assert!(watch.touched.is_empty());
+        assert!(watch.keys.iter().all(|(_, key)| key.events == 0));
     }
 }
