@@ -98,6 +98,11 @@ impl Active {
         Ok(())
     }
 
+    /// Takes note of a sync that failed since this mark of the same file was set.
+    pub(super) fn doubt_as(&mut self, later: &Self) {
+        self.suspect |= later.suspect && later.id == self.id;
+    }
+
     /// After a failed sync the next one may report success without having written anything, because the pages
     /// were marked clean. Writing the same bytes again makes them dirty; the checksum tells whether they are
     /// still the ones that were meant.

@@ -165,8 +165,9 @@ impl Files {
     fn close_file(&mut self, path: &Path) -> io::Result<()> {
         let Some(file) = self.open.get_mut(path) else { return Ok(()) };
         let before = file.writer.position_before_batch();
-        file.writer.commit().map_err(|error| io::Error::other(error.to_string()))?;
-        file.writer.close()?;
+        // On an error it stays open: what earlier batches wrote may not be durable either, and only the
+        // writer knows.
+        file.writer.finish()?;
         self.closed_in_batch.extend(before);
         self.open.remove(path);
         Ok(())
@@ -198,7 +199,7 @@ impl Files {
                     continue;
                 }
                 Err(error) => {
-                    outcome = Err(SinkError::retry(format!("write {path}: {error}")));
+                    outcome = Err(failure("write", &path, &error));
                     break;
                 }
             }
@@ -294,7 +295,7 @@ impl Files {
         while let Some(state) = self.to_restore.last().cloned() {
             let path = state.path.clone();
             self.restore(state, Beyond::Remove)
-                .map_err(|error| SinkError::retry(format!("undo a batch in {path}: {error}")))?;
+                .map_err(|error| failure("undo a batch in", &path, &error))?;
             self.to_restore.pop();
         }
         Ok(())
@@ -334,6 +335,14 @@ impl Files {
     /// After the last commit.
     pub(super) fn close(&mut self) -> io::Result<()> {
         self.open.values_mut().try_for_each(|file| file.writer.close())
+    }
+}
+
+fn failure(action: &str, path: &str, error: &io::Error) -> SinkError {
+    let reason = format!("{action} {path}: {error}");
+    match error.kind() {
+        io::ErrorKind::InvalidData => SinkError::Fatal(reason),
+        _ => SinkError::retry(reason),
     }
 }
 

@@ -238,6 +238,21 @@ impl Writer {
         Ok(())
     }
 
+    /// The last commit and what comes after it, maybe in the midst of a batch: if that fails, this file's part of
+    /// the batch can still be taken back.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let before = self.before.take();
+        let committed = self.commit().map_err(|error| match error {
+            SinkError::Fatal(reason) => io::Error::new(io::ErrorKind::InvalidData, reason),
+            other => io::Error::other(other.to_string()),
+        });
+        let finished = committed.and_then(|()| self.close());
+        if finished.is_err() {
+            self.before = before;
+        }
+        finished
+    }
+
     /// Packs what no checkpoint names any more.
     fn pack(&mut self, budget_bytes: u64) {
         let Some(packer) = &mut self.packer else { return };
@@ -321,7 +336,8 @@ impl Writer {
         if let Some(mark) = &mut self.undo {
             mark.active.cut()?;
         }
-        if let Some(mark) = self.undo.take() {
+        if let Some(mut mark) = self.undo.take() {
+            mark.active.doubt_as(&self.active);
             self.active = mark.active;
             self.schedule.return_to(&mark.schedule);
         }

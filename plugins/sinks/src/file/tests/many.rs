@@ -1,5 +1,6 @@
 //! Paths with fields and times in them.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -124,6 +125,52 @@ fn a_batch_that_fails_in_one_file_is_in_none() {
         sink.close().unwrap();
         for (service, text) in [("a", "1\n2\n"), ("b", "1\n2\n"), ("c", "2\n"), ("d", "2\n")] {
             assert_eq!(setup.files.text(format!("/data/{service}.log")), text);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_closed_to_make_room_is_not_written_twice() {
+    let a = Path::new("/data/a.log");
+    for fault in [Fault::new(SimOperation::Sync).at(a), Fault::new(SimOperation::SyncDir)] {
+        let setup = setup(json!({"max_open_files": 1}));
+        let mut sink = setup.open();
+        sink.write_json(&[event("a", "1")]).unwrap();
+        let events = [event("a", "2"), event("b", "2")];
+        let hits = setup.files.inject(fault.times(1));
+        sink.write_json(&events).unwrap_err();
+        assert_eq!(hits.count(), 1);
+        assert_eq!(setup.files.text(a), "1\n");
+        sink.write_json(&events).unwrap();
+        sink.commit().unwrap();
+        assert_eq!(setup.files.power_loss(1).text(a), "1\n2\n");
+        assert_eq!(setup.files.text("/data/b.log"), "2\n");
+    }
+}
+
+/// A failed sync may have lost what earlier batches wrote, and the next one reports success all the same.
+#[test]
+fn a_failed_sync_is_remembered_when_the_batch_is_taken_back() {
+    let a = Path::new("/data/a.log");
+    for lost in [false, true] {
+        let setup = setup(json!({"max_open_files": 1}));
+        let mut sink = setup.open();
+        sink.write_json(&[event("a", "1")]).unwrap();
+        let events = [event("a", "2"), event("b", "2")];
+        setup.files.inject(Fault::new(SimOperation::Sync).at(a).times(1));
+        sink.write_json(&events).unwrap_err();
+        if lost {
+            setup.files.write(a, "?\n");
+        }
+        let writes = setup.files.count(SimOperation::Write);
+        match sink.write_json(&[event("b", "3")]) {
+            Err(SinkError::Fatal(reason)) if lost => assert!(reason.contains("lost"), "{reason}"),
+            Ok(_) if !lost => {
+                // What was not durable, and the line and the journal's.
+                assert_eq!(setup.files.count(SimOperation::Write), writes + 3);
+                assert_eq!(setup.files.power_loss(1).text(a), "1\n");
+            }
+            other => panic!("lost: {lost}, {other:?}"),
         }
     }
 }
