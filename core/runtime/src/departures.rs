@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use lograil_buffer::EdgeSender;
-use lograil_event::Batch;
+use lograil_event::{AckStatus, Batch};
 use lograil_plugin::{Closed, Port};
 
 use crate::ledger::Counts;
@@ -40,6 +40,31 @@ impl Departures {
 
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Puts what another has behind its own.
+    pub fn append(&mut self, other: Self) {
+        if self.steps.is_empty() {
+            self.is_taken = other.is_taken;
+        }
+        self.is_refused |= other.is_refused;
+        self.steps.extend(other.steps);
+    }
+
+    /// Gives up what is on its way; its acknowledgements say that nobody wants it any more. How many events no
+    /// consumer took.
+    pub fn discard(&mut self) -> usize {
+        let mut events = 0;
+        for step in self.steps.drain(..) {
+            match step {
+                Step::Send(_, mut batch) => batch.take_acks().resolve(AckStatus::Delivered),
+                Step::Count(counts, port, sent) if std::mem::take(&mut self.is_taken) => {
+                    counts.passed_on(port, sent);
+                }
+                Step::Count(_, _, unsent) => events += unsent,
+            }
+        }
+        events
     }
 
     /// Sends everything, waiting for room. May be cancelled.

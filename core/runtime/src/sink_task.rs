@@ -104,6 +104,10 @@ impl SinkTask {
                 self.discard_rest(&reason).await;
                 Ended::Done
             }
+            Err(SinkEnd::Closed) if is_removed => {
+                self.discard_rest("its reader is gone").await;
+                Ended::Done
+            }
             Err(SinkEnd::Left(Leave::GivenUp)) => {
                 self.discard_rest("it did not deliver it in time").await;
                 Ended::Done
@@ -334,19 +338,18 @@ impl SinkTask {
         Ok(())
     }
 
-    /// Takes back what a sink has written and cannot commit, for the instance that replaces it. Whether all of it was
-    /// kept.
-    pub fn take_back(&mut self) -> bool {
-        let uncommitted = &mut self.uncommitted;
-        if self.tracked.is_some() || uncommitted.kept.len() != uncommitted.acks.len() {
-            return false;
-        }
-        let done = std::mem::take(uncommitted);
+    /// Whether all that is written and not committed was kept, to be written by another instance.
+    pub fn keeps_all(&self) -> bool {
+        self.tracked.is_none() && self.uncommitted.kept.len() == self.uncommitted.acks.len()
+    }
+
+    /// Takes back what an instance has written and could not commit, for the one that replaces it: all of it was kept.
+    pub fn take_back(&mut self) {
+        let done = std::mem::take(&mut self.uncommitted);
         // These shares decide nothing: the batches have theirs.
         done.acks.into_iter().for_each(|acks| acks.resolve(AckStatus::Delivered));
         let later = std::mem::take(&mut self.again).into_iter();
         self.again = done.kept.into_iter().chain(self.at_hand.take()).chain(later).collect();
-        true
     }
 
     /// Sends what the commit refused on its way to the dead-letter output.
@@ -370,6 +373,9 @@ impl SinkTask {
         self.counts.discarded(REMOVED, uncommitted.events as u64);
         uncommitted.acks.extend(uncommitted.kept.iter_mut().map(Batch::take_acks));
         uncommitted.acks.drain(..).for_each(|acks| acks.resolve(AckStatus::Delivered));
+        let letters = self.departures.discard();
+        self.counts.discarded(REMOVED, letters as u64);
+        events += letters;
         let unwritten = std::mem::take(&mut self.again);
         for batch in self.at_hand.take().into_iter().chain(unwritten) {
             events += self.discard(batch);

@@ -24,6 +24,8 @@ enum Refuses {
     Nothing,
     AtOnce,
     AtCommit,
+    /// Its reader is gone.
+    Gone,
 }
 
 fn rejections() -> Vec<Rejection> {
@@ -44,6 +46,9 @@ impl Sink for Logs {
 
     fn write<'a>(&'a mut self, _: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
         self.note("write");
+        if self.refuses == Refuses::Gone {
+            return Box::pin(async { Err(SinkError::Closed) });
+        }
         let is_now = self.refuses == Refuses::AtOnce;
         let rejected = if is_now { rejections() } else { Vec::new() };
         Box::pin(async { Ok(Delivery { bytes: 1, rejected }) })
@@ -182,4 +187,43 @@ async fn reasons_are_their_own(refuses: Refuses) {
     assert_eq!(*fate.lock().unwrap(), None, "the letters are not delivered yet");
     batch.take_acks().resolve(AckStatus::Delivered);
     assert_eq!(*fate.lock().unwrap(), Some(AckStatus::Delivered));
+}
+
+fn watched(batch: &mut Batch) -> Arc<Mutex<Option<AckStatus>>> {
+    let fate = Arc::new(Mutex::new(None));
+    let told = Arc::clone(&fate);
+    let note = move |_, status| *told.lock().unwrap() = Some(status);
+    batch.add_acks(Ack::new(AckId { source: 0, sequence: 0 }, note).into());
+    fate
+}
+
+/// The rest of the topology goes on, and its sources need not wait for what nobody wants any more.
+#[tokio::test]
+async fn a_removed_sink_whose_reader_is_gone_discards_what_it_has() {
+    let mut batch = batch_of_lines(&["a", "b"]);
+    let fate = watched(&mut batch);
+    let (task, _reopen, _) = task(Refuses::Gone, vec![batch], nowhere()).await;
+    let counts = Arc::clone(&task.counts);
+    assert!(matches!(task.run(Orders::given(Order::Drain)).await, Exit::Over(Ended::Done)));
+    assert_eq!(*fate.lock().unwrap(), Some(AckStatus::Delivered));
+    assert_eq!((counts.ledger().received, counts.ledger().discarded), (2, 2));
+}
+
+#[tokio::test]
+async fn a_removed_sink_gives_up_dead_letters_that_nobody_takes() {
+    let (sender, _letters) = lograil_buffer::memory(0);
+    // One share is let in whatever its size; there is no room for a second.
+    sender.send(batch_of_lines(&["before"])).await.unwrap();
+    let counts = Counts::new(ComponentMetrics::detached());
+    let outlet = Outlet::new(vec![(Port::DEAD_LETTER, vec![sender])], Arc::clone(&counts));
+    let mut batch = batch_of_lines(&["a", "b"]);
+    let fate = watched(&mut batch);
+    let (mut task, _reopen, _) = task(Refuses::AtOnce, vec![batch], outlet).await;
+    task.counts = Arc::clone(&counts);
+    let orders = Orders::given(Order::GiveUp);
+    task.at_hand = task.input.try_recv();
+    counts.received(2);
+    assert!(matches!(task.run(orders).await, Exit::Over(Ended::Done)));
+    assert_eq!(*fate.lock().unwrap(), Some(AckStatus::Delivered));
+    assert_eq!((counts.ledger().dead_lettered, counts.ledger().discarded), (0, 2));
 }

@@ -44,20 +44,31 @@ impl BatchSender for SourceSender {
             self.counts.received_bytes(raw_bytes(&batch));
             batch.add_acks(Acks::from(self.tracker.begin(self.number, positions)));
             self.outlet.depart(port, batch, &mut self.departures);
-            tokio::select! {
-                biased;
-                delivered = self.departures.deliver() => delivered,
-                // A source that is to stop must not wait for room; its successor does.
-                () = self.orders.at_least(Order::Suspend) => Ok(()),
+            // A source that is to stop must not wait for room; its successor does.
+            if self.orders.now() < Order::Suspend {
+                tokio::select! {
+                    biased;
+                    delivered = self.departures.deliver() => return delivered,
+                    () = self.orders.at_least(Order::Suspend) => {}
+                }
             }
+            self.leave_behind();
+            Ok(())
         })
+    }
+}
+
+impl SourceSender {
+    /// Leaves what could not be sent to the successor, which may come before this source has ended.
+    fn leave_behind(&mut self) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.append(std::mem::take(&mut self.departures));
     }
 }
 
 impl Drop for SourceSender {
     fn drop(&mut self) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = std::mem::take(&mut self.departures);
+        self.leave_behind();
     }
 }
 
@@ -107,4 +118,49 @@ fn raw_bytes(batch: &Batch) -> u64 {
         records = &records[count..];
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use lograil_plugin::ComponentMetrics;
+    use lograil_testkit::batch_of_lines;
+
+    use super::*;
+    use crate::checkpoint::Snapshot;
+
+    /// The successor may start before the source has ended: what waits for room is its to send.
+    #[tokio::test]
+    async fn what_a_source_that_is_to_stop_cannot_send_is_left_behind_at_once() {
+        let (edge, mut end) = lograil_buffer::memory(0);
+        edge.send(batch_of_lines(&["before"])).await.unwrap();
+        let (tracker, left) = (Tracker::new(Snapshot::default()), LeftBehind::default());
+        let counts = Counts::new(ComponentMetrics::detached());
+        let mut sender = SourceSender {
+            number: tracker.source("in"),
+            tracker,
+            outlet: Outlet::new(vec![(Port::MAIN, vec![edge])], Arc::clone(&counts)),
+            counts,
+            orders: Orders::given(Order::Suspend),
+            departures: Departures::default(),
+            left: Arc::clone(&left),
+        };
+        for line in ["a", "b"] {
+            sender.send(Port::MAIN, batch_of_lines(&[line]), Vec::new()).await.unwrap();
+        }
+        let mut departures = std::mem::take(&mut *left.lock().unwrap());
+        assert!(!departures.is_empty());
+        let deliver = async { departures.deliver().await };
+        let read = async {
+            let mut seen = Vec::new();
+            for _ in 0..3 {
+                let batch = end.recv().await.unwrap();
+                seen.extend(lograil_testkit::lines_of(&batch));
+            }
+            seen
+        };
+        let (sent, seen) = tokio::join!(deliver, read);
+        assert!(sent.is_ok());
+        assert_eq!(seen, [b"before".to_vec(), b"a".to_vec(), b"b".to_vec()]);
+        drop(sender);
+    }
 }

@@ -55,6 +55,12 @@ impl Tap {
         self.count.store(listeners.len(), Ordering::Relaxed);
     }
 
+    /// Tells all listeners that the component is gone.
+    pub fn end(&self) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.count.store(0, Ordering::Relaxed);
+    }
+
     pub fn listen(&self, ports: Vec<String>) -> TapListener {
         let (sender, receiver) = mpsc::channel(WAITING_BATCHES_MAX);
         let missed = Arc::new(AtomicU64::new(0));

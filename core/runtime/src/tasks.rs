@@ -49,7 +49,13 @@ impl Orders {
     /// Orders that never come.
     #[cfg(test)]
     pub fn none() -> Self {
-        Self(Arc::new(watch::channel(Order::Run).0))
+        Self::given(Order::Run)
+    }
+
+    /// One order that stays.
+    #[cfg(test)]
+    pub fn given(order: Order) -> Self {
+        Self(Arc::new(watch::channel(order).0))
     }
 
     /// The last order.

@@ -99,12 +99,17 @@ impl Assembly {
         {
             self.lock(&data_dir)?;
         }
+        Ok(())
+    }
+
+    /// At a start: forgets the states of transforms that are no longer in the plan. What goes in a reload is
+    /// forgotten with it.
+    pub(super) fn forget_other_states(&self, next: &Next) {
         if let (Some(states), Some(_)) = (&self.stores.states, &self.stores.lock) {
             let transforms = next.plan.components.iter().filter(|one| one.kind == Kind::Transform);
             let ids: Vec<&str> = transforms.map(|one| one.id.as_str()).collect();
             states.forget_all_but(|id| ids.contains(&id));
         }
-        Ok(())
     }
 
     /// Suspends the chains of which a part changes, and starts the changed transforms with what their predecessors

@@ -188,6 +188,9 @@ impl Assembly {
 
     /// The step that cannot fail.
     fn commit(&mut self, mut next: Next) {
+        if self.plan.components.is_empty() {
+            self.forget_other_states(&next);
+        }
         self.take_chains_apart(&mut next);
         let mut receivers = self.lay_edges(&mut next);
         self.wire(&mut next);
@@ -196,6 +199,20 @@ impl Assembly {
         self.start_chains(&mut next, &mut receivers);
         self.start_sources(&mut next);
         self.plan = next.plan;
+        self.end_taps();
+    }
+
+    /// Whoever listens to a component that is gone hears that nothing more will come.
+    fn end_taps(&self) {
+        for ((id, kind, component_type), counts) in &self.ledgers {
+            let is_there = self.plan.find(id).is_some_and(|at| {
+                let component = &self.plan.components[at];
+                (component.kind, component.spec.name) == (*kind, *component_type)
+            });
+            if !is_there {
+                counts.tap.end();
+            }
+        }
     }
 
     /// An edge in front of each component that is to have one and has none. The receiving ends of new ones.

@@ -194,14 +194,16 @@ impl Assembly {
             let clock = Arc::clone(&self.seams.clock);
             let id = Arc::clone(&task.context.id);
             if let Err(error) = within(&clock, Box::pin(task.commit_once())).await
-                && !task.take_back()
+                && !task.keeps_all()
             {
                 let why = format!("the sink `{id}` cannot commit what it has written: {error}");
                 return Err(RuntimeError::Refused(why));
             }
         }
+        // From here on no old instance goes on.
         for (_, task) in sinks.iter_mut() {
             self.close(task).await;
+            task.take_back();
         }
         let mut failed = None;
         for (index, task) in sinks.iter_mut() {

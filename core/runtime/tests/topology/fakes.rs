@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -107,6 +107,10 @@ pub struct Faults {
     pub never_opens: bool,
     /// Holds lines back until a commit, which fails.
     pub never_commits: bool,
+    /// Holds lines back until a commit, which fails while this is false.
+    pub peer: Option<Arc<AtomicBool>>,
+    /// Does not ask for its batches to be kept until the commit.
+    pub keeps_none: bool,
 }
 
 /// Stores lines; its state is how many it has.
@@ -115,6 +119,7 @@ pub struct Store {
     pub faults: Faults,
     pub writes: u64,
     pub opens: u64,
+    pub held: Vec<String>,
 }
 
 impl Sink for Store {
@@ -157,6 +162,11 @@ impl Sink for Store {
             }
             assert!(self.faults.panics_after.is_none_or(|n| self.writes <= n), "a bug");
             let mut delivery = Delivery::default();
+            if self.faults.peer.is_some() {
+                let lines = lines_of(batch).into_iter();
+                self.held.extend(lines.map(|line| String::from_utf8(line).unwrap()));
+                return Ok(delivery);
+            }
             let mut disk = self.disk.lock().unwrap();
             for (event, line) in lines_of(batch).into_iter().enumerate() {
                 let line = String::from_utf8(line).unwrap();
@@ -172,7 +182,8 @@ impl Sink for Store {
     }
 
     fn commit_policy(&self) -> CommitPolicy {
-        let rejects_late = self.faults.never_commits;
+        let holds = self.faults.never_commits || self.faults.peer.is_some();
+        let rejects_late = holds && !self.faults.keeps_none;
         CommitPolicy { rejects_late, ..CommitPolicy::default() }
     }
 
@@ -180,13 +191,18 @@ impl Sink for Store {
         if self.faults.never_commits {
             return Box::pin(async { Err(SinkError::retry("nobody takes it")) });
         }
+        if self.faults.peer.as_ref().is_some_and(|peer| !peer.load(Ordering::Relaxed)) {
+            return Box::pin(async { Err(SinkError::retry("nobody is there")) });
+        }
         let mut disk = self.disk.lock().unwrap();
+        disk.lines.append(&mut self.held);
         disk.durable = disk.lines.len();
         Box::pin(async { Ok(()) })
     }
 
     fn state(&self) -> Option<String> {
-        if self.opens <= self.faults.open_failures || self.faults.never_commits {
+        let holds = self.faults.never_commits || self.faults.peer.is_some();
+        if self.opens <= self.faults.open_failures || holds {
             return None;
         }
         Some(self.disk.lock().unwrap().lines.len().to_string())
@@ -331,7 +347,8 @@ pub fn keep(keep: &'static str, mark: &'static str) -> Fake {
 pub fn store(disk: &Arc<Mutex<Disk>>, faults: Faults) -> Fake {
     let disk = Arc::clone(disk);
     Fake::Sink(Box::new(move || {
-        Box::new(Store { disk: Arc::clone(&disk), faults: faults.clone(), writes: 0, opens: 0 })
+        let (disk, faults) = (Arc::clone(&disk), faults.clone());
+        Box::new(Store { disk, faults, writes: 0, opens: 0, held: Vec::new() })
     }))
 }
 

@@ -1,9 +1,10 @@
 //! Topologies that change while they run: nothing is lost, what is kept is not touched, what cannot be is not tried.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use futures::FutureExt;
 use lograil_config::Plan;
 use lograil_event::Batch;
 use lograil_plugin::{
@@ -432,4 +433,61 @@ async fn a_source_whose_input_would_be_lost_is_not_changed() {
     running.wait().await;
     assert!(running.finish().await.is_clean());
     assert_eq!(runs.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_change_that_one_sink_refuses_doubles_nothing_in_another() {
+    let (disk, other) = (Shared::default(), Shared::default());
+    let (source, peer) = (endless(500), Arc::new(AtomicBool::new(false)));
+    let holds = Faults { peer: Some(Arc::clone(&peer)), ..Faults::default() };
+    let keeps_none = Faults { never_commits: true, keeps_none: true, ..Faults::default() };
+    let with = || {
+        plan(vec![
+            ("in", Fake::Made(source), &[]),
+            ("holds", Fake::Made(store(&disk, holds.clone()).spec()), &["in"]),
+            ("keeps_none", Fake::Made(store(&other, keeps_none.clone()).spec()), &["in"]),
+        ])
+    };
+    let (_dir, options) = options();
+    let mut running = Running::start(with(), options, seams(&SimFiles::new())).await.unwrap();
+    turns(300).await;
+    let error = running.reload(with()).await.unwrap_err().to_string();
+    assert!(error.contains("`keeps_none` cannot commit"), "{error}");
+    peer.store(true, Ordering::Relaxed);
+    stored(&disk, 500).await;
+    turns(300).await;
+    running.abandon();
+    running.wait().await;
+    running.crash().await;
+    assert_each_once(&disk, 500, "");
+}
+
+#[tokio::test]
+async fn who_listens_to_a_component_that_is_removed_hears_the_end() {
+    let disk = Shared::default();
+    let (source, pass) = (endless(200), keep("line", "x").spec());
+    let out = store(&disk, Faults::default()).spec();
+    let with = |pass: Option<ComponentSpec>| {
+        let input: &[&str] = if pass.is_some() { &["pass"] } else { &["in"] };
+        let mut all = vec![("in", Fake::Made(source), &[][..]), ("out", Fake::Made(out), input)];
+        all.extend(pass.map(|pass| ("pass", Fake::Made(pass), &["in"][..])));
+        plan(all)
+    };
+    let (_dir, options) = options();
+    let mut running =
+        Running::start(with(Some(pass)), options, seams(&SimFiles::new())).await.unwrap();
+    let (mut gone, mut kept) = ["pass", "out"].map(|id| running.observer().tap(id).unwrap()).into();
+    running.reload(with(None)).await.unwrap();
+    stored(&disk, 200).await;
+    let next = |tap: &mut lograil_runtime::TapListener| loop {
+        match tap.next().now_or_never() {
+            Some(Some(_)) => {}
+            end => return end.is_some(),
+        }
+    };
+    assert!(next(&mut gone));
+    assert!(!next(&mut kept));
+    running.stop();
+    running.wait().await;
+    assert!(running.finish().await.is_clean());
 }

@@ -7,7 +7,7 @@ use lograil_plugin::{Outputs, Transform, TransformContext, TransformError};
 use lograil_runtime::Running;
 use lograil_testkit::SimFiles;
 
-use crate::fakes::{Fake, Faults, lines, plan, store};
+use crate::fakes::{Fake, Faults, Lines, lines, plan, store};
 use crate::{Shared, numbered, options, seams};
 
 /// What starting transforms were told: how many events their predecessors had learned from.
@@ -114,4 +114,36 @@ async fn a_clean_stop_keeps_all_and_a_damaged_state_is_left_out() {
     files.write(&path, state.replace("20", "30"));
     run(30).await;
     assert_eq!(*told.lock().unwrap(), [None, Some(10), None]);
+}
+
+#[tokio::test]
+async fn a_refused_change_leaves_the_states_of_transforms_alone() {
+    let (disk, told, files) = (Shared::default(), Told::default(), SimFiles::new());
+    let (dir, options) = options();
+    let source = Fake::Source(Box::new(|| {
+        Box::new(Lines { count: 50, per_batch: 5, replays: true, endless: true })
+    }))
+    .spec();
+    let out = store(&disk, Faults::default()).spec();
+    let broken = Faults { never_opens: true, ..Faults::default() };
+    let first = plan(vec![
+        ("in", Fake::Made(source), &[]),
+        ("learns", learns(&told), &["in"]),
+        ("out", Fake::Made(out), &["learns"]),
+    ]);
+    let wrong = plan(vec![
+        ("in", Fake::Made(source), &[]),
+        ("out", Fake::Made(out), &["in"]),
+        ("more", store(&disk, broken), &["in"]),
+    ]);
+    let mut running = Running::start(first, options, seams(&files)).await.unwrap();
+    let path = dir.path().join("states/learns.state");
+    while !files.exists(&path) || disk.lock().unwrap().lines.len() < 50 {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.reload(wrong).await.is_err());
+    assert!(files.exists(&path));
+    running.stop();
+    running.wait().await;
+    assert!(running.finish().await.is_clean());
 }
