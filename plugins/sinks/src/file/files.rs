@@ -14,7 +14,7 @@ use super::location::{Directories, Location};
 use super::path_template::PathTemplate;
 use super::position::State;
 use super::restore::Beyond;
-use super::slots::Slots;
+use super::slots::{Slots, exists};
 use super::writer::{Settings, Writer};
 
 /// How long a file stays open that is not written to.
@@ -49,6 +49,19 @@ struct Saved {
     files: Vec<State>,
 }
 
+/// Why events were not written.
+enum Trouble {
+    /// The file that they name cannot be opened.
+    Open(io::Error),
+    Other(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
 struct Opened {
     writer: Writer,
     /// Grows with every use.
@@ -63,6 +76,8 @@ pub(super) struct Files {
     settings: Settings,
     template: PathTemplate,
     open_max: usize,
+    /// The directory that all paths are in.
+    shared: PathBuf,
     journal: Journal,
     open: HashMap<PathBuf, Opened>,
     uses: u64,
@@ -91,6 +106,7 @@ impl Files {
         let name = format!("{}.{}.openings", template.fixed_directory(), context.id);
         let journal = place.location(&name);
         journal.prepare(&*context.files)?;
+        let shared = journal.path.parent().map(Path::to_owned).unwrap_or_default();
         let (journal, unknown) = Journal::open(
             std::sync::Arc::clone(&context.files),
             journal.path,
@@ -111,6 +127,7 @@ impl Files {
             settings,
             template,
             open_max,
+            shared,
             journal,
             open: HashMap::new(),
             uses: 0,
@@ -191,14 +208,14 @@ impl Files {
             let location = self.place.location(&path);
             match self.write_to(location, events, encoded, ends) {
                 Ok(len) => delivered += len,
-                Err(error) if is_of_the_name(&error) => {
+                Err(Trouble::Open(error)) if self.is_of_the_name(&error) => {
                     let reason = format!("the file `{path}` cannot be: {error}");
                     let events = events.iter().map(|(_, event)| *event as usize);
                     rejected
                         .extend(events.map(|event| Rejection { event, reason: reason.clone() }));
                     continue;
                 }
-                Err(error) => {
+                Err(Trouble::Open(error) | Trouble::Other(error)) => {
                     outcome = Err(failure("write", &path, &error));
                     break;
                 }
@@ -258,7 +275,7 @@ impl Files {
         events: &[(u32, u32)],
         encoded: &[u8],
         ends: &[usize],
-    ) -> io::Result<u64> {
+    ) -> Result<u64, Trouble> {
         self.bytes.clear();
         self.ends.clear();
         for (_, event) in events {
@@ -274,20 +291,42 @@ impl Files {
         self.uses += 1;
         file.used = self.uses;
         file.used_at = self.context.clock.monotonic();
-        file.writer.try_write(&self.bytes, &self.ends).map_err(|(_, error)| error)?;
+        file.writer.try_write(&self.bytes, &self.ends).map_err(|(step, error)| match step {
+            "open" => Trouble::Open(error),
+            _ => Trouble::Other(error),
+        })?;
         Ok(self.bytes.len() as u64)
     }
 
-    fn open_file(&mut self, location: &Location) -> io::Result<()> {
+    fn open_file(&mut self, location: &Location) -> Result<(), Trouble> {
         self.make_room()?;
         let location = location.clone();
         let path = location.path.clone();
         let mut writer =
-            Writer::open(&self.context, location, &self.settings, None, Beyond::Remove)?;
-        writer.protect_backups()?;
+            Writer::open(&self.context, location, &self.settings, None, Beyond::Remove)
+                .map_err(Trouble::Open)?;
+        writer.protect_backups().map_err(Trouble::Open)?;
         self.journal.opened(writer.state())?;
         self.insert(path, writer);
         Ok(())
+    }
+
+    /// Whether a file cannot be opened because of the path that the event's values make: others need not wait.
+    fn is_of_the_name(&self, error: &io::Error) -> bool {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::InvalidFilename
+            | Kind::IsADirectory
+            | Kind::NotADirectory
+            | Kind::InvalidInput
+            | Kind::PermissionDenied => true,
+            Kind::NotFound => {
+                self.place.dirs == Directories::MustExist
+                    && exists(&*self.context.files, &self.shared).unwrap_or(false)
+            }
+            // Symbolic links in a circle.
+            _ => error.raw_os_error() == Some(libc::ELOOP),
+        }
     }
 
     /// Takes back what failed batches have left in files that are closed.
@@ -344,13 +383,4 @@ fn failure(action: &str, path: &str, error: &io::Error) -> SinkError {
         io::ErrorKind::InvalidData => SinkError::Fatal(reason),
         _ => SinkError::retry(reason),
     }
-}
-
-/// Whether an error comes from the path that the event's values make, so that waiting cannot help.
-fn is_of_the_name(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::InvalidFilename | Kind::IsADirectory | Kind::NotADirectory | Kind::InvalidInput
-    )
 }

@@ -68,9 +68,11 @@ fn a_link_does_not_lead_out_of_the_directory_that_the_paths_share() {
     let setup = setup(json!({"path": "/data/{service}/x.log"}));
     setup.files.mkdir("/etc");
     setup.files.symlink("/etc", "/data/evil");
-    let error = setup.open().write_json(&[event("evil", "1")]).unwrap_err();
-    assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
+    let delivery = setup.open().write_json(&[event("evil", "1"), event("a", "2")]).unwrap();
+    assert_eq!((delivery.rejected.len(), delivery.rejected[0].event), (1, 0));
+    assert!(delivery.rejected[0].reason.contains("leads out of base_dir"), "{delivery:?}");
     assert!(!setup.files.exists("/etc/x.log"));
+    assert_eq!(setup.files.text("/data/a/x.log"), "2\n");
 }
 
 #[test]
@@ -81,6 +83,66 @@ fn a_value_that_cannot_be_a_file_is_refused_and_the_others_are_written() {
     assert_eq!(delivery.rejected.len(), 1);
     assert_eq!(delivery.rejected[0].event, 0);
     assert_eq!(setup.files.text("/data/free"), "2\n");
+}
+
+/// One event's name holds up nobody else's.
+#[test]
+fn a_file_that_may_not_be_opened_is_refused_and_the_others_are_written() {
+    let setup = setup(json!({"max_open_files": 3}));
+    let mut sink = setup.open();
+    sink.write_json(&[event("open", "1")]).unwrap();
+    let theirs = |path: &Path| path.ends_with("theirs.log") || path.ends_with("open.log");
+    let denied = Fault::new(SimOperation::Open).on_path(theirs);
+    setup.files.inject(denied.kind(std::io::ErrorKind::PermissionDenied));
+    let events = [event("theirs", "1"), event("a", "2"), event("open", "2")];
+    let delivery = sink.write_json(&events).unwrap();
+    assert_eq!((delivery.rejected.len(), delivery.rejected[0].event), (1, 0));
+    let reason = &delivery.rejected[0].reason;
+    assert!(reason.starts_with("the file `/data/theirs.log` cannot be: "), "{reason}");
+    assert_eq!(setup.files.text("/data/a.log"), "2\n");
+    // One that was open and has been moved away since is opened like any other.
+    setup.files.mv("/data/open.log", "/data/moved");
+    sink.reopen();
+    let delivery = sink.write_json(&[event("open", "3"), event("a", "3")]).unwrap();
+    assert_eq!((delivery.rejected.len(), delivery.rejected[0].event), (1, 0));
+    setup.files.heal();
+    sink.write_json(&events).unwrap();
+    assert_eq!(setup.files.text("/data/open.log"), "2\n");
+    assert_eq!(setup.files.text("/data/moved"), "1\n2\n");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_the_events_where_none_are_made() {
+    let setup = setup(json!({"path": "/data/sub/{service}/x", "create_dirs": false}));
+    setup.files.mkdir("/data/sub/there");
+    let mut sink = setup.open();
+    let events = [event("missing", "1"), event("there", "2")];
+    let delivery = sink.write_json(&events).unwrap();
+    assert_eq!((delivery.rejected.len(), delivery.rejected[0].event), (1, 0));
+    assert_eq!(setup.files.text("/data/sub/there/x"), "2\n");
+    // The directory that all of them share is no event's.
+    let gone = Fault::new(SimOperation::Metadata).on_path(|path| path.starts_with("/data/sub"));
+    setup.files.inject(gone.kind(std::io::ErrorKind::NotFound));
+    let error = sink.write_json(&[event("missing", "3")]).unwrap_err();
+    assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
+}
+
+#[test]
+fn the_journal_and_the_room_for_others_are_no_events() {
+    for (operation, end) in [(SimOperation::Write, ".openings"), (SimOperation::Sync, "a.log")] {
+        let setup = setup(json!({"max_open_files": 1}));
+        let mut sink = setup.open();
+        sink.write_json(&[event("a", "1")]).unwrap();
+        let fault =
+            Fault::new(operation).on_path(move |path| path.to_string_lossy().ends_with(end));
+        let denied = fault.times(1).kind(std::io::ErrorKind::PermissionDenied);
+        let hits = setup.files.inject(denied);
+        let error = sink.write_json(&[event("b", "2")]).unwrap_err();
+        assert!(matches!(error, SinkError::Retry { .. }), "{error:?}");
+        assert_eq!(hits.count(), 1);
+        sink.write_json(&[event("b", "2")]).unwrap();
+        assert_eq!(setup.files.text("/data/b.log"), "2\n");
+    }
 }
 
 #[test]
