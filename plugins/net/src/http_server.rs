@@ -30,6 +30,7 @@ const RETRY_AFTER: &str = "1";
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Why a request is not taken.
+#[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     reason: String,
@@ -61,7 +62,12 @@ impl Refusal {
 
 /// An answer with a JSON document.
 pub(crate) fn answer(status: StatusCode, body: &serde_json::Value) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
+    answer_json(status, format!("{body}\n").into())
+}
+
+/// An answer with the text of a JSON document.
+pub(crate) fn answer_json(status: StatusCode, text: Bytes) -> Answer {
+    let mut response = Response::new(Full::new(text));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -7,9 +7,13 @@ use std::ops::Range;
 use bytes::Bytes;
 use lograil_codec::json::{self, JsonError, ParseOptions, Parser};
 use lograil_codec::lines::EVENTS_PER_BATCH_MAX;
-use lograil_event::{Batch, Span, Tag};
+use lograil_event::{Batch, EventRecord, Field, Span, Tag};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// Bytes that an event takes beside its text: its place in the payload, its record and its first field.
+pub(crate) const EVENT_BYTES: usize =
+    size_of::<Range<usize>>() + size_of::<EventRecord>() + size_of::<Field>();
 
 /// The field of a line, and of what could not be parsed.
 const FIELD: &str = "message";
@@ -42,10 +46,10 @@ fn first(payload: &[u8]) -> Option<u8> {
     payload.iter().find(|byte| !byte.is_ascii_whitespace()).copied()
 }
 
-/// Events, and those that are refused with the reason of each.
+/// Events, and those that are refused with the mistake in each.
 pub(crate) struct Decoded {
     pub events: Batch,
-    pub refused: Option<(Batch, Vec<String>)>,
+    pub refused: Option<(Batch, Vec<JsonError>)>,
     /// Which pieces those that are refused were, from the first of this batch.
     refused_at: Vec<usize>,
 }
@@ -61,24 +65,51 @@ pub(crate) fn refused_pieces(decoded: &[Decoded]) -> Vec<usize> {
     all
 }
 
-/// Adds where the events of a payload are; `from` is added to each place. An error means that it is an array that ends
-/// nowhere or holds no values; then nothing is added.
+/// Why a payload is not split.
+#[derive(Debug)]
+pub(crate) enum SplitError {
+    /// It is an array that ends nowhere or holds no values.
+    Json(JsonError),
+    /// It has more events than are allowed.
+    TooMany,
+}
+
+/// Adds where the events of a payload are, at most `events_max`; `from` is added to each place. Where that fails nothing
+/// is added.
 pub(crate) fn split(
     payload: &[u8],
     from: usize,
     is_json: bool,
+    events_max: usize,
     pieces: &mut Vec<Range<usize>>,
-) -> Result<(), JsonError> {
-    if is_json && first(payload) == Some(b'[') {
-        let elements = json::elements(payload)?;
-        pieces.extend(elements.into_iter().map(|range| from + range.start..from + range.end));
-        return Ok(());
+) -> Result<(), SplitError> {
+    let before = pieces.len();
+    let mut count = 0;
+    let mut add = |range: Range<usize>| {
+        count += 1;
+        if count <= events_max {
+            pieces.push(from + range.start..from + range.end);
+        }
+    };
+    let split = if is_json && first(payload) == Some(b'[') {
+        json::elements(payload, add).map_err(SplitError::Json)
+    } else {
+        lines(payload, is_json, &mut add);
+        Ok(())
+    };
+    let split = if count > events_max { Err(SplitError::TooMany) } else { split };
+    if split.is_err() {
+        pieces.truncate(before);
     }
+    split
+}
+
+fn lines(payload: &[u8], is_json: bool, add: &mut impl FnMut(Range<usize>)) {
     let mut add = |start: usize, end: usize| {
         let line = &payload[start..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !is_json || !line.trim_ascii().is_empty() {
-            pieces.push(from + start..from + start + line.len());
+            add(start..start + line.len());
         }
     };
     let mut start = 0;
@@ -89,7 +120,6 @@ pub(crate) fn split(
     if start < payload.len() {
         add(start, payload.len());
     }
-    Ok(())
 }
 
 /// The batches of the pieces of a block.
@@ -126,10 +156,8 @@ fn whole(events: Batch) -> Decoded {
 fn parse(mut events: Batch, parser: &mut Parser) -> Decoded {
     let mut failures = Vec::new();
     parser.parse_batch(&mut events, FIELD, ParseOptions::default(), &mut failures);
-    let refused_at: Vec<usize> = failures.iter().map(|(at, _)| *at).collect();
+    let (refused_at, mistakes): (Vec<usize>, Vec<JsonError>) = failures.into_iter().unzip();
     let is_failed = |event: usize| refused_at.binary_search(&event).is_ok();
-    let letters = events.split_off_where(is_failed);
-    let reasons = || failures.iter().map(|(_, error)| format!("no JSON: {error}")).collect();
-    let refused = letters.map(|letters| (letters, reasons()));
+    let refused = events.split_off_where(is_failed).map(|letters| (letters, mistakes));
     Decoded { events, refused, refused_at }
 }

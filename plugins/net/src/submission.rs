@@ -54,12 +54,13 @@ impl Submitter {
                 batch.add_acks(acks.clone());
                 self.send(Submission::Events(batch)).await?;
             }
-            if let Some((mut letters, reasons)) = one.refused {
+            if let Some((mut letters, mistakes)) = one.refused {
                 events += letters.len();
                 refused += letters.len();
                 letters.add_acks(acks.clone());
-                let letters =
-                    dead_letter::convert(letters, &self.id, self.component_type, |at| &reasons[at]);
+                // The text of each is made when its letter is, so that never those of all are kept.
+                let reason = |at: usize| format!("no JSON: {}", mistakes[at]);
+                let letters = dead_letter::convert(letters, &self.id, self.component_type, reason);
                 self.send(Submission::Letters(letters)).await?;
             }
         }

@@ -270,8 +270,8 @@ pub(super) fn expect_end(text: &[u8], pos: usize) -> Result<(), JsonError> {
     Err(JsonError::expected(text, at, "nothing more after the document"))
 }
 
-/// Where the elements of `text`, which is one JSON array, are.
-pub fn elements(text: &[u8]) -> Result<Vec<std::ops::Range<usize>>, JsonError> {
+/// Gives where the elements of `text`, which is one JSON array, are; those before a mistake, too.
+pub fn elements(text: &[u8], mut add: impl FnMut(std::ops::Range<usize>)) -> Result<(), JsonError> {
     if let Err(error) = simdutf8::compat::from_utf8(text) {
         return Err(JsonError::new(error.valid_up_to(), JsonErrorKind::NotUtf8));
     }
@@ -280,11 +280,10 @@ pub fn elements(text: &[u8]) -> Result<Vec<std::ops::Range<usize>>, JsonError> {
         return Err(JsonError::expected(text, at, "an array"));
     }
     at = skip_space(text, at + 1);
-    let mut found = Vec::new();
     if byte_at(text, at) != b']' {
         loop {
             let end = skip_value(text, text, at, 1)?;
-            found.push(at..end);
+            add(at..end);
             at = skip_space(text, end);
             match byte_at(text, at) {
                 b',' => at = skip_space(text, at + 1),
@@ -293,8 +292,7 @@ pub fn elements(text: &[u8]) -> Result<Vec<std::ops::Range<usize>>, JsonError> {
             }
         }
     }
-    expect_end(text, at + 1)?;
-    Ok(found)
+    expect_end(text, at + 1)
 }
 
 /// Checks that `text` is one JSON document.

@@ -1,6 +1,7 @@
 //! The body of a request: read and decompressed within limits.
 //!
-//! **Invariant:** every byte that is kept is paid for from the budget of pending bytes first.
+//! **Invariant:** what is kept of a request, its body and what is made of it, is paid for from the budget of pending
+//! bytes first.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::options::Settings;
 use crate::http_server::Refusal;
+use crate::payload::EVENT_BYTES;
 
 /// Bytes that are decompressed at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -30,17 +32,39 @@ const RATIO_FREE_BYTES: usize = 1 << 20;
 /// A body, and its share of the budget, which is given back when this is dropped.
 pub(super) struct Paid {
     pub bytes: Bytes,
-    _share: Share,
+    share: Share,
+}
+
+impl Paid {
+    /// Pays for what is made of the body.
+    pub fn pay(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.share.grow(bytes)
+    }
+}
+
+/// The answer to a request that finds no room even if there is no other.
+pub(super) fn too_much(limit: usize) -> Refusal {
+    let reason = format!(
+        "the body, with {EVENT_BYTES} bytes or more for each event, takes more than \
+         `max_pending_bytes` = {limit}"
+    );
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
 }
 
 /// A growing share of the budget of pending bytes.
 struct Share {
     budget: Arc<Semaphore>,
+    /// All of the budget.
+    limit: usize,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Share {
     fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let own = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if bytes > self.limit - own {
+            return Err(too_much(self.limit));
+        }
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
         let more = Arc::clone(&self.budget).try_acquire_many_owned(count).map_err(|_| {
             Refusal::later(StatusCode::TOO_MANY_REQUESTS, "too many requests are under way")
@@ -65,7 +89,8 @@ where
     B::Error: std::fmt::Display,
 {
     let limit = settings.body_bytes_max;
-    let mut share = Share { budget: Arc::clone(budget), permit: None };
+    let mut share =
+        Share { budget: Arc::clone(budget), limit: settings.pending_bytes_max, permit: None };
     if body.size_hint().lower() > limit as u64 {
         return Err(too_long("max_body_bytes", limit));
     }
@@ -101,7 +126,7 @@ where
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
         }
     };
-    Ok(Paid { bytes: Bytes::from(plain), _share: share })
+    Ok(Paid { bytes: Bytes::from(plain), share })
 }
 
 fn too_long(option: &str, limit: usize) -> Refusal {

@@ -58,7 +58,7 @@ pub struct HttpOptions {
     pub max_body_bytes: ByteSize,
     /// Longest body once it is decompressed.
     pub max_decompressed_bytes: ByteSize,
-    /// Bytes of all bodies that are not answered yet; beyond it the answer is 429.
+    /// Bytes of all bodies that are not answered yet and of what is made of them; beyond it the answer is 429.
     pub max_pending_bytes: ByteSize,
     /// Connections served at the same time; others wait.
     pub max_connections: usize,

@@ -22,7 +22,7 @@ use super::bulk;
 use super::options::{Acknowledge, Settings};
 use crate::accept;
 use crate::http_server::{self, Answer, Refusal, answer};
-use crate::payload::{self, Decoded};
+use crate::payload::{self, Decoded, EVENT_BYTES, SplitError};
 use crate::submission::{Stopped, Submitter};
 
 /// Where one event is taken by `GET`.
@@ -112,8 +112,8 @@ impl Server {
             (&Method::GET | &Method::HEAD, _) if path == "/" => Ok(bulk::greeting()),
             (&Method::POST | &Method::PUT, Some(index)) => self.take_bulk(request, index).await,
             (&Method::POST, None) if self.settings.paths.contains(&path) => {
-                let (body, content_type) = self.read(request).await?;
-                let decoded = self.decode(&body.bytes, &content_type)?;
+                let (mut body, content_type) = self.read(request).await?;
+                let decoded = self.decode(&mut body, &content_type)?;
                 let (events, refused) = self.deliver(decoded).await?;
                 Ok(answer(StatusCode::OK, &json!({ "events": events, "refused": refused })))
             }
@@ -137,13 +137,16 @@ impl Server {
         request: Request<Incoming>,
         index: Option<String>,
     ) -> Result<Answer, Refusal> {
-        let (body, _) = self.read(request).await?;
-        let documents = bulk::documents(&body.bytes, index.as_deref()).map_err(Refusal::bad)?;
+        let (mut body, _) = self.read(request).await?;
+        let index = index.as_deref();
+        let text = body.bytes.clone();
+        let documents = bulk::documents(&text, index, |bytes| body.pay(bytes))?;
         let pieces: Vec<_> = documents.iter().map(|document| document.range.clone()).collect();
-        let decoded = self.parse(&body.bytes, &pieces, true);
+        let decoded = self.parse(&text, &pieces, true);
         let refused: Vec<usize> = payload::refused_pieces(&decoded);
         self.deliver(decoded).await?;
-        Ok(answer(StatusCode::OK, &bulk::answer(&documents, &refused)))
+        let said = bulk::answer(&documents, &refused, index);
+        Ok(http_server::answer_json(StatusCode::OK, said.into()))
     }
 
     /// The body, and the `Content-Type` in small letters.
@@ -188,16 +191,22 @@ impl Server {
         Ok(counts)
     }
 
-    fn decode(&self, body: &Bytes, content_type: &str) -> Result<Vec<Decoded>, Refusal> {
+    fn decode(&self, body: &mut Paid, content_type: &str) -> Result<Vec<Decoded>, Refusal> {
         if content_type.contains("msgpack") {
             let reason = "MessagePack is not read; set `Format json_lines` in Fluent Bit";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
         }
-        let is_json = self.settings.format.is_json(body, content_type.contains("json"));
+        let is_json = self.settings.format.is_json(&body.bytes, content_type.contains("json"));
         let mut pieces = Vec::new();
-        payload::split(body, 0, is_json, &mut pieces)
-            .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
-        Ok(self.parse(body, &pieces, is_json))
+        let limit = self.settings.pending_bytes_max;
+        payload::split(&body.bytes, 0, is_json, limit / EVENT_BYTES, &mut pieces).map_err(
+            |error| match error {
+                SplitError::Json(error) => Refusal::bad(format!("the body is no JSON: {error}")),
+                SplitError::TooMany => body::too_much(limit),
+            },
+        )?;
+        body.pay(pieces.len() * EVENT_BYTES)?;
+        Ok(self.parse(&body.bytes, &pieces, is_json))
     }
 
     fn parse(&self, body: &Bytes, pieces: &[Range<usize>], is_json: bool) -> Vec<Decoded> {

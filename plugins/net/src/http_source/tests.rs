@@ -155,10 +155,49 @@ async fn long_bodies_many_headers_and_strangers_are_refused() {
 
 #[tokio::test]
 async fn bodies_under_way_are_bounded_together() {
-    let running = start(json!({ "max_pending_bytes": 100 }), DELIVERED).await;
-    let answer = post(&running, "", &[b'a'; 101]).await.to_lowercase();
+    let running = start(json!({ "max_pending_bytes": 200 }), None).await;
+    let answer = post(&running, "", &[b'a'; 201]).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    // Nobody says what became of the first; meanwhile there is no room for another.
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 128\r\n\r\n";
+    first.write_all(&[head.as_bytes(), &[b'a'; 128]].concat()).await.unwrap();
+    running.captured.wait_for(Port::MAIN, 1).await;
+    let answer = post(&running, "", b"a").await.to_lowercase();
     assert!(answer.starts_with("http/1.1 429") && answer.contains("retry-after: 1"), "{answer}");
-    assert!(post(&running, "", &[b'a'; 100]).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn events_are_paid_for_beside_their_bytes() {
+    let running = start(json!({ "max_pending_bytes": 2000 }), DELIVERED).await;
+    let of = |one: &str, count| one.repeat(count);
+    for (head, one, tail) in [("", "\n", ""), ("", "0\n", ""), ("[0", ",0", "]")] {
+        let answer = post(&running, "", format!("{head}{}{tail}", of(one, 10)).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{one}: {answer}");
+        let answer = post(&running, "", format!("{head}{}{tail}", of(one, 40)).as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{one}: {answer}");
+        assert!(answer.contains("max_pending_bytes"), "{one}: {answer}");
+    }
+    let bulk = |count| request("POST", "/a/_bulk", "", &of("{\"index\":{}}\n\n", count));
+    let answer = ask(&running, &bulk(3)).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = ask(&running, &bulk(20)).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
+async fn names_of_indexes_are_as_long_as_elasticsearch_allows() {
+    let running = start(json!({}), DELIVERED).await;
+    for (length, status) in [(255, 200), (256, 400)] {
+        let name = "i".repeat(length);
+        let in_path = request("POST", &format!("/{name}/_bulk"), "", "{\"index\":{}}\n{}\n");
+        let action = format!("{{\"index\":{{\"_index\":\"{name}\"}}}}\n{{}}\n");
+        let in_action = request("POST", "/_bulk", "", &action);
+        for request in [in_path, in_action] {
+            let answer = ask(&running, &request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        }
+    }
 }
 
 /// The answer to a whole request.

@@ -111,7 +111,7 @@ impl Session<'_> {
         let Gathered { bytes, pieces, .. } = &mut self.gathered;
         let from = bytes.len();
         bytes.extend_from_slice(message);
-        if payload::split(message, from, is_json, pieces).is_err() {
+        if payload::split(message, from, is_json, usize::MAX, pieces).is_err() {
             // A broken array is one event that is no JSON: it is refused with the reason when it is parsed.
             pieces.push(from..from + message.len());
         }
