@@ -12,7 +12,7 @@ use lograil_runtime::{Changes, Running};
 use lograil_server::Described;
 use tokio::sync::watch;
 
-use crate::args::{RunArguments, TopologyArguments};
+use crate::args::TopologyArguments;
 use crate::commands::run::describe;
 use crate::run_file::RunFile;
 use crate::watch::Watch;
@@ -31,13 +31,18 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    pub(crate) fn new(arguments: &RunArguments, plan: &Plan, data_dir: &Path) -> Self {
+    pub(crate) fn new(
+        topology: &TopologyArguments,
+        plan: &Plan,
+        data_dir: &Path,
+        watch: Option<Watch>,
+    ) -> Self {
         Self {
-            topology: arguments.topology.clone(),
+            topology: topology.clone(),
             data_dir: data_dir.to_owned(),
             plugins: plan.global.plugins.clone(),
             run_file: RunFile::of_this_process(),
-            watch: arguments.watch.then(Watch::default),
+            watch,
             metrics: MetricsRegistry::default(),
             described: None,
         }

@@ -16,27 +16,39 @@ use crate::{catalogue, topology};
 const PERIOD: Duration = Duration::from_millis(300);
 
 /// What the files held.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Watch {
-    /// When they were last told to have changed, or first looked at.
-    known: Option<u64>,
+    /// When they were read, or last told to have changed.
+    known: Prints,
     /// At the last look, if that was something else.
-    seen: Option<u64>,
+    seen: Option<Prints>,
+}
+
+/// What tells one state of the files from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Prints {
+    topology: u64,
+    /// None until the topology has told which they are.
+    plugins: Option<u64>,
 }
 
 impl Watch {
+    /// To be made before the topology is read: what changes after it is told, however soon.
+    pub(crate) fn new(arguments: &TopologyArguments) -> Self {
+        Self { known: Prints { topology: of_topology(arguments), plugins: None }, seen: None }
+    }
+
     /// Waits until the files differ from what they were, and have not changed between two looks: whoever writes them
     /// is done.
     pub(crate) async fn changed(&mut self, arguments: &TopologyArguments, plugins: &PluginOptions) {
         loop {
-            let now = fingerprint(arguments, plugins);
-            if self.known.is_none() {
-                self.known = Some(now);
-            }
-            if self.known == Some(now) {
+            let plugins = Some(of_plugins(plugins));
+            let now = Prints { topology: of_topology(arguments), plugins };
+            self.known.plugins = self.known.plugins.or(plugins);
+            if self.known == now {
                 self.seen = None;
             } else if self.seen == Some(now) {
-                (self.known, self.seen) = (Some(now), None);
+                (self.known, self.seen) = (now, None);
                 return;
             } else {
                 self.seen = Some(now);
@@ -46,12 +58,17 @@ impl Watch {
     }
 }
 
-fn fingerprint(arguments: &TopologyArguments, plugins: &PluginOptions) -> u64 {
+fn of_topology(arguments: &TopologyArguments) -> u64 {
     let mut hasher = DefaultHasher::new();
     for path in topology::files(arguments) {
         path.hash(&mut hasher);
         std::fs::read(&path).ok().hash(&mut hasher);
     }
+    hasher.finish()
+}
+
+fn of_plugins(plugins: &PluginOptions) -> u64 {
+    let mut hasher = DefaultHasher::new();
     let of_dir = plugins.dir.as_deref().filter(|_| plugins.path.is_empty());
     let of_dir = of_dir.map(|dir| catalogue::libraries_in(dir).unwrap_or_default());
     for path in plugins.path.iter().chain(of_dir.iter().flatten()) {
@@ -62,4 +79,28 @@ fn fingerprint(arguments: &TopologyArguments, plugins: &PluginOptions) -> u64 {
             .hash(&mut hasher);
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_between_reading_and_the_first_look_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.toml");
+        std::fs::write(&path, "first").unwrap();
+        let arguments = TopologyArguments { files: vec![path.clone()], sets: Vec::new() };
+        let plugins = PluginOptions::default();
+        let mut watch = Watch::new(&arguments);
+        let mut is_told_within = async |seconds| {
+            let change = watch.changed(&arguments, &plugins);
+            tokio::time::timeout(Duration::from_secs(seconds), change).await.is_ok()
+        };
+        std::fs::write(&path, "other").unwrap();
+        assert!(is_told_within(60).await);
+        assert!(!is_told_within(1).await, "once");
+        std::fs::write(&path, "third").unwrap();
+        assert!(is_told_within(60).await);
+    }
 }

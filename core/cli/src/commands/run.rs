@@ -16,15 +16,17 @@ use crate::args::RunArguments;
 use crate::catalogue::{self, with_plugins};
 use crate::exit::Exit;
 use crate::reload::Reload;
+use crate::watch::Watch;
 use crate::{dead_letters, signals, stores, topology};
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let watch = arguments.watch.then(|| Watch::new(&arguments.topology));
     let loaded = topology::read(&arguments.topology)?;
     topology::report(&loaded);
     let Some(mut plan) = loaded.plan else { return Ok(Exit::Failed) };
     let data_dir = data_dir_of(arguments.data_dir.as_ref(), &plan, &arguments.topology.files);
     dead_letters::add_sink(&mut plan, "file", dead_letters::file_options(&data_dir));
-    let reload = Reload::new(arguments, &plan, &data_dir);
+    let reload = Reload::new(&arguments.topology, &plan, &data_dir, watch);
     let options = RunOptions { once: arguments.once, data_dir: Some(data_dir) };
     let summary = if arguments.quiet { Summary::None } else { Summary::Print };
     start(plan, options, summary, Some(reload))
