@@ -81,7 +81,7 @@ impl Block {
 
     /// Bytes it is paid for with.
     pub fn size(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.frames.len() * size_of::<Frame>()
     }
 
     /// How many messages were cut.

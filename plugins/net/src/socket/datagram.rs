@@ -14,7 +14,7 @@ use tokio::net::{UdpSocket, UnixDatagram};
 use tokio::time::timeout;
 
 use super::block::Block;
-use super::framing::of_datagram;
+use super::framing::{Frame, Framing, of_datagram};
 use super::intake::{Intake, Share, Stopped};
 use super::stream::LAST_WAIT;
 use super::system_drops::SystemDrops;
@@ -82,11 +82,15 @@ impl Receiver {
         let clock = Arc::clone(&intake.clock);
         let mut next_count = clock.sleep(DROPS_INTERVAL);
         loop {
-            let may_read = self.socket.drops_when_full() || self.has_room();
             let is_waiting = !self.waiting.is_empty();
+            let room_bytes = if self.socket.drops_when_full() { 0 } else { self.buffer.len() };
+            let readable = async {
+                intake.until_room(room_bytes).await;
+                self.socket.readable().await
+            };
             tokio::select! {
                 () = shutdown.requested() => break,
-                readable = self.socket.readable(), if may_read => match readable {
+                readable = readable => match readable {
                     Ok(()) => self.receive(),
                     Err(error) => {
                         tracing::warn!(component_id = %intake.id, "receive: {error}");
@@ -115,8 +119,9 @@ impl Receiver {
         Ok(())
     }
 
+    /// Whether a datagram of any length may be read.
     fn has_room(&self) -> bool {
-        self.intake.room() > self.buffer.len()
+        self.socket.drops_when_full() || self.intake.room() >= self.buffer.len()
     }
 
     /// Reads what is there, as long as others do not wait for too long.
@@ -124,13 +129,18 @@ impl Receiver {
         let settings = &self.intake.settings;
         let mut dropped = 0;
         for _ in 0..TURN_DATAGRAMS {
-            if !self.socket.drops_when_full() && self.intake.room() <= self.buffer.len() {
+            if !self.has_room() {
                 break;
             }
             // An error is one of an answer to an earlier datagram, and met again if it stays.
             let Ok((count, sender)) = self.socket.try_receive(&mut self.buffer) else { break };
             let datagram = &self.buffer[..count];
-            let Some(share) = self.intake.try_pay(count) else {
+            let mut cost = cost(settings.framing, datagram);
+            if !self.socket.drops_when_full() {
+                // Its sender takes it for delivered: one that was read is kept, however many lines it is.
+                cost = cost.min(self.intake.room());
+            }
+            let Some(share) = self.intake.try_pay(cost) else {
                 dropped += 1;
                 continue;
             };
@@ -153,4 +163,13 @@ impl Receiver {
             self.intake.meters.dropped_system.inc_by(drops.since_last());
         }
     }
+}
+
+/// What is kept of a datagram, in bytes.
+fn cost(framing: Framing, datagram: &[u8]) -> usize {
+    let frames = match framing {
+        Framing::Newline => memchr::memchr_iter(b'\n', datagram).count() + 1,
+        Framing::OctetCounting | Framing::Auto => 1,
+    };
+    datagram.len() + frames * size_of::<Frame>()
 }

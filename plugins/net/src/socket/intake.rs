@@ -115,6 +115,13 @@ impl Intake {
         Some(Share(Some(permit)))
     }
 
+    /// Waits until the budget has so many bytes left; they are not paid.
+    pub async fn until_room(&self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        // It is never closed.
+        drop(self.budget.acquire_many(bytes).await);
+    }
+
     /// Bytes that the budget has left.
     pub fn room(&self) -> usize {
         self.budget.available_permits()

@@ -62,10 +62,17 @@ impl Running {
         self.captured.events(Port::MAIN)
     }
 
-    fn dropped(&self) -> u64 {
+    fn dropped_by(&self, reason: &'static str) -> u64 {
         let help = "UDP datagrams that had no room.";
-        let by = |reason| self.metrics.counter_by("dropped_datagrams", help, ("reason", reason));
-        by("max_pending_bytes").get() + by("system").get()
+        self.metrics.counter_by("dropped_datagrams", help, ("reason", reason)).get()
+    }
+
+    fn dropped_full(&self) -> u64 {
+        self.dropped_by("max_pending_bytes")
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped_full() + self.dropped_by("system")
     }
 }
 
@@ -234,6 +241,31 @@ async fn datagrams_are_events_and_those_without_room_are_counted() {
     let dropped = by("max_pending_bytes") + by("system");
     let taken = running.captured.events(Port::MAIN).len() as u64 - 2;
     assert_eq!(taken + dropped, sent, "{taken} taken, {dropped} dropped");
+}
+
+#[tokio::test]
+async fn datagrams_of_nothing_but_line_ends_are_paid_for_by_the_line() {
+    let options = json!({ "mode": "udp", "listen": "127.0.0.1:0", "max_pending_bytes": "8 MiB" });
+    let running = Running::start(options).await;
+    running.captured.set_open(false);
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let lines = vec![b'\n'; 60_000];
+    // Far fewer bytes than the budget.
+    for _ in 0..40 {
+        socket.send_to(&lines, running.at()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(running.dropped_full() > 0);
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let options = json!({ "mode": "unix_datagram", "path": path, "max_pending_bytes": "1 MiB" });
+    let running = Running::start(options).await;
+    let socket = UnixDatagram::unbound().unwrap();
+    for _ in 0..2 {
+        socket.send_to(&lines, &path).await.unwrap();
+    }
+    assert_eq!(running.messages(120_000).await.len(), 120_000, "more than the budget, one by one");
 }
 
 #[tokio::test]
