@@ -89,6 +89,43 @@ fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Response
     request(address, &text)
 }
 
+/// An anomaly with numbers that a float cannot hold, or holds otherwise.
+const EXACT: &str = r#"{"most":18446744073709551615,"least":-9223372036854775808,"price":1.10,"beyond":1e999,"anomaly":{"alarm":true,"value":9007199254740993}}"#;
+
+#[test]
+fn fields_are_answered_as_they_came() {
+    let place = Place::new();
+    place.write("in.log", format!("{EXACT}\n"));
+    let topology = r#"
+data_dir = "data"
+[admin]
+listen = "127.0.0.1:0"
+[sources.app]
+type = "file"
+include = ["in.log"]
+[transforms.parsed]
+type = "parse"
+inputs = ["app"]
+format = "json"
+[sinks.store]
+type = "sqlite"
+inputs = ["parsed"]
+path = "logs.db"
+"#;
+    place.write("t.toml", topology);
+    let _running = place.start(&["run", "t.toml"]);
+    let address = http::admin_address(&place);
+    support::until("the event is in the store", || {
+        get(address, "/stores").json()["stores"][0]["rows"] == 1
+    });
+    for path in ["/logs", "/logs/1", "/anomalies"] {
+        let answer = get(address, path);
+        assert!(answer.body.contains(&format!("\"fields\":{EXACT}")), "{path}: {}", answer.body);
+    }
+    let explained = get(address, "/anomalies").body;
+    assert!(explained.contains(r#""explanation":{"alarm":true,"value":9007199254740993}"#));
+}
+
 #[test]
 fn every_operation_of_the_document_is_answered_as_it_says() {
     let (_place, _running, address) = start(&format!("{TOPOLOGY}{STORE}"));

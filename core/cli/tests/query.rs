@@ -75,6 +75,22 @@ fn filters_narrow_and_orders_turn() {
     assert_eq!(ask(&["--since", "15m"]), [0i64; 0]);
 }
 
+/// Numbers that a float cannot hold, or holds otherwise.
+const EXACT: &str = r#"{"most":18446744073709551615,"least":-9223372036854775808,"odd":9007199254740993,"long":123456789012345678901234567890,"price":1.10,"beyond":1e999,"nested":{"z":[1.0,2e5],"a":1}}"#;
+
+#[test]
+fn fields_are_printed_as_they_came() {
+    let place = Place::new();
+    place.write("in.log", format!("{EXACT}\n"));
+    place.write("t.toml", TOPOLOGY);
+    place.run(&["run", "--quiet", "--once", "t.toml"]).assert_success();
+    for format in ["json", "csv"] {
+        let answer = place.run(&["query", "logs.db", "--format", format]);
+        let answer = answer.assert_success().stdout().replace("\"\"", "\"");
+        assert!(answer.contains(EXACT), "{format}: {answer}");
+    }
+}
+
 #[test]
 fn tables_csv_statistics_and_templates_are_printed() {
     let place = filled();

@@ -232,6 +232,23 @@ pub enum Label {
     Real,
 }
 
+impl Label {
+    /// What it is called, in stores and in answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Noise => "noise",
+            Self::Real => "real",
+        }
+    }
+
+    /// The label that is called so.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Noise, Self::Real].into_iter().find(|label| label.name() == name)
+    }
+}
+
 /// Which events to count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatsQuery {

@@ -4,6 +4,7 @@ use lograil_plugin::schemars::{self, JsonSchema};
 use lograil_plugin::store::{Label, LogPage, LogQuery, Only, Order};
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::row::Row;
 use crate::parameter::{Parameter, ParameterKind, Parameters};
@@ -213,7 +214,8 @@ struct Explained {
     #[serde(flatten)]
     log: Row,
     /// The field of the transform: `anomaly` or `burst`.
-    explanation: Option<Value>,
+    #[schemars(with = "Option<Value>")]
+    explanation: Option<Box<RawValue>>,
 }
 
 /// The query that the parameters stand for; those that a route does not have are absent.
@@ -272,17 +274,13 @@ fn log(asked: Asked) -> Answer {
 fn label(asked: Asked) -> Answer {
     Box::pin(async move {
         let id = asked.parameters.integer("id").unwrap_or_default();
-        let (label, name) = match asked.parameters.text("label") {
-            Some("noise") => (Some(Label::Noise), Some("noise")),
-            Some("real") => (Some(Label::Real), Some("real")),
-            _ => (None, None),
-        };
+        let label = asked.parameters.text("label").and_then(Label::named);
         let stated =
             ask(&asked.shared, &asked.parameters, move |store, _| store.label(id, label)).await?;
         if !stated {
             return Err(no_event(id));
         }
-        json(&LabelAnswer { id, label: name.map(str::to_owned) })
+        json(&LabelAnswer { id, label: label.map(|label| label.name().to_owned()) })
     })
 }
 
@@ -303,7 +301,7 @@ fn explained(mut asked: Asked, only: Only, field: &'static str) -> Answer {
         let page = page(&mut asked, only).await?;
         let explain = |row| {
             let log = Row::from(row);
-            let explanation = log.fields.get(field).cloned();
+            let explanation = log.field(field);
             Explained { log, explanation }
         };
         let logs = page.logs.into_iter().map(explain).collect();

@@ -1,9 +1,14 @@
 //! An event of a store as the API shows it.
+//!
+//! **Invariant:** its other fields are the text that the store has: no number is rounded, no member left out.
+
+use std::collections::HashMap;
 
 use lograil_codec::time::write_rfc3339;
 use lograil_plugin::schemars::{self, JsonSchema};
 use lograil_plugin::store::{Label, LogRow};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// An event.
@@ -30,8 +35,9 @@ pub(super) struct Row {
     pub template: Option<String>,
     /// What a person thinks of it: `noise` or `real`.
     pub label: Option<&'static str>,
-    /// Its other fields.
-    pub fields: Map<String, Value>,
+    /// Its other fields; null if what the store has is no JSON.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub fields: Option<Box<RawValue>>,
     /// Where the page shows it.
     pub permalink: String,
 }
@@ -48,10 +54,19 @@ impl From<LogRow> for Row {
             anomaly_score: row.anomaly_score,
             template_id: row.template_id,
             template: row.template,
-            label: row.label.map(label_name),
-            fields: serde_json::from_str(&row.fields).unwrap_or_default(),
+            label: row.label.map(Label::name),
+            fields: RawValue::from_string(row.fields).ok(),
             permalink: format!("/#logs/{}", row.id),
         }
+    }
+}
+
+impl Row {
+    /// The text of one of its other fields.
+    pub(super) fn field(&self, name: &str) -> Option<Box<RawValue>> {
+        let fields = self.fields.as_ref()?.get();
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(fields).ok()?;
+        fields.get(name).map(|value| (*value).to_owned())
     }
 }
 
@@ -60,11 +75,4 @@ pub(super) fn time(ns: i64) -> String {
     let mut text = Vec::with_capacity(32);
     write_rfc3339(ns, &mut text);
     String::from_utf8(text).unwrap_or_default()
-}
-
-const fn label_name(label: Label) -> &'static str {
-    match label {
-        Label::Noise => "noise",
-        Label::Real => "real",
-    }
 }

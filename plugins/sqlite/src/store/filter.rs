@@ -27,6 +27,7 @@ pub(super) struct Filter {
     pub(super) levels: Vec<String>,
     pub(super) services: Vec<String>,
     severity_min: Option<f64>,
+    template_id: Option<String>,
     /// What the text index is asked for, in its language.
     pub(super) text: Option<String>,
     pub(super) condition: Option<RowCondition>,
@@ -65,6 +66,7 @@ impl Filter {
             services,
             severity_min: query.severity_min,
             text: text::expression(query.text.as_deref(), template_id.as_deref())?,
+            template_id,
             condition,
         })
     }
@@ -82,6 +84,10 @@ impl Filter {
         if let Some(severity) = self.severity_min {
             sql.push_str(" AND severity >= ?");
             values.push(Value::Real(severity));
+        }
+        if let Some(id) = &self.template_id {
+            sql.push_str(" AND template_id = ?");
+            values.push(Value::Text(id.clone()));
         }
         match self.only {
             Only::All => {}

@@ -40,20 +40,9 @@ fn log_row(row: &Row<'_>) -> rusqlite::Result<LogRow> {
         anomaly_score: row.get(6)?,
         template_id: row.get(7)?,
         template: template.filter(|text| !text.is_empty()),
-        label: row.get_ref(9)?.as_str_or_null()?.and_then(label_of),
+        label: row.get_ref(9)?.as_str_or_null()?.and_then(Label::named),
         fields: row.get(10)?,
     })
-}
-
-fn label_of(name: &str) -> Option<Label> {
-    [Label::Noise, Label::Real].into_iter().find(|label| label_name(*label) == name)
-}
-
-fn label_name(label: Label) -> &'static str {
-    match label {
-        Label::Noise => "noise",
-        Label::Real => "real",
-    }
 }
 
 /// Sets or removes the label of an event; whether the event is there.
@@ -70,7 +59,7 @@ pub(super) fn label(
         Some(label) => connection.execute(
             "INSERT INTO labels (event_id, label) VALUES (?1, ?2)
              ON CONFLICT DO UPDATE SET label = excluded.label",
-            params![id, label_name(label)],
+            params![id, label.name()],
         )?,
         None => connection.execute("DELETE FROM labels WHERE event_id = ?1", [id])?,
     };

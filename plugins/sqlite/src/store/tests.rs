@@ -394,6 +394,26 @@ fn templates_are_counted_with_their_last_text() {
 }
 
 #[test]
+fn the_id_of_a_template_is_that_id_and_no_other() {
+    let mut fixture = fixture();
+    let ids = ["t-1", "T-1", "t 1", "t-1-2", "t-1 ", "--", "-", "\"", "☃", "模板"];
+    let events = ids.map(|id| (START, json!({"message": "m", "template_id": id})));
+    fixture.add(&events);
+    // Others are so many that the search is no list of matches.
+    fixture.add(&vec![(START + 1, json!({"message": "m", "template_id": "t-1-3"})); 5000]);
+    let any = LogQuery { limit: 9, ..LogQuery::default() };
+    for (id, row) in ids.iter().zip(1..) {
+        let asked = LogQuery { template_id: Some((*id).to_owned()), ..any.clone() };
+        assert_eq!(fixture.ids(&asked), [row], "{id:?}");
+        let condition = format!(".template_id == {}", json!(id));
+        let required = LogQuery { condition: Some(condition), ..any.clone() };
+        assert_eq!(fixture.ids(&required), [row], "{id:?}");
+    }
+    let empty = LogQuery { template_id: Some(String::new()), ..any };
+    assert!(fixture.ids(&empty).is_empty());
+}
+
+#[test]
 fn a_query_ends_when_it_is_told_to() {
     let mut fixture = fixture();
     fixture.add(&random_events(3000));

@@ -17,7 +17,8 @@ const FEW: usize = 4096;
 const TERMS_MAX: usize = 32;
 
 /// What the index is asked for, if it is: all words of the text in any order; `"a phrase"` in quotes; a word that
-/// ends in `*` for all that begin like it; and the id of a template.
+/// ends in `*` for all that begin like it; and words of the id of a template, which narrow the search but do not tell
+/// it from all others.
 pub(super) fn expression(
     text: Option<&str>,
     template_id: Option<&str>,
@@ -33,7 +34,7 @@ pub(super) fn expression(
         }
         parts.push(format!("(message : ({}))", terms.join(" AND ")));
     }
-    if let Some(id) = template_id {
+    if let Some(id) = template_id.filter(|id| id.contains(|c: char| c.is_ascii_alphanumeric())) {
         parts.push(format!("(template_id : (^ {}))", quoted(id)));
     }
     Ok(if parts.is_empty() { None } else { Some(parts.join(" AND ")) })

@@ -1,7 +1,8 @@
 //! Events as lines.
 
 use lograil_plugin::store::{Label, LogRow};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::output::{Printer, shown, time};
 use crate::args::QueryFormat;
@@ -24,7 +25,7 @@ pub(super) fn print(logs: &[LogRow], printer: &mut Printer) -> anyhow::Result<()
     for row in logs {
         match printer.format {
             QueryFormat::Table => printer.line(&line(row, printer.color))?,
-            QueryFormat::Json => printer.json(&object(row))?,
+            QueryFormat::Json => printer.json(&Object::of(row))?,
             QueryFormat::Csv => printer.csv(&CSV_HEADER, &values(row))?,
         }
     }
@@ -46,20 +47,38 @@ fn line(row: &LogRow, color: bool) -> String {
     format!("{:<30} {level_shown} {service:<12} {message}", time(row.timestamp_ns))
 }
 
-fn object(row: &LogRow) -> Value {
-    json!({
-        "id": row.id,
-        "timestamp": time(row.timestamp_ns),
-        "level": row.level,
-        "service": row.service,
-        "message": row.message,
-        "severity": row.severity,
-        "anomaly_score": row.anomaly_score,
-        "template_id": row.template_id,
-        "template": row.template,
-        "label": row.label.map(label),
-        "fields": serde_json::from_str::<Value>(&row.fields).unwrap_or_default(),
-    })
+/// An event as JSON. Its other fields are the text that the store has: no number is rounded.
+#[derive(Serialize)]
+struct Object<'r> {
+    id: i64,
+    timestamp: String,
+    level: Option<&'r str>,
+    service: Option<&'r str>,
+    message: Option<&'r str>,
+    severity: Option<f64>,
+    anomaly_score: Option<f64>,
+    template_id: Option<&'r str>,
+    template: Option<&'r str>,
+    label: Option<&'static str>,
+    fields: Option<&'r RawValue>,
+}
+
+impl<'r> Object<'r> {
+    fn of(row: &'r LogRow) -> Self {
+        Self {
+            id: row.id,
+            timestamp: time(row.timestamp_ns),
+            level: row.level.as_deref(),
+            service: row.service.as_deref(),
+            message: row.message.as_deref(),
+            severity: row.severity,
+            anomaly_score: row.anomaly_score,
+            template_id: row.template_id.as_deref(),
+            template: row.template.as_deref(),
+            label: row.label.map(Label::name),
+            fields: serde_json::from_str(&row.fields).ok(),
+        }
+    }
 }
 
 fn values(row: &LogRow) -> [String; 11] {
@@ -75,14 +94,7 @@ fn values(row: &LogRow) -> [String; 11] {
         number(row.anomaly_score),
         text(&row.template_id),
         text(&row.template),
-        row.label.map(label).unwrap_or_default().to_owned(),
+        row.label.map(Label::name).unwrap_or_default().to_owned(),
         row.fields.clone(),
     ]
-}
-
-fn label(label: Label) -> &'static str {
-    match label {
-        Label::Noise => "noise",
-        Label::Real => "real",
-    }
 }

@@ -27,7 +27,7 @@ impl Printer {
         self.out.write_all(b"\n")
     }
 
-    pub(super) fn json(&mut self, value: &serde_json::Value) -> anyhow::Result<()> {
+    pub(super) fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
         serde_json::to_writer(&mut self.out, value).map_err(io::Error::from)?;
         Ok(self.line("")?)
     }
