@@ -321,6 +321,9 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = PIPE_HELP)]
 pub(crate) struct PipeArguments {
+    /// What the input is written in, if not in UTF-8: utf-16le, windows-1252, shift_jis, gbk ... Output is UTF-8.
+    #[arg(long, value_name = "NAME")]
+    pub charset: Option<String>,
     /// Make one event of lines that belong together, such as stack traces: java, python, go, any, indent ... or a
     /// regular expression that lines which begin an event match.
     #[arg(long, value_name = "PRESET|PATTERN")]
@@ -347,7 +350,7 @@ pub(crate) struct PipeArguments {
     #[arg(long, value_name = "N")]
     pub sample: Option<u64>,
     /// How events are written: json, logfmt, csv, syslog, text, raw (the line as it was read). Default: json with
-    /// `--parse` or `--set`, raw without.
+    /// `--parse` or `--set`, raw without, text with `--charset` alone.
     #[arg(long, value_name = "CODEC")]
     pub format: Option<String>,
     /// The columns of `--format csv`, as in time,level,message.

@@ -160,3 +160,15 @@ fn changes_removes_samples_and_writes_other_formats() {
     let ran = Place::new().run_with(&["pipe", "--sample", "10"], many.as_bytes());
     assert_eq!(ran.assert_success().stdout().lines().count(), 100);
 }
+
+#[test]
+fn a_charset_is_decoded_and_comes_out_as_utf8() {
+    let input: Vec<u8> =
+        "\u{FEFF}naïve 10 €\r\nnext\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let ran = Place::new().run_with(&["pipe", "--charset", "utf-16le"], &input);
+    assert_eq!(ran.stdout(), "naïve 10 €\nnext\n", "{}", ran.stderr());
+    let arguments = ["pipe", "--charset", "latin1", "--where", ".message == \"é\""];
+    assert_eq!(Place::new().run_with(&arguments, b"\xE9\n\xE8\n").stdout(), "é\n");
+    let ran = Place::new().run_with(&["pipe", "--charset", "utf-7"], b"");
+    assert!(ran.stderr().contains("unknown charset \"utf-7\""), "{}", ran.stderr());
+}

@@ -4,6 +4,7 @@
 //! runtime.
 
 mod block_pool;
+mod charset;
 pub mod file;
 pub mod generator;
 mod line_blocks;

@@ -1,9 +1,10 @@
 //! Lines: blocks of bytes that were read become events that point into them.
 //!
 //! The work per line is one search for the newline and two appends; text is checked for UTF-8 a block at a
-//! time and line by line only where the block is not UTF-8.
+//! time and line by line only where the block is not UTF-8. A line of another charset is decoded into the batch.
 //!
-//! **Invariant:** knows nothing of where blocks come from; never copies a line.
+//! **Invariant:** knows nothing of where blocks come from; never copies a line in UTF-8. The raw span of an event is
+//! the line as it was read, whatever its message is.
 
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use lograil_event::{
 use lograil_plugin::schemars::{self, JsonSchema};
 use lograil_plugin::{ByteSize, ConfigError};
 use serde::{Deserialize, Serialize};
+
+use crate::charset::{BYTE_ORDER_MARK, Charset, LineEnd, Wholeness};
 
 /// Most events of a batch.
 pub const BATCH_EVENTS_MAX: usize = 4096;
@@ -58,12 +61,24 @@ pub enum Extent {
 
 /// What `data` holds, for lines of at most `line_bytes_max` bytes without their `\n` or `\r\n`.
 #[must_use]
-pub fn extent(data: &[u8], line_bytes_max: usize) -> Extent {
-    match memchr::memrchr(b'\n', data) {
-        Some(at) => Extent::Lines(at + 1),
-        None if data.len() > line_bytes_max + 1 => Extent::TooLong,
+pub fn extent(data: &[u8], line_bytes_max: usize, line_end: LineEnd) -> Extent {
+    match line_end.rfind(data) {
+        Some(at) => Extent::Lines(at + line_end.unit()),
+        None if is_too_long(data.len(), line_bytes_max, line_end) => Extent::TooLong,
         None => Extent::Partial,
     }
+}
+
+/// Whether so many bytes without a line feed are over the limit, even if the last is a carriage return.
+#[must_use]
+pub fn is_too_long(len: usize, line_bytes_max: usize, line_end: LineEnd) -> bool {
+    line_end.whole_units(len) > line_bytes_max + line_end.unit()
+}
+
+/// How many bytes of a line tell whether it is over the limit.
+#[must_use]
+pub fn telling_bytes(line_bytes_max: usize, line_end: LineEnd) -> usize {
+    line_end.whole_units(line_bytes_max) + 2 * line_end.unit()
 }
 
 /// Lines of one stream, read at one time, some of them perhaps turned into events already.
@@ -109,6 +124,8 @@ impl LineBlock {
 /// How lines become events.
 #[derive(Debug, Clone)]
 pub struct LineFormat {
+    /// What their text is written in.
+    pub charset: Charset,
     /// Longest line, without its end.
     pub line_bytes_max: usize,
     /// What becomes of longer ones.
@@ -130,6 +147,7 @@ pub struct LineBatcher {
     letters: Batch,
     letters_bytes: usize,
     oversized: u64,
+    damaged: u64,
 }
 
 const MESSAGE: u32 = 0;
@@ -146,7 +164,7 @@ impl LineBatcher {
         let keys = Arc::new(keys);
         let batch = Batch::with_keys(Arc::clone(&keys));
         let letters = Batch::with_keys(Arc::clone(&keys));
-        Self { format, keys, batch, bytes: 0, letters, letters_bytes: 0, oversized: 0 }
+        Self { format, keys, batch, bytes: 0, letters, letters_bytes: 0, oversized: 0, damaged: 0 }
     }
 
     /// How lines become events.
@@ -184,6 +202,11 @@ impl LineBatcher {
         std::mem::take(&mut self.oversized)
     }
 
+    /// How many lines with bytes that mean nothing in their charset were met since this was last asked.
+    pub fn take_damaged(&mut self) -> u64 {
+        std::mem::take(&mut self.damaged)
+    }
+
     /// Adds lines of `block` until the batch is full or the block is done. `path` is the value of
     /// `file_key`.
     pub fn add(&mut self, block: &mut LineBlock, path: &str) {
@@ -194,8 +217,17 @@ impl LineBatcher {
             None => {
                 let bytes = block.bytes.clone();
                 let from = block.at;
-                let ends = memchr::memchr_iter(b'\n', &bytes[from..]).map(|at| from + at);
-                self.add_each(block, path, ends.chain(std::iter::once(bytes.len())));
+                let newlines = memchr::memchr_iter(b'\n', &bytes[from..]);
+                let last = std::iter::once(bytes.len());
+                match self.format.charset.line_end() {
+                    LineEnd::Byte => {
+                        self.add_each(block, path, newlines.map(|at| from + at).chain(last));
+                    }
+                    wide => {
+                        let ends = wide.wide(&bytes[from..], newlines).map(|at| from + at);
+                        self.add_each(block, path, ends.chain(last));
+                    }
+                }
             }
             Some(ends) => {
                 let next = ends.partition_point(|end| *end < block.at);
@@ -210,8 +242,13 @@ impl LineBatcher {
         let shape = self.shape(path);
         let from = block.at;
         let limit = from.saturating_add(BATCH_BYTES_MAX - self.bytes);
-        let segment = self.batch.segments().len() as u8;
+        let line_end = self.format.charset.line_end();
         let mut edit = self.batch.edit();
+        if !self.format.charset.is_utf8() {
+            // What is decoded lies in the arena, which has to have its segment before the block does.
+            edit.push_text(b"");
+        }
+        let segment = edit.segment_count() as u8;
         let room = BATCH_EVENTS_MAX - edit.events().len();
         let expected = room.min((block.bytes.len() - from) / 128 + 1);
         edit.events().reserve(expected);
@@ -222,12 +259,12 @@ impl LineBatcher {
             if start == last {
                 break;
             }
-            block.at = (end + 1).min(last);
-            let mut line = strip_cr(&block.bytes[start..end]);
+            block.at = (end + line_end.unit()).min(last);
+            let mut line = line_end.strip_cr(&block.bytes[start..end]);
             let too_long = line.len() > self.format.line_bytes_max;
             if too_long {
                 self.oversized += 1;
-                line = &line[..self.format.line_bytes_max];
+                line = &line[..line_end.whole_units(self.format.line_bytes_max)];
                 if self.format.oversized == Oversized::DeadLetter {
                     self.letters_bytes += line.len();
                     add_letter(&mut self.letters, line, block, start);
@@ -239,8 +276,21 @@ impl LineBatcher {
             }
             let span = Span { segment, offset: (start - from) as u32, len: line.len() as u32 };
             let first = edit.fields().len() as u32;
-            let tag = tag_of(line, block.is_utf8 && !too_long);
-            edit.fields().push(Field::text(MESSAGE, tag, span, FieldFlags::NONE));
+            let (tag, mut text) = if self.format.charset.is_text(line) {
+                (tag_of(line, block.is_utf8 && !too_long), span)
+            } else {
+                let wholeness = if too_long { Wholeness::Cut } else { Wholeness::Whole };
+                let decode = |out: &mut Vec<u8>| {
+                    let is_damaged = self.format.charset.decode(line, wholeness, out);
+                    self.damaged += u64::from(is_damaged);
+                };
+                (Tag::Str, edit.write_text(decode))
+            };
+            if block.origin.offset + start as u64 == 0 {
+                let bytes = if text == span { line } else { edit.text(text) };
+                text = without_byte_order_mark(text, bytes);
+            }
+            edit.fields().push(Field::text(MESSAGE, tag, text, FieldFlags::NONE));
             shape.push_rest(edit.fields(), block.origin.offset + start as u64);
             let mut record = EventRecord::empty(block.read_ns, first);
             record.count = shape.fields() as u32;
@@ -308,14 +358,14 @@ fn letters_full(letters: &Batch) -> bool {
     letters.segments().len() + 2 >= SEGMENTS_PER_SOURCE_BATCH_MAX
 }
 
-#[inline]
-fn tag_of(line: &[u8], known_utf8: bool) -> Tag {
-    if known_utf8 || simdutf8::basic::from_utf8(line).is_ok() { Tag::Str } else { Tag::Bytes }
+fn without_byte_order_mark(span: Span, bytes: &[u8]) -> Span {
+    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() as u32 } else { 0 };
+    Span { offset: span.offset + mark, len: span.len - mark, ..span }
 }
 
 #[inline]
-fn strip_cr(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
+fn tag_of(line: &[u8], known_utf8: bool) -> Tag {
+    if known_utf8 || simdutf8::basic::from_utf8(line).is_ok() { Tag::Str } else { Tag::Bytes }
 }
 
 #[cfg(test)]
@@ -324,7 +374,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn batcher(line_bytes_max: usize, oversized: Oversized) -> LineBatcher {
-        LineBatcher::new(LineFormat { line_bytes_max, oversized, file_key: None, offset_key: None })
+        LineBatcher::new(LineFormat {
+            charset: Charset::default(),
+            line_bytes_max,
+            oversized,
+            file_key: None,
+            offset_key: None,
+        })
     }
 
     fn block(text: &[u8]) -> LineBlock {
@@ -376,6 +432,7 @@ mod tests {
     #[test]
     fn path_and_offset_become_fields() {
         let mut lines = LineBatcher::new(LineFormat {
+            charset: Charset::default(),
             line_bytes_max: 100,
             oversized: Oversized::Truncate,
             file_key: Some("file".into()),
@@ -412,7 +469,7 @@ mod tests {
             let (batch, _) = lines.take();
             let whole = text.strip_suffix(b"\n").unwrap_or(&text);
             let expected: Vec<Vec<u8>> = if text.is_empty() { vec![] } else {
-                whole.split(|b| *b == b'\n').map(|l| strip_cr(l).to_vec()).collect()
+                whole.split(|b| *b == b'\n').map(|l| LineEnd::Byte.strip_cr(l).to_vec()).collect()
             };
             prop_assert_eq!(messages(&batch), expected);
         }

@@ -28,6 +28,9 @@ pub(crate) fn run(arguments: &PipeArguments) -> anyhow::Result<Exit> {
 /// The topology the flags stand for.
 fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> {
     let mut text = String::from("[sources.in]\ntype = \"stdin\"\n");
+    if let Some(charset) = &arguments.charset {
+        writeln!(text, "charset = {}", quote(charset))?;
+    }
     if let Some(rule) = &arguments.multiline {
         // A word that is no preset is one that was misspelt; the message about it lists them.
         let is_word = rule.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -66,7 +69,11 @@ fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> 
     }
     write!(text, "\n[sinks.out]\ntype = \"stdout\"\ninputs = [\"{last}\"]\n")?;
     let is_plain = arguments.parse.is_none() && program.is_empty();
-    let default = if is_plain { "raw" } else { "json" };
+    let default = match (is_plain, &arguments.charset) {
+        (false, _) => "json",
+        (true, None) => "raw",
+        (true, Some(_)) => "text",
+    };
     match &arguments.text {
         Some(template) => {
             writeln!(text, "encoding.codec = \"text\"\nencoding.format = {}", quote(template))?;

@@ -20,6 +20,8 @@ pub struct Meters {
     pub lag_bytes: IntGauge,
     /// Lines over the limit.
     pub oversized_lines: IntCounter,
+    /// Lines with bytes that mean nothing in their charset.
+    pub damaged_lines: IntCounter,
     /// Files replaced by rename or truncation.
     pub rotations: IntCounter,
     /// Contents that were not what the checkpoint said.
@@ -38,6 +40,10 @@ impl Meters {
             lag_bytes: metrics.gauge("lag_bytes", "Bytes in followed files not yet read."),
             oversized_lines: metrics
                 .counter("oversized_lines", "Lines over max_line_bytes, truncated or refused."),
+            damaged_lines: metrics.counter(
+                "undecodable_lines",
+                "Lines with bytes that mean nothing in the charset, replaced by U+FFFD.",
+            ),
             rotations: metrics
                 .counter("rotations", "Files replaced by rename, copytruncate or truncation."),
             mismatches: metrics.counter(

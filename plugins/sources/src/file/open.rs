@@ -213,12 +213,14 @@ impl Tracker {
     pub(super) fn start_at_end(&mut self, index: usize, len: u64) {
         self.files[index].identity = Identity::Settled;
         let path = self.files[index].position.path.clone();
+        let line_end = self.rules.line_end;
+        let middle = len - len % line_end.unit() as u64;
         let outcome = self.fs.open(&path, Open::Read).and_then(|file| {
-            let from = len.saturating_sub(LINE_START_BYTES_MAX);
+            let from = middle.saturating_sub(LINE_START_BYTES_MAX);
             let before = read_up_to(&*file, from, (len - from) as usize)?;
-            let start = memchr::memrchr(b'\n', &before).map_or(0, |at| at as u64 + 1);
+            let start = line_end.rfind(&before).map_or(0, |at| (at + line_end.unit()) as u64);
             // Without a line start nearby, the line is taken up in its middle.
-            let offset = if start == 0 && from > 0 { len } else { from + start };
+            let offset = if start == 0 && from > 0 { middle } else { from + start };
             Ok((offset, read_head(&*file)?, tail_at(&*file, offset)?))
         });
         match outcome {

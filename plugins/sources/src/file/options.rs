@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::family::Families;
 use super::globs::Globs;
+use crate::charset::{Charset, LineEnd};
 use crate::line_blocks::{LineFormat, Oversized, check_line_bytes};
 use crate::multiline::{Grouping, MultilineOptions};
 
@@ -39,6 +40,9 @@ pub struct FileOptions {
     /// Files without a checkpoint that were last changed longer ago than this many seconds are not read.
     #[serde(default)]
     pub ignore_older_secs: Option<u64>,
+    /// What the files are written in, by a name of the WHATWG Encoding Standard; events are UTF-8.
+    #[serde(default)]
+    pub charset: Option<String>,
     /// Which lines belong to one event; without it every line is one.
     #[serde(default)]
     pub multiline: Option<MultilineOptions>,
@@ -112,6 +116,8 @@ pub struct Rules {
     pub max_open_files: usize,
     /// See [`FileOptions::rotate_wait`].
     pub rotate_wait: Duration,
+    /// What lines end with.
+    pub line_end: LineEnd,
 }
 
 /// The options, checked.
@@ -139,6 +145,7 @@ impl Checked {
             );
         }
         check_line_bytes(written.max_line_bytes, &mut errors);
+        let charset = Charset::check(written.charset.as_deref(), &mut errors);
         if written.max_open_files == 0 {
             errors.push(ConfigError::new(["max_open_files"], "at least one file must be open"));
         }
@@ -155,6 +162,7 @@ impl Checked {
         let event_bytes_max = written.max_line_bytes.0 as usize;
         let grouping = written.multiline.as_ref();
         let grouping = grouping.and_then(|options| options.check(event_bytes_max, &mut errors));
+        let grouping = grouping.map(|grouping| grouping.with_charset(charset));
         let globs = Globs::new(&written.include, &written.exclude);
         let globs = match globs {
             Ok(globs) if errors.is_empty() => globs,
@@ -175,9 +183,11 @@ impl Checked {
                 families: if written.oldest_first { Families::One } else { Families::ByName },
                 max_open_files: written.max_open_files,
                 rotate_wait: written.rotate_wait.0,
+                line_end: charset.line_end(),
             },
             grouping,
             format: LineFormat {
+                charset,
                 line_bytes_max: event_bytes_max,
                 oversized: written.oversized,
                 file_key,

@@ -343,6 +343,7 @@ impl Reader {
         let oversized = self.batcher.take_oversized();
         let tracker = &mut self.tracker;
         tracker.meters.oversized_lines.inc_by(oversized);
+        tracker.meters.damaged_lines.inc_by(self.batcher.take_damaged());
         self.touched.append(&mut tracker.announced);
         if self.touched.is_empty() && tracker.forgotten.is_empty() && self.batcher.is_empty() {
             return Ok(());

@@ -9,7 +9,7 @@ use super::fingerprint::{Digest, TAIL_BYTES_MAX, fill};
 use super::packed::is_packed;
 use super::reader::Reader;
 use crate::block_pool::BLOCK_BYTES;
-use crate::line_blocks::{Extent, LineBlock, extent};
+use crate::line_blocks::{Extent, LineBlock, extent, is_too_long, telling_bytes};
 use crate::multiline::Close;
 
 /// Bytes read at a time: a block, less what is read again before the offset.
@@ -177,21 +177,22 @@ impl Reader {
         let Chunk { block, before, filled, has_more } = chunk;
         let data = &block[before..filled];
         let limit = self.batcher.format().line_bytes_max;
+        let line_end = self.batcher.format().charset.line_end();
         let next = if has_more { Some(READ_BYTES) } else { None };
         if self.tracker.files[index].position.skipping {
-            let end = memchr::memchr(b'\n', data).map(|at| at + 1);
+            let end = line_end.find(data).map(|at| at + line_end.unit());
             let position = &mut self.tracker.files[index].position;
             position.skipping = end.is_none();
-            let skipped = end.unwrap_or(data.len());
+            let skipped = end.unwrap_or(line_end.whole_units(data.len()));
             position.offset += skipped as u64;
             position.tail = Digest::of_tail(&block[..before + skipped]);
             self.touch(index);
-            let rest = skipped < data.len();
+            let rest = line_end.whole_units(data.len()) > skipped;
             self.pool.give_back(block);
             self.tracker.files[index].is_drained = !rest && !has_more;
             return Ok(if rest { Some(READ_BYTES) } else { next });
         }
-        match extent(data, limit) {
+        match extent(data, limit, line_end) {
             Extent::Lines(len) if self.grouping.is_some() => {
                 let chunk = Chunk { block, before, filled, has_more };
                 self.take_grouped(index, chunk, len, last_line).await
@@ -206,17 +207,19 @@ impl Reader {
             }
             Extent::TooLong => {
                 self.tracker.files[index].is_drained = !has_more;
-                let piece =
-                    Piece { len: (limit + 2).min(data.len()), skip: Some(data.len()), ends: None };
+                let skip = line_end.whole_units(data.len());
+                let len = telling_bytes(limit, line_end).min(skip);
+                let piece = Piece { len, skip: Some(skip), ends: None };
                 self.emit(index, block, before, piece).await?;
                 Ok(next)
             }
             Extent::Partial if has_more => {
                 self.pool.give_back(block);
-                Ok(Some(limit + 2))
+                Ok(Some(telling_bytes(limit, line_end)))
             }
-            Extent::Partial if last_line == LastLine::Take => {
-                let piece = Piece::lines(data.len());
+            // Half a code unit is no text, and the lines behind it would be none either.
+            Extent::Partial if last_line == LastLine::Take && data.len() >= line_end.unit() => {
+                let piece = Piece::lines(line_end.whole_units(data.len()));
                 self.tracker.files[index].is_drained = true;
                 self.emit(index, block, before, piece).await?;
                 Ok(None)
@@ -241,20 +244,21 @@ impl Reader {
         let Some(grouping) = &self.grouping else { return Ok(None) };
         let data = &block[before..filled];
         let limit = self.batcher.format().line_bytes_max;
+        let line_end = self.batcher.format().charset.line_end();
         let (lines, close) = match last_line {
-            LastLine::Take if !has_more => (data.len(), Close::Take),
+            LastLine::Take if !has_more => (line_end.whole_units(data.len()), Close::Take),
             LastLine::TakeEvent if !has_more => (lines, Close::Take),
             _ => (lines, Close::Hold),
         };
         let mut ends = Vec::new();
         let mut len = grouping.cut(&data[..lines], close, &mut ends);
-        if len == 0 && data.len() > limit + 1 {
+        if len == 0 && is_too_long(data.len(), limit, line_end) {
             // The line that follows is not complete, and too long already to belong to the event.
             len = grouping.cut(&data[..lines], Close::Take, &mut ends);
         }
         if len == 0 && has_more {
             self.pool.give_back(block);
-            return Ok(Some(limit + 2));
+            return Ok(Some(telling_bytes(limit, line_end)));
         }
         let file = &mut self.tracker.files[index];
         file.is_drained = !has_more;

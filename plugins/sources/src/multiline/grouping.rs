@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::rules::{Rules, Step};
+use crate::charset::{BYTE_ORDER_MARK, Charset, Wholeness};
 
 /// What becomes of the last event of a block, to which more lines may belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub struct Grouping {
     lines_max: usize,
     bytes_max: usize,
     timeout: Duration,
+    charset: Charset,
 }
 
 /// The event that is open while a block is read.
@@ -36,7 +38,14 @@ impl Grouping {
     /// Events of at most so many lines and bytes. A single line may be longer; it is an event by itself.
     #[must_use]
     pub fn new(rules: Rules, lines_max: usize, bytes_max: usize) -> Self {
-        Self { rules, lines_max, bytes_max, timeout: Duration::ZERO }
+        let (timeout, charset) = (Duration::ZERO, Charset::default());
+        Self { rules, lines_max, bytes_max, timeout, charset }
+    }
+
+    /// The same for lines in a charset, which the rules see decoded.
+    #[must_use]
+    pub fn with_charset(self, charset: Charset) -> Self {
+        Self { charset, ..self }
     }
 
     /// The same, for sources that know time.
@@ -51,12 +60,14 @@ impl Grouping {
         self.timeout
     }
 
-    /// Appends to `ends` where the events of `data` end: the offset of each one's last newline, or of the
+    /// Appends to `ends` where the events of `data` end: the offset of each one's last line feed, or of the
     /// end of `data`. `data` begins with an event and consists of whole lines; only at [`Close::Take`] the
     /// last one may lack its newline. How many bytes the events take up.
     pub fn cut(&self, data: &[u8], close: Close, ends: &mut Vec<usize>) -> usize {
         let mut open: Option<Open<_>> = None;
         let mut at = 0;
+        let line_end = self.charset.line_end();
+        let mut decoded = Vec::new();
         loop {
             if at == data.len() {
                 let Some(last) = open.take() else { return at };
@@ -67,9 +78,9 @@ impl Grouping {
                 at = last.next;
                 continue;
             }
-            let newline = memchr::memchr(b'\n', &data[at..]).map_or(data.len(), |to| at + to);
-            let line = data[at..newline].strip_suffix(b"\r").unwrap_or(&data[at..newline]);
-            let next = (newline + 1).min(data.len());
+            let newline = line_end.find(&data[at..]).map_or(data.len(), |to| at + to);
+            let line = self.text(line_end.strip_cr(&data[at..newline]), &mut decoded);
+            let next = (newline + line_end.unit()).min(data.len());
             let Some(event) = &mut open else {
                 let memory = self.rules.first(line);
                 open = Some(Open { start: at, lines: 1, memory, newline, next });
@@ -96,6 +107,19 @@ impl Grouping {
             event.lines += 1;
             at = next;
         }
+    }
+
+    /// What the rules see of a line.
+    #[inline]
+    fn text<'l>(&self, line: &'l [u8], decoded: &'l mut Vec<u8>) -> &'l [u8] {
+        let text = if self.charset.is_text(line) {
+            line
+        } else {
+            decoded.clear();
+            self.charset.decode(line, Wholeness::Whole, decoded);
+            decoded
+        };
+        text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
     }
 }
 

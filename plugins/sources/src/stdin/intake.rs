@@ -9,6 +9,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use crate::block_pool::{BLOCK_BYTES, BlockPool};
+use crate::charset::LineEnd;
+use crate::line_blocks::{is_too_long, telling_bytes};
 
 /// Blocks that wait to be turned into events.
 const QUEUE_BLOCKS: usize = 2;
@@ -31,6 +33,7 @@ pub enum Taken {
 pub struct Intake {
     input: Box<dyn Read + Send>,
     line_bytes_max: usize,
+    line_end: LineEnd,
     pool: BlockPool,
     block: BytesMut,
     /// Bytes of the block that hold input not yet handed on.
@@ -53,6 +56,7 @@ impl Intake {
     pub fn start(
         input: Box<dyn Read + Send>,
         line_bytes_max: usize,
+        line_end: LineEnd,
     ) -> io::Result<mpsc::Receiver<Taken>> {
         let (sender, receiver) = mpsc::channel(QUEUE_BLOCKS);
         let mut pool = BlockPool::default();
@@ -60,6 +64,7 @@ impl Intake {
         let intake = Self {
             input,
             line_bytes_max,
+            line_end,
             pool,
             block,
             filled: 0,
@@ -96,24 +101,26 @@ impl Intake {
 
     /// Takes note of `n` more bytes.
     fn note(&mut self, n: usize) -> Result<(), Abandoned> {
-        let new = self.filled;
+        let line_end = self.line_end;
+        // The first half of a line feed may be there already.
+        let new = line_end.whole_units(self.filled);
         self.filled += n;
         if self.is_skipping {
             // A skipped line is always at the front of the block.
-            match memchr::memchr(b'\n', &self.block[..self.filled]) {
+            match line_end.find(&self.block[..self.filled]) {
                 None => {
-                    self.skip(self.filled);
+                    self.skip(line_end.whole_units(self.filled));
                     return Ok(());
                 }
                 Some(at) => {
-                    self.skip(at + 1);
+                    self.skip(at + line_end.unit());
                     self.is_skipping = false;
-                    self.lines =
-                        memchr::memrchr(b'\n', &self.block[..self.filled]).map_or(0, |at| at + 1);
+                    let last = line_end.rfind(&self.block[..self.filled]);
+                    self.lines = last.map_or(0, |at| at + line_end.unit());
                 }
             }
-        } else if let Some(at) = memchr::memrchr(b'\n', &self.block[new..self.filled]) {
-            self.lines = new + at + 1;
+        } else if let Some(at) = line_end.rfind(&self.block[new..self.filled]) {
+            self.lines = new + at + line_end.unit();
         }
         if self.lines == 0 {
             return self.cut_if_too_long();
@@ -135,14 +142,16 @@ impl Intake {
     }
 
     fn cut_if_too_long(&mut self) -> Result<(), Abandoned> {
-        if self.filled <= self.line_bytes_max + 1 {
+        if !is_too_long(self.filled, self.line_bytes_max, self.line_end) {
             return Ok(());
         }
         self.is_skipping = true;
-        let seen = self.filled;
-        let kept = (self.line_bytes_max + 2).min(seen);
-        self.filled = kept;
-        self.hand_on(kept, (seen - kept) as u64)
+        let seen = self.line_end.whole_units(self.filled);
+        let kept = telling_bytes(self.line_bytes_max, self.line_end).min(seen);
+        let beyond = seen - kept;
+        self.block.copy_within(seen..self.filled, kept);
+        self.filled -= beyond;
+        self.hand_on(kept, beyond as u64)
     }
 
     /// The block is full.
@@ -151,7 +160,8 @@ impl Intake {
             return self.hand_on(self.lines, 0);
         }
         // A line longer than the block, but perhaps within the limit.
-        let len = (self.filled * 2).min(self.line_bytes_max + 2).max(self.filled + 1);
+        let enough = telling_bytes(self.line_bytes_max, self.line_end);
+        let len = (self.filled * 2).min(enough).max(self.filled + 1);
         let mut longer = BytesMut::zeroed(len);
         longer[..self.filled].copy_from_slice(&self.block[..self.filled]);
         let block = std::mem::replace(&mut self.block, longer);

@@ -23,6 +23,7 @@ use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::charset::Charset;
 use crate::line_blocks::{LineBatcher, LineBlock, LineFormat, Oversized, check_line_bytes};
 use crate::multiline::{Grouping, MultilineOptions};
 use intake::{Intake, Taken};
@@ -45,6 +46,9 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 #[serde(deny_unknown_fields)]
 #[schemars(crate = "lograil_plugin::schemars")]
 pub struct StdinOptions {
+    /// What the input is written in, by a name of the WHATWG Encoding Standard; events are UTF-8.
+    #[serde(default)]
+    pub charset: Option<String>,
     /// Which lines belong to one event; without it every line is one.
     #[serde(default)]
     pub multiline: Option<MultilineOptions>,
@@ -102,13 +106,16 @@ impl StdinSource {
         let written: StdinOptions = options.parse()?;
         let mut errors = Vec::new();
         check_line_bytes(written.max_line_bytes, &mut errors);
+        let charset = Charset::check(written.charset.as_deref(), &mut errors);
         let event_bytes_max = written.max_line_bytes.0 as usize;
         let grouping = written.multiline.as_ref();
         let grouping = grouping.and_then(|options| options.check(event_bytes_max, &mut errors));
+        let grouping = grouping.map(|grouping| grouping.with_charset(charset));
         if !errors.is_empty() {
             return Err(ConfigErrors(errors));
         }
         let format = LineFormat {
+            charset,
             line_bytes_max: event_bytes_max,
             oversized: written.oversized,
             file_key: None,
@@ -127,7 +134,9 @@ impl Source for StdinSource {
             };
             let input = self.input.open().map_err(io("open standard input"))?;
             let line_bytes_max = self.format.line_bytes_max;
-            let taken = Intake::start(input, line_bytes_max).map_err(io("start reading"))?;
+            let line_end = self.format.charset.line_end();
+            let taken = Intake::start(input, line_bytes_max, line_end);
+            let taken = taken.map_err(io("start reading"))?;
             Feed::new(self.format, self.grouping, context).run(taken).await
         })
     }
@@ -144,6 +153,7 @@ struct Feed {
     open_event: OpenEvent,
     context: SourceContext,
     oversized: IntCounter,
+    damaged: IntCounter,
 }
 
 impl Feed {
@@ -151,8 +161,12 @@ impl Feed {
         let oversized = context
             .metrics
             .counter("oversized_lines", "Lines over max_line_bytes, truncated or refused.");
-        let open_event = OpenEvent::new(grouping);
-        Self { batcher: LineBatcher::new(format), open_event, context, oversized }
+        let damaged = context.metrics.counter(
+            "undecodable_lines",
+            "Lines with bytes that mean nothing in the charset, replaced by U+FFFD.",
+        );
+        let open_event = OpenEvent::new(grouping, format.charset.line_end());
+        Self { batcher: LineBatcher::new(format), open_event, context, oversized, damaged }
     }
 
     async fn run(mut self, mut taken: mpsc::Receiver<Taken>) -> Result<(), SourceError> {
@@ -230,6 +244,7 @@ impl Feed {
 
     async fn flush(&mut self) -> Result<(), Closed> {
         self.oversized.inc_by(self.batcher.take_oversized());
+        self.damaged.inc_by(self.batcher.take_damaged());
         if self.batcher.is_empty() {
             return Ok(());
         }

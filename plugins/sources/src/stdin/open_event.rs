@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::charset::LineEnd;
 use crate::multiline::{Close, Grouping};
 
 /// Lines and where the events in them end.
@@ -17,14 +18,15 @@ pub struct Events {
 /// Groups lines, block after block, and keeps those that may go on in the next block.
 pub struct OpenEvent {
     grouping: Option<Grouping>,
+    line_end: LineEnd,
     lines: BytesMut,
     offset: u64,
 }
 
 impl OpenEvent {
     /// None yet.
-    pub fn new(grouping: Option<Grouping>) -> Self {
-        Self { grouping, lines: BytesMut::new(), offset: 0 }
+    pub fn new(grouping: Option<Grouping>, line_end: LineEnd) -> Self {
+        Self { grouping, line_end, lines: BytesMut::new(), offset: 0 }
     }
 
     /// The grouping whose timeout runs: there is an open event.
@@ -44,7 +46,7 @@ impl OpenEvent {
             self.lines.extend_from_slice(&bytes);
             (self.lines.split().freeze(), self.offset)
         };
-        let close = if bytes.ends_with(b"\n") { Close::Hold } else { Close::Take };
+        let close = if self.line_end.ends(&bytes) { Close::Hold } else { Close::Take };
         let mut ends = Vec::new();
         let len = grouping.cut(&bytes, close, &mut ends);
         self.lines.extend_from_slice(&bytes[len..]);

@@ -232,3 +232,28 @@ fn an_open_event_is_taken_when_nothing_follows_in_time() {
     assert_eq!(text(&harness.next_lines(1)), [" d"]);
     harness.finish().unwrap();
 }
+
+#[test]
+fn utf16_comes_out_as_its_lines_whatever_the_reads() {
+    let lines: Vec<String> =
+        (0..2000).map(|n| format!("{n} Ċਊ😀 {}", "\u{A00}\u{D0A}".repeat(n * 7 % 400))).collect();
+    let whole = format!("\u{FEFF}{}\r\n{}\nend", lines.join("\r\n"), "\u{A0A}".repeat(700_000));
+    let input: Vec<u8> = whole.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for size in [7, 1000, 65_536, 1 << 20] {
+        let options = json!({ "charset": "utf-16be" });
+        let harness = read_all(options, Dribble(Cursor::new(input.clone()), size));
+        let got = harness.lines();
+        let got = text(&got);
+        assert!(got[..2000] == lines, "reads of {size}");
+        assert_eq!(
+            (got[2000].chars().count(), got[2001]),
+            (1 << 19, "end"),
+            "cut, the rest skipped"
+        );
+        let sent = harness.sent();
+        for event in sent.iter().flat_map(|sent| sent.batch.iter()) {
+            let (line, at) = (event.raw().unwrap(), event.origin().unwrap().1);
+            assert!(input[at as usize..].starts_with(line), "reads of {size}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The `file` source on simulated files and a clock that tests move; a few on a real directory.
 
+mod charset;
 mod content;
 mod follow;
 mod limits;
