@@ -18,6 +18,7 @@ pub mod json;
 pub mod key_value;
 pub mod lines;
 pub mod logfmt;
+pub mod payload;
 mod quoted;
 pub mod row;
 pub mod rows;

@@ -10,6 +10,7 @@ use lograil_plugin::{BoxFuture, Clock, Outputs, Port, Shutdown, Threading, Trans
 
 use crate::crash;
 use crate::departures::Departures;
+use crate::door::Door;
 use crate::ledger::Counts;
 use crate::outlet::Outlet;
 use crate::tasks::{Ended, Exit, Order, Orders};
@@ -33,6 +34,8 @@ pub(crate) struct Stage {
 pub(crate) struct Chain {
     pub stages: Vec<Stage>,
     pub input: EdgeReceiver,
+    /// Where batches are put in behind the first transform.
+    pub door: Door,
     pub clock: Arc<dyn Clock>,
     shutdown: Shutdown,
     crash: Option<Crash>,
@@ -54,6 +57,8 @@ pub(crate) struct Crash {
 enum Next {
     Nothing,
     Batch(Batch),
+    /// One that was put in for the transform of this id.
+    Entering(Arc<str>, Batch),
     Tick,
     End,
 }
@@ -74,6 +79,7 @@ impl Chain {
         Self {
             stages,
             input,
+            door: Door::default(),
             clock,
             shutdown,
             crash: None,
@@ -92,6 +98,11 @@ impl Chain {
             match next {
                 Next::Nothing => {}
                 Next::Batch(batch) => self.process(0, batch),
+                Next::Entering(id, batch) => {
+                    if let Some(at) = self.stages.iter().position(|stage| stage.id == id) {
+                        self.process(at, batch);
+                    }
+                }
                 Next::Tick => {
                     let now_ns = self.clock.now_ns();
                     self.call_all(Call::Tick(now_ns));
@@ -153,6 +164,8 @@ impl Chain {
                 *tick = self.clock.sleep(TICK);
                 Next::Tick
             }
+            // Before the input, which may never pause; whoever puts something in waits until it is taken.
+            (id, batch) = self.door.recv() => Next::Entering(id, batch),
             received = self.input.recv() => received.map_or(Next::End, Next::Batch),
         }
     }

@@ -12,8 +12,10 @@ mod checkpoint;
 mod crash;
 mod departures;
 mod diff;
+mod door;
 mod error;
 mod gauges;
+mod injection;
 mod ledger;
 mod outlet;
 mod sink_task;
@@ -28,6 +30,7 @@ mod wiring;
 
 pub use assembly::Changes;
 pub use error::RuntimeError;
+pub use injection::{InjectError, Receipt};
 pub use ledger::Ledger;
 pub use status::{ComponentStatus, EdgeStatus, Observer, TopologyStatus};
 pub use tap::TapListener;

@@ -105,7 +105,7 @@ pub(crate) async fn run(
 
 /// Bytes the events of a source's batch were read from. A source's events lie in their segments in order,
 /// so that the first and the last of a segment tell without a look at those between.
-fn raw_bytes(batch: &Batch) -> u64 {
+pub(crate) fn raw_bytes(batch: &Batch) -> u64 {
     let mut records = batch.records();
     let mut bytes = 0;
     while let Some(first) = records.first().and_then(lograil_event::EventRecord::raw) {

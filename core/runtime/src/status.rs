@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::checkpoint::Tracker;
 use crate::gauges::{EdgeGauges, TopologyGauges};
+use crate::injection::Entrances;
 use crate::ledger::{Counts, Ledger};
 use crate::tap::TapListener;
 use crate::topology::Seams;
@@ -195,6 +196,7 @@ pub struct Observer(pub(crate) Arc<ObserverParts>);
 
 pub(crate) struct ObserverParts {
     components: RwLock<Arc<Vec<Observed>>>,
+    pub entrances: RwLock<Entrances>,
     pub tracker: Arc<Tracker>,
     pub clock: Arc<dyn Clock>,
     pub start: Duration,
@@ -208,6 +210,7 @@ impl Observer {
     pub(crate) fn new(tracker: &Arc<Tracker>, seams: &Seams) -> Self {
         let observer = Self(Arc::new(ObserverParts {
             components: RwLock::default(),
+            entrances: RwLock::default(),
             tracker: Arc::clone(tracker),
             clock: Arc::clone(&seams.clock),
             start: seams.clock.monotonic(),
@@ -264,7 +267,7 @@ impl Observer {
         gauges.checkpoint_age_seconds.set(now.saturating_sub(checkpointed).as_secs_f64());
     }
 
-    pub(crate) fn tracker(&self) -> &Tracker {
+    pub(crate) fn tracker(&self) -> &Arc<Tracker> {
         &self.0.tracker
     }
 

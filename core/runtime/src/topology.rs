@@ -113,6 +113,7 @@ impl Running {
         let observer = Observer::new(&assembly.tracker, &seams);
         assembly.apply(plan).await?;
         observer.look_at(assembly.observe());
+        observer.let_in(assembly.entrances());
         let mut running = Self {
             reopen,
             abandon,
@@ -144,6 +145,7 @@ impl Running {
         self.drain_timeout = drain_timeout;
         self.stores.send_replace(stores_of(&self.assembly));
         self.observer.look_at(self.assembly.observe());
+        self.observer.let_in(self.assembly.entrances());
         Ok(changes)
     }
 

@@ -10,7 +10,6 @@ pub mod http_sink;
 pub mod http_source;
 mod listen;
 pub mod mock;
-mod payload;
 mod request_headers;
 pub mod socket;
 mod submission;
@@ -22,6 +21,7 @@ mod websocket_options;
 pub mod websocket_sink;
 pub mod websocket_source;
 
+use lograil_codec::payload;
 use lograil_plugin::ComponentSpec;
 
 /// All components of this crate.

@@ -14,6 +14,7 @@ use super::{Assembly, PATIENCE};
 use crate::chain::{Chain, Stage};
 use crate::departures::Departures;
 use crate::diff::Fate;
+use crate::door::DoorSender;
 use crate::error::RuntimeError;
 use crate::tasks::Task;
 use crate::transform_state::StateKeeper;
@@ -21,6 +22,8 @@ use crate::transform_state::StateKeeper;
 /// A chain that was started.
 pub(super) struct RunningChain {
     pub ids: Vec<String>,
+    /// Where batches are put in behind its first transform.
+    pub door: DoorSender,
     task: Task<Chain>,
 }
 
@@ -257,8 +260,9 @@ impl Assembly {
 
     pub(super) fn spawn_chain(&mut self, ids: Vec<String>, chain: Chain) {
         let head = ids.first().cloned().unwrap_or_default();
+        let door = chain.door.sender();
         let task = self.spawn(&head, chain.threading, |orders| chain.run(orders));
-        self.chains.push(RunningChain { ids, task });
+        self.chains.push(RunningChain { ids, door, task });
     }
 
     /// A transform at its place: the one that is kept, or the new instance.

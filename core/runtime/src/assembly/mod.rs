@@ -11,6 +11,7 @@
 //! **Invariant:** what is not named in a change is not touched: it keeps its task, its state and its connections.
 
 mod chains;
+mod entrances;
 mod next;
 mod sinks;
 mod sources;

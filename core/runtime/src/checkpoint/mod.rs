@@ -205,14 +205,31 @@ impl Tracker {
 
     /// A new batch of a source, with the positions that hold once it and all before it are delivered.
     pub fn begin(self: &Arc<Self>, source: u32, positions: Vec<PositionUpdate>) -> Ack {
+        let tracker = Arc::clone(self);
+        Ack::new(self.enter(source, positions), move |id, status| tracker.resolved(id, status))
+    }
+
+    /// A batch that was put in from outside, whose fate `tell` is told. Nobody offers it again if it is not delivered,
+    /// so that it holds up no checkpoint then.
+    pub fn begin_injected(
+        self: &Arc<Self>,
+        source: u32,
+        tell: impl Fn(AckStatus) + Send + Sync + 'static,
+    ) -> Ack {
+        let tracker = Arc::clone(self);
+        Ack::new(self.enter(source, Vec::new()), move |id, status| {
+            tracker.resolved(id, status.min(AckStatus::Rejected));
+            tell(status);
+        })
+    }
+
+    fn enter(&self, source: u32, positions: Vec<PositionUpdate>) -> AckId {
         let mut state = self.state();
         let track = &mut state.sources[source as usize];
         let sequence = track.base + track.pending.len() as u64;
         let begun = track.timing.as_ref().map_or(Duration::ZERO, |timing| timing.clock.monotonic());
         track.pending.push_back(PendingBatch { resolved: false, begun, positions });
-        drop(state);
-        let tracker = Arc::clone(self);
-        Ack::new(AckId { source, sequence }, move |id, status| tracker.resolved(id, status))
+        AckId { source, sequence }
     }
 
     fn resolved(&self, id: AckId, status: AckStatus) {
@@ -268,6 +285,23 @@ impl Tracker {
     pub fn saved(&self) {
         let cuts = self.state().cuts;
         self.saved.send_replace(cuts);
+    }
+
+    /// Waits until a batch lies before a cut of which the snapshot is durable.
+    pub async fn wait_for_cut(&self, id: AckId) {
+        let mut saved = self.saved.subscribe();
+        loop {
+            let (is_cut, cuts) = {
+                let state = self.state();
+                (state.sources[id.source as usize].base > id.sequence, state.cuts)
+            };
+            // The tracker itself holds the sending end, so the waits cannot fail.
+            if is_cut {
+                let _done = saved.wait_for(|saved| *saved >= cuts).await;
+                return;
+            }
+            let _later = saved.changed().await;
+        }
     }
 
     /// Waits until all that the tracker knows now is durable.

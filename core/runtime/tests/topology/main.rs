@@ -4,6 +4,7 @@
 
 mod fakes;
 mod faults;
+mod injection;
 mod reload;
 mod states;
 

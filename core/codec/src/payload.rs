@@ -5,14 +5,15 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use lograil_codec::json::{self, JsonError, ParseOptions, Parser};
-use lograil_codec::lines::EVENTS_PER_BATCH_MAX;
 use lograil_event::{Batch, EventRecord, Field, Span, Tag};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::json::{self, JsonError, ParseOptions, Parser};
+use crate::lines::EVENTS_PER_BATCH_MAX;
+
 /// Bytes that an event takes beside its text: its place in the payload, its record and its first field.
-pub(crate) const EVENT_BYTES: usize =
+pub const EVENT_BYTES: usize =
     size_of::<Range<usize>>() + size_of::<EventRecord>() + size_of::<Field>();
 
 /// The field of a line, and of what could not be parsed.
@@ -33,6 +34,7 @@ pub enum PayloadFormat {
 
 impl PayloadFormat {
     /// Whether a payload is JSON; `says_json` if its sender says so.
+    #[must_use]
     pub fn is_json(self, payload: &[u8], says_json: bool) -> bool {
         match self {
             Self::Json => true,
@@ -47,15 +49,18 @@ fn first(payload: &[u8]) -> Option<u8> {
 }
 
 /// Events, and those that are refused with the mistake in each.
-pub(crate) struct Decoded {
+pub struct Decoded {
+    /// Those that are taken.
     pub events: Batch,
+    /// Those that are no JSON.
     pub refused: Option<(Batch, Vec<JsonError>)>,
     /// Which pieces those that are refused were, from the first of this batch.
     refused_at: Vec<usize>,
 }
 
 /// Which pieces of all were refused.
-pub(crate) fn refused_pieces(decoded: &[Decoded]) -> Vec<usize> {
+#[must_use]
+pub fn refused_pieces(decoded: &[Decoded]) -> Vec<usize> {
     let mut from = 0;
     let mut all = Vec::new();
     for one in decoded {
@@ -67,7 +72,7 @@ pub(crate) fn refused_pieces(decoded: &[Decoded]) -> Vec<usize> {
 
 /// Why a payload is not split.
 #[derive(Debug)]
-pub(crate) enum SplitError {
+pub enum SplitError {
     /// It is an array that ends nowhere or holds no values.
     Json(JsonError),
     /// It has more events than are allowed.
@@ -76,7 +81,10 @@ pub(crate) enum SplitError {
 
 /// Adds where the events of a payload are, at most `events_max`; `from` is added to each place. Where that fails nothing
 /// is added.
-pub(crate) fn split(
+///
+/// # Errors
+/// If it is an array that is broken as a whole, or has too many events.
+pub fn split(
     payload: &[u8],
     from: usize,
     is_json: bool,
@@ -123,7 +131,7 @@ fn lines(payload: &[u8], is_json: bool, add: &mut impl FnMut(Range<usize>)) {
 }
 
 /// The batches of the pieces of a block.
-pub(crate) fn batches(
+pub fn batches(
     block: &Bytes,
     pieces: &[Range<usize>],
     is_json: bool,
