@@ -19,6 +19,10 @@ type = "generator"
 format = "json"
 rate = 200
 
+[sources.sent]
+type = "http"
+listen = "127.0.0.1:0"
+
 [transforms.parsed]
 type = "parse"
 inputs = ["app"]
@@ -28,6 +32,10 @@ format = "json"
 type = "sqlite"
 inputs = ["parsed"]
 path = "logs.db"
+
+[sinks.sent_away]
+type = "null"
+inputs = ["sent"]
 "#;
 
 #[test]

@@ -120,8 +120,11 @@ impl Observer {
                 let (batch, receipt) = self.begin(number, batch);
                 counts.received(batch.len());
                 counts.received_bytes(source_task::raw_bytes(&batch));
-                let mut leaving =
-                    Leaving { departures: Departures::default(), unsent: batch.len() as u64, counts };
+                let mut leaving = Leaving {
+                    departures: Departures::default(),
+                    unsent: batch.len() as u64,
+                    counts,
+                };
                 outlet.depart(port, batch, &mut leaving.departures);
                 drop(outlet);
                 leaving.departures.deliver().await.map_err(|_| closed())?;

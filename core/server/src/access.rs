@@ -33,8 +33,7 @@ pub(crate) struct Access {
 pub(crate) async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let policy = if path.starts_with("/docs") { MANUAL_POLICY } else { POLICY };
-    let is_free = is_open(path);
-    let mut response = match access.refusal(request.headers(), is_free) {
+    let mut response = match access.refusal(request.headers(), path) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
@@ -58,21 +57,32 @@ fn is_open(path: &str) -> bool {
         || path.starts_with("/ui/")
 }
 
+/// What changes something although it is read: pages embed such addresses as pictures.
+fn changes_by_get(path: &str) -> bool {
+    path == "/send"
+}
+
 impl Access {
-    fn refusal(&self, headers: &HeaderMap, is_free: bool) -> Option<Problem> {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-        let host = text(header::HOST);
+    fn refusal(&self, headers: &HeaderMap, path: &str) -> Option<Problem> {
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+        let host = text("host");
         if self.address.ip().is_loopback() && host.is_some_and(|host| !is_local(host)) {
             let detail = "ask by IP address or as localhost";
             return Some(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map(|(_, at)| at));
+        let origin = text("origin").map(|origin| origin.split_once("://").map(|(_, at)| at));
         if origin.is_some_and(|origin| origin.is_none() || origin != host) {
             let detail = "a page of another site may not ask; the `Origin` is not this server";
             return Some(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        let wanted = self.token.as_ref().filter(|_| !is_free)?;
-        let given = text(header::AUTHORIZATION).and_then(|value| {
+        // What a page of another site embeds is asked for without an `Origin`.
+        let site = text("sec-fetch-site").filter(|_| changes_by_get(path));
+        if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
+            let detail = "a page of another site may not send events";
+            return Some(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
+        let wanted = self.token.as_ref().filter(|_| !is_open(path))?;
+        let given = text("authorization").and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         });
@@ -122,7 +132,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        access.refusal(&map, is_open(path)).is_some()
+        access.refusal(&map, path).is_some()
     }
 
     #[test]
@@ -134,6 +144,18 @@ mod tests {
         }
         assert!(!refused(None, &[host, ("origin", "http://127.0.0.1:9598")], "/logs"));
         assert!(!refused(None, &[host], "/logs"));
+    }
+
+    #[test]
+    fn what_another_site_embeds_sends_nothing() {
+        for site in ["cross-site", "same-site", "?"] {
+            assert!(refused(None, &[("sec-fetch-site", site)], "/send"), "{site}");
+            assert!(!refused(None, &[("sec-fetch-site", site)], "/"), "{site}");
+        }
+        for site in ["same-origin", "none"] {
+            assert!(!refused(None, &[("sec-fetch-site", site)], "/send"), "{site}");
+        }
+        assert!(!refused(None, &[], "/send"), "no browser");
     }
 
     #[test]

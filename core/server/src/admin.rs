@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::{self, Access};
+use crate::body;
 use crate::parameter::{Parameters, Place};
 use crate::problem::Problem;
 use crate::route::{Asked, Route};
@@ -55,6 +56,8 @@ pub struct Described {
     pub plugins: Vec<PluginInfo>,
     /// The stores of the topology's sinks, in the order of the sinks.
     pub stores: Vec<AttachedStore>,
+    /// The sources as which the server takes events.
+    pub ingest: Vec<IngestSource>,
     /// The file of the dead letters that the topology does not read itself.
     pub dead_letters: Option<PathBuf>,
 }
@@ -65,6 +68,14 @@ pub struct AttachedStore {
     pub id: String,
     /// What it keeps.
     pub store: Arc<dyn Store>,
+}
+
+/// A source as which the server takes events.
+pub struct IngestSource {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub component_type: &'static str,
 }
 
 /// A plugin that is loaded.
@@ -90,6 +101,8 @@ pub(crate) struct Shared {
     pub state: AdminState,
     pub taps: Arc<Semaphore>,
     pub questions: Arc<Semaphore>,
+    /// What bounds the requests with a body.
+    pub bodies: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -111,6 +124,7 @@ pub async fn listen(address: SocketAddr, state: AdminState) -> io::Result<Socket
         state,
         taps: Arc::new(Semaphore::new(TAPS_MAX)),
         questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+        bodies: Arc::new(Semaphore::new(body::BODIES_MAX)),
     };
     tokio::spawn(listener::accept(listener, router(Arc::new(shared), access)));
     Ok(address)
@@ -147,10 +161,14 @@ async fn answer(
     let in_query = pairs.0.into_iter().map(|(name, text)| (Place::Query, name, text));
     let given: Vec<_> = in_path.chain(in_query).collect();
     let parameters = Parameters::check(route.parameters, &given, now_ns())?;
-    (route.handler)(Asked { shared, parameters }).await
+    let body = match &route.body {
+        Some(body) => Some(body.receive(request, &shared.bodies).await?),
+        None => None,
+    };
+    (route.handler)(Asked { shared, parameters, body }).await
 }
 
-fn now_ns() -> i64 {
+pub(crate) fn now_ns() -> i64 {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -3,12 +3,13 @@
 //! Every operation is a [`route::Route`]: the router, the check of its parameters and the OpenAPI document at
 //! `/openapi.json` follow from it.
 //!
-//! **Invariant:** reads the topology through the runtime's observer and stores through the trait `Store`; never
-//! holds either up. Knows no component by name. Refuses what a web page elsewhere could send through the user's
+//! **Invariant:** reads the topology, and puts events into it, through the runtime's observer, and reads stores through
+//! the trait `Store`; never holds either up. Knows no component by name. Refuses what a web page elsewhere could send through the user's
 //! browser.
 
 mod access;
 mod admin;
+mod body;
 mod listener;
 mod openapi;
 mod page;
@@ -18,4 +19,4 @@ mod question;
 mod route;
 mod routes;
 
-pub use admin::{AdminState, AttachedStore, Described, PluginInfo, listen};
+pub use admin::{AdminState, AttachedStore, Described, IngestSource, PluginInfo, listen};

@@ -4,6 +4,7 @@ use lograil_plugin::schemars::SchemaGenerator;
 use lograil_plugin::schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::body;
 use crate::problem::Problem;
 use crate::route::{Content, Route};
 
@@ -65,17 +66,22 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let mut responses = json!({
         "200": { "description": "What was asked for.", "content": content(route.answer, generator) },
     });
-    for status in PROBLEMS.iter().chain(route.problems) {
+    let of_body = if route.body.is_some() { body::PROBLEMS } else { &[] };
+    for status in PROBLEMS.iter().chain(of_body).chain(route.problems) {
         responses[status.to_string()] = json!({ "$ref": "#/components/responses/Problem" });
     }
     let parameters: Vec<Value> = route.parameters.iter().map(|one| one.document()).collect();
-    json!({
+    let mut operation = json!({
         "operationId": format!("{}_{name}", route.method.name()),
         "tags": [route.tag],
         "summary": route.summary,
         "parameters": parameters,
         "responses": responses,
-    })
+    });
+    if let Some(body) = &route.body {
+        operation["requestBody"] = body.document();
+    }
+    operation
 }
 
 fn content(content: Content, generator: &mut SchemaGenerator) -> Value {

@@ -13,6 +13,7 @@ pub(crate) struct Parameter {
     pub name: &'static str,
     pub place: Place,
     pub kind: ParameterKind,
+    pub is_required: bool,
     pub about: &'static str,
 }
 
@@ -57,11 +58,16 @@ impl Place {
 
 impl Parameter {
     pub const fn query(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
-        Self { name, place: Place::Query, kind, about }
+        Self { name, place: Place::Query, kind, is_required: false, about }
+    }
+
+    /// One in the query that must be there.
+    pub const fn required(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
+        Self { is_required: true, ..Self::query(name, kind, about) }
     }
 
     pub const fn path(name: &'static str, kind: ParameterKind, about: &'static str) -> Self {
-        Self { name, place: Place::Path, kind, about }
+        Self { name, place: Place::Path, kind, is_required: true, about }
     }
 
     /// The parameter object of the OpenAPI document.
@@ -92,7 +98,7 @@ impl Parameter {
         let mut document = json!({
             "name": self.name,
             "in": self.place.name(),
-            "required": self.place == Place::Path,
+            "required": self.is_required,
             "description": self.about,
             "schema": schema,
         });
@@ -240,6 +246,7 @@ impl Parameters {
                 Err(mistake) => mistakes.push(mistake),
             }
         }
+        let is_given = |one: &Parameter| given.iter().any(|(_, name, _)| name == one.name);
         for parameter in declared {
             if values.contains_key(parameter.name) {
                 continue;
@@ -250,7 +257,16 @@ impl Parameters {
                     Parsed::Text(default.to_owned())
                 }
                 ParameterKind::Flag => Parsed::Flag(false),
-                _ => continue,
+                _ => {
+                    // The router gives every parameter of a path.
+                    if parameter.is_required
+                        && parameter.place == Place::Query
+                        && !is_given(parameter)
+                    {
+                        mistakes.push(Mistake::new("query", parameter.name, "is missing"));
+                    }
+                    continue;
+                }
             };
             values.insert(parameter.name, default);
         }
@@ -347,5 +363,8 @@ mod tests {
         assert_eq!(found, names);
         assert_eq!(told["errors"][3]["end"], 5, "{told:#}");
         assert!(check(&[("q", "a"), ("q", "b")]).is_err());
+        let needed = [Parameter::required("message", ParameterKind::Text { bytes_max: 5 }, "")];
+        let missing = Parameters::check(&needed, &[], 0).unwrap_err();
+        assert_eq!(missing.detail(), "query `message`: is missing");
     }
 }

@@ -6,6 +6,9 @@ use axum::response::{IntoResponse, Response};
 use lograil_plugin::schemars::{self, JsonSchema};
 use serde::Serialize;
 
+/// How long a client is asked to wait, in seconds.
+const RETRY_AFTER: &str = "1";
+
 /// An answer that says what was wrong, and with which part of the request.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(crate = "schemars")]
@@ -22,6 +25,9 @@ pub(crate) struct Problem {
     /// The parts of the request that are wrong, all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Mistake>,
+    /// Whether the same request may do better soon.
+    #[serde(skip)]
+    is_worth_a_retry: bool,
 }
 
 /// One wrong part of a request.
@@ -57,7 +63,13 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            is_worth_a_retry: false,
         }
+    }
+
+    /// One that passes: the answer says when to ask again.
+    pub fn later(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { is_worth_a_retry: true, ..Self::new(status, detail) }
     }
 
     /// Wrong parameters.
@@ -82,6 +94,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, kind, Json(self)).into_response()
+        let retry = self.is_worth_a_retry.then_some([(header::RETRY_AFTER, RETRY_AFTER)]);
+        (status, kind, retry, Json(self)).into_response()
     }
 }

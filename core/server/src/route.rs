@@ -10,6 +10,7 @@ use lograil_plugin::schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::admin::Shared;
+use crate::body::{Received, RequestBody};
 use crate::parameter::{Parameter, Parameters};
 use crate::problem::Problem;
 
@@ -23,6 +24,8 @@ pub(crate) struct Route {
     pub tag: &'static str,
     pub summary: &'static str,
     pub parameters: &'static [Parameter],
+    /// What a request may send.
+    pub body: Option<RequestBody>,
     pub answer: Content,
     /// Statuses of the problems it answers with, beyond those every route has.
     pub problems: &'static [u16],
@@ -53,6 +56,8 @@ pub(crate) type Handler = fn(Asked) -> Answer;
 pub(crate) struct Asked {
     pub shared: Arc<Shared>,
     pub parameters: Parameters,
+    /// What was sent, where the route takes a body.
+    pub body: Option<Received>,
 }
 
 impl Method {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use lograil_config::Plan;
+use lograil_config::{Plan, PlannedComponent};
 use lograil_loader::LoadedPlugin;
-use lograil_plugin::ComponentSpec;
+use lograil_plugin::{ComponentSpec, Kind};
 use lograil_runtime::{Outcome, RunOptions, Running, Seams, TopologyStatus};
-use lograil_server::{AdminState, Described, PluginInfo};
+use lograil_server::{AdminState, Described, IngestSource, PluginInfo};
 use tokio::sync::watch;
 
 use crate::args::RunArguments;
@@ -92,8 +92,17 @@ pub(crate) fn describe(plan: &Plan) -> Described {
         catalogue: with_plugins(&plan.global.plugins).0,
         plugins: plugins_of(plan),
         stores: stores::attach(plan),
+        ingest: ingest_sources(plan),
         dead_letters: dead_letters::file_of(plan),
     }
+}
+
+/// The sources as which the admin server takes events: those that take what anybody sends by HTTP.
+fn ingest_sources(plan: &Plan) -> Vec<IngestSource> {
+    let is_http = |one: &&PlannedComponent| one.kind == Kind::Source && one.spec.name == "http";
+    let about =
+        |one: &PlannedComponent| IngestSource { id: one.id.clone(), component_type: one.spec.name };
+    plan.components.iter().filter(is_http).map(about).collect()
 }
 
 /// What the admin server tells of the plugins. They are loaded by now, so this reads nothing anew.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use lograil_buffer::WeakEdgeSender;
-
 use super::Assembly;
 use crate::injection::{Entrance, Entrances};
 
@@ -18,7 +16,7 @@ impl Assembly {
                 let counts = self.counts(&component);
                 let number = self.tracker.source(id);
                 entrances.insert(id.clone(), Entrance::Output { outlet, counts, number });
-            } else if let Some(edge) = self.edges.get(id).map(WeakEdgeSender::clone) {
+            } else if let Some(edge) = self.edges.get(id).cloned() {
                 entrances.insert(id.clone(), Entrance::Edge(edge));
             } else if let Some(chain) = self.chains.iter().find(|chain| chain.ids.contains(id)) {
                 let id: Arc<str> = id.as_str().into();

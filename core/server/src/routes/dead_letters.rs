@@ -34,6 +34,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
             "At most so many.",
         ),
     ],
+    body: None,
     answer: Content::json::<DeadLettersAnswer>(),
     problems: &[500],
     handler: dead_letters,

@@ -2,6 +2,7 @@
 
 mod components;
 mod dead_letters;
+mod ingest;
 mod logs;
 mod row;
 mod server;
@@ -20,6 +21,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         templates::ROUTES,
         topology::ROUTES,
         dead_letters::ROUTES,
+        ingest::ROUTES,
         components::ROUTES,
         tap::ROUTES,
         server::ROUTES,

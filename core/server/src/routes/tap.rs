@@ -67,6 +67,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
             "End after so many events.",
         ),
     ],
+    body: None,
     answer: Content::Events,
     problems: &[404, 429],
     handler: tap,

@@ -32,6 +32,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
         ),
         STORE,
     ],
+    body: None,
     answer: Content::json::<TemplatesAnswer>(),
     problems: PROBLEMS,
     handler: templates,

@@ -1,0 +1,154 @@
+//! Events sent to the admin server enter as if from the topology's source of the type `http`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use support::http::{self, Response, get, request};
+use support::{Background, Place, until};
+
+const TOPOLOGY: &str = r#"
+data_dir = "data"
+[admin]
+listen = "127.0.0.1:0"
+
+[sources.in]
+type = "http"
+listen = "127.0.0.1:0"
+
+[sinks.out]
+type = "file"
+inputs = ["in"]
+path = "out.ndjson"
+"#;
+
+const OTHER_SOURCE: &str = r#"
+[sources.other]
+type = "http"
+listen = "127.0.0.1:0"
+
+[sinks.none]
+type = "null"
+inputs = ["other"]
+"#;
+
+fn start(topology: &str) -> (Place, Background, SocketAddr) {
+    let place = Place::new();
+    place.write("t.toml", topology);
+    let running = place.start(&["run", "t.toml"]);
+    let address = http::admin_address(&place);
+    (place, running, address)
+}
+
+fn post(address: SocketAddr, path: &str, headers: &str, body: &str) -> Response {
+    let length = body.len();
+    let text = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    request(address, &text)
+}
+
+fn written(place: &Place) -> Vec<Value> {
+    place.read("out.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn what_is_answered_200_is_durable_and_accounted_for() {
+    let (place, running, address) = start(TOPOLOGY);
+    let taken = |path: &str, headers: &str, body: &str| {
+        let answer = post(address, path, headers, body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        (answer.json()["events"].as_u64().unwrap(), answer.json()["refused"].as_u64().unwrap())
+    };
+    assert_eq!(taken("/ingest", "", "{\"n\":1}\n\n{\"n\":2}\n"), (2, 0));
+    assert_eq!(taken("/ingest", "", " [{\"n\":3},\n{\"n\":4}]"), (2, 0));
+    assert_eq!(taken("/ingest", "", "a line\r\nanother"), (2, 0));
+    assert_eq!(taken("/ingest?format=lines", "", "{\"n\":5}"), (1, 0));
+    let says_json = "Content-Type: application/x-ndjson\r\n";
+    assert_eq!(taken("/ingest", says_json, "no JSON\n{\"n\":6}\n"), (2, 1));
+    assert_eq!(taken("/ingest?source=in", "", ""), (0, 0));
+    let sent = get(address, "/send?message=hello%20you");
+    assert_eq!((sent.status, sent.json()["source"].as_str()), (200, Some("in")), "{}", sent.body);
+    assert_eq!(taken("/ingest?acknowledge=accepted", "", "{\"n\":7}"), (1, 0));
+    until("what was accepted arrives", || written(&place).len() == 10);
+    // The kernel takes the process away between two instructions: what was answered stays.
+    running.kill();
+    let message = |text: &str| json!({ "message": text });
+    let n = |n: u64| json!({ "n": n });
+    assert_eq!(
+        written(&place),
+        [
+            n(1),
+            n(2),
+            n(3),
+            n(4),
+            message("a line"),
+            message("another"),
+            message("{\"n\":5}"),
+            n(6),
+            message("hello you"),
+            n(7)
+        ]
+    );
+    let letters = place.read("data/dead-letters.ndjson");
+    let letter: Value = serde_json::from_str(letters.trim()).unwrap();
+    assert_eq!(
+        (&letter["message"], &letter["dead_letter"]["component_id"]),
+        (&"no JSON".into(), &"in".into())
+    );
+}
+
+#[test]
+fn the_ledgers_count_what_was_sent_and_a_reload_changes_the_sources() {
+    let (place, running, address) = start(TOPOLOGY);
+    assert_eq!(post(address, "/ingest", "", "{\"n\":1}\n{\"n\"\n").json()["refused"], 1);
+    let topology = get(address, "/topology").json();
+    http::assert_ledgers_balance(&topology);
+    assert_eq!(http::count(&topology, "in", "received"), 2);
+    assert_eq!(http::count(&topology, "out", "sent"), 1);
+
+    place.write("t.toml", format!("{TOPOLOGY}{OTHER_SOURCE}"));
+    running.signal("HUP");
+    let ask = |path: &str| post(address, path, "", "{\"n\":2}");
+    until("there are two sources", || ask("/ingest").status == 409);
+    let told = ask("/ingest").json();
+    assert!(told["detail"].as_str().unwrap().contains("in, other"), "{told}");
+    assert_eq!(ask("/ingest?source=other").json()["source"], "other");
+    assert_eq!(ask("/ingest?source=out").status, 404);
+    let none = TOPOLOGY.replace("type = \"http\"", "type = \"socket\"\nmode = \"tcp\"");
+    place.write("t.toml", &none);
+    running.signal("HUP");
+    until("there is no source left", || ask("/ingest").status == 404);
+}
+
+#[test]
+fn what_is_wrong_is_refused_and_nothing_of_it_is_taken() {
+    let (place, _running, address) = start(TOPOLOGY);
+    let refused = |path: &str, headers: &str, body: &str, status: u16, detail: &str| {
+        let answer = post(address, path, headers, body);
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
+        assert!(answer.json()["detail"].as_str().unwrap().contains(detail), "{}", answer.body);
+    };
+    refused("/ingest", "", "[{\"n\":1},", 400, "no JSON");
+    refused("/ingest?format=xml", "", "x", 400, "`format`");
+    refused("/ingest?sauce=in", "", "x", 400, "`sauce`");
+    refused("/ingest", "Content-Encoding: gzip\r\n", "x", 415, "compressed");
+    refused("/ingest", "", &"x".repeat((10 << 20) + 1), 413, "10485760 bytes");
+    refused("/ingest", "", &"\n".repeat(10 << 20), 413, "events");
+    refused("/ingest", "Origin: http://evil.example\r\n", "x", 403, "Origin");
+    let picture = |headers: &str| {
+        let text = format!(
+            "GET /send?message=x HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n"
+        );
+        request(address, &text).status
+    };
+    assert_eq!(picture("Sec-Fetch-Site: cross-site\r\n"), 403);
+    assert_eq!(get(address, "/send").status, 400);
+    assert_eq!(get(address, "/send?message=").status, 400);
+    assert_eq!(get(address, "/ingest").status, 405);
+    assert_eq!(place.read("out.ndjson"), "");
+}
