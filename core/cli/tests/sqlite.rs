@@ -22,6 +22,12 @@ fn ask<T: rusqlite::types::FromSql>(database: &Path, question: &str) -> T {
     Connection::open(database).unwrap().query_row(question, [], |row| row.get(0)).unwrap()
 }
 
+/// The same of a database that may have no tables yet.
+fn ask_if_there(database: &Path, question: &str) -> i64 {
+    let asked = Connection::open(database).unwrap().query_row(question, [], |row| row.get(0));
+    asked.unwrap_or(0)
+}
+
 /// A topology that stores the lines of `in.log`.
 fn topology(place: &Place) -> String {
     let topology = r#"
@@ -59,6 +65,22 @@ fn assert_exact(database: &Path, written: i64) {
         assert_eq!(ask::<i64>(database, &counted), written, "scale {scale}");
     }
     assert_eq!(ask::<String>(database, "PRAGMA integrity_check"), "ok");
+}
+
+#[test]
+fn events_grow_old_while_none_come() {
+    let place = Place::new();
+    let topology = topology(&place);
+    let with_age = fs::read_to_string(&topology).unwrap() + "retention.max_age = \"1s\"\n";
+    fs::write(&topology, with_age).unwrap();
+    append(&place, 0..100);
+    let running = place.start(&["run", "--quiet", &topology]);
+    let database = place.path("logs.db");
+    let next_id = "SELECT value FROM store WHERE name = 'next_id'";
+    until("the events are stored", || database.exists() && ask_if_there(&database, next_id) > 100);
+    until("they are gone", || ask::<i64>(&database, "SELECT count(*) FROM events") == 0);
+    assert_eq!(ask::<i64>(&database, "SELECT count(*) FROM level_counts"), 0);
+    assert!(running.stop().success());
 }
 
 #[test]

@@ -62,6 +62,9 @@ pub struct CommitPolicy {
     pub pause: Duration,
     /// While it does not: longest time between them.
     pub interval: Duration,
+    /// While nothing is written: how often a commit comes all the same, for work that time alone brings. Never if
+    /// there is none.
+    pub idle: Option<Duration>,
     /// Whether a commit may refuse events that a write took. Batches are kept until then, and a write refuses none.
     pub rejects_late: bool,
 }
@@ -72,6 +75,7 @@ impl Default for CommitPolicy {
         Self {
             pause: Duration::from_millis(100),
             interval: Duration::from_secs(1),
+            idle: None,
             rejects_late: false,
         }
     }

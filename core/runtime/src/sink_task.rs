@@ -177,7 +177,7 @@ impl SinkTask {
         self.at_hand = Some(batch);
     }
 
-    /// The next batch; or, if there is none for now, a commit of what was written.
+    /// The next batch; or, if there is none for now, a commit of what was written, or of nothing if the sink asks for it.
     async fn next(&mut self, orders: &Orders) -> Result<Next, SinkEnd> {
         // Looked at first: an input that never pauses must not keep the files from being opened anew.
         if self.reopen.has_changed().unwrap_or(false) {
@@ -192,13 +192,14 @@ impl SinkTask {
         }
         let clock = Arc::clone(&self.context.clock);
         let policy = self.sink.commit_policy();
-        let pending = !self.uncommitted.acks.is_empty();
-        let due = (self.uncommitted.last_commit + policy.pause).saturating_sub(clock.monotonic());
+        let is_pending = !self.uncommitted.acks.is_empty();
+        let pause = if is_pending { Some(policy.pause) } else { policy.idle };
+        let since = clock.monotonic().saturating_sub(self.uncommitted.last_commit);
         let wait = async {
-            if !pending {
-                std::future::pending::<()>().await;
+            match pause {
+                Some(pause) => clock.sleep(pause.saturating_sub(since)).await,
+                None => std::future::pending().await,
             }
-            clock.sleep(due).await;
         };
         tokio::select! {
             biased;
@@ -318,7 +319,7 @@ impl SinkTask {
     /// Makes what was written durable, and says so to its sources.
     pub async fn commit_once(&mut self) -> Result<(), SinkError> {
         self.uncommitted.last_commit = self.context.clock.monotonic();
-        if self.uncommitted.acks.is_empty() {
+        if self.uncommitted.acks.is_empty() && self.sink.commit_policy().idle.is_none() {
             return Ok(());
         }
         let start = self.context.clock.monotonic();

@@ -26,7 +26,12 @@ enum Refuses {
     AtCommit,
     /// Its reader is gone.
     Gone,
+    /// Nothing, and it asks for a commit now and then.
+    NothingEver,
 }
+
+/// How often it asks for it.
+const IDLE: Duration = Duration::from_secs(5);
 
 fn rejections() -> Vec<Rejection> {
     let reject = |event, reason: &str| Rejection { event, reason: reason.to_owned() };
@@ -61,7 +66,8 @@ impl Sink for Logs {
 
     fn commit_policy(&self) -> CommitPolicy {
         let rejects_late = self.refuses == Refuses::AtCommit;
-        CommitPolicy { rejects_late, ..CommitPolicy::default() }
+        let idle = (self.refuses == Refuses::NothingEver).then_some(IDLE);
+        CommitPolicy { rejects_late, idle, ..CommitPolicy::default() }
     }
 
     fn take_rejected(&mut self) -> Vec<LateRejection> {
@@ -127,6 +133,29 @@ async fn files_are_opened_anew_also_while_the_input_never_pauses() {
     reopen.send_replace(1);
     assert!(matches!(task.run(Orders::none()).await, Exit::Over(Ended::Done)));
     assert_eq!(*log.lock().unwrap(), ["reopen", "write", "write", "write", "commit"]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_sink_to_which_nothing_comes_is_called_now_and_then_if_it_asks_for_it() {
+    for (refuses, commits) in [(Refuses::NothingEver, 3), (Refuses::Nothing, 0)] {
+        let (mut task, _reopen, log) = task(refuses, Vec::new(), nowhere()).await;
+        let clock = ManualClock::new();
+        task.context.clock = clock.clone().shared();
+        let (_sender, input) = lograil_buffer::memory(1 << 30);
+        task.input = input;
+        let running = tokio::spawn(task.run(Orders::none()));
+        for _ in 0..3 {
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(IDLE);
+        }
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*log.lock().unwrap(), vec!["commit"; commits]);
+        running.abort();
+    }
 }
 
 /// A sink that never waits, below an input that never pauses, shares its thread with others all the same.

@@ -176,7 +176,7 @@ impl Sink for HttpSink {
 
     fn commit_policy(&self) -> CommitPolicy {
         let wait = self.settings.batch_timeout.max(COMMIT_INTERVAL_MIN);
-        CommitPolicy { pause: wait, interval: wait, rejects_late: true }
+        CommitPolicy { pause: wait, interval: wait, idle: None, rejects_late: true }
     }
 
     fn take_rejected(&mut self) -> Vec<LateRejection> {

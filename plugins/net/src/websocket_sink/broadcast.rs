@@ -1,6 +1,6 @@
 //! The server: every client gets the events it wants, as far as it keeps up.
 //!
-//! **Invariant:** what clients have not taken is one ring that all share; a client that is too far behind loses events,
+//! **Invariant:** what clients have not taken is one ring that all share; a client that is too far behind misses events,
 //! which are counted, and never holds up the sink or another client.
 
 use std::sync::Arc;
@@ -10,14 +10,13 @@ use hyper::{Request, StatusCode};
 use lograil_plugin::{Clock, ComponentMetrics, ShutdownTrigger};
 use prometheus::{IntCounter, IntGauge};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::filter::Filter;
 use super::frames::Frames;
 use super::options::{ServerSettings, SlowClients};
+use super::ring::{Reader, Received, Ring};
 use crate::http_server::Refusal;
 use crate::websocket::{self, Accepted, End, Limits, Peer};
 use crate::{accept, http_server};
@@ -35,7 +34,7 @@ struct Shared {
 
 /// The server while it runs.
 pub(super) struct Broadcast {
-    ring: Sender<Arc<Frames>>,
+    ring: Arc<Ring>,
     trigger: ShutdownTrigger,
     serving: JoinHandle<()>,
 }
@@ -49,7 +48,7 @@ impl Broadcast {
         clock: Arc<dyn Clock>,
         metrics: &ComponentMetrics,
     ) -> Self {
-        let (ring, _) = broadcast::channel(settings.queue_frames);
+        let ring = Arc::new(Ring::new(settings.queue_bytes_max));
         let (trigger, shutdown) = ShutdownTrigger::new();
         let shared = Arc::new(Shared {
             settings,
@@ -61,7 +60,7 @@ impl Broadcast {
                 .counter("skipped_events", "Events that clients missed because they were slow."),
             slow: metrics.counter("slow_clients", "Clients that were too far behind."),
         });
-        let subscribe = ring.downgrade();
+        let subscribe = Arc::downgrade(&ring);
         let until = shutdown.clone();
         let serving = tokio::spawn(async move {
             let (id, connections_max) =
@@ -82,7 +81,7 @@ impl Broadcast {
 
     /// Gives frames to all clients; there may be none.
     pub fn send(&self, frames: Frames) {
-        let _clients = self.ring.send(Arc::new(frames));
+        self.ring.send(frames);
     }
 
     /// Gives clients what they have not taken, says goodbye, and ends.
@@ -95,12 +94,7 @@ impl Broadcast {
 }
 
 impl Shared {
-    async fn serve(
-        &self,
-        stream: TcpStream,
-        ring: Receiver<Arc<Frames>>,
-        until: lograil_plugin::Shutdown,
-    ) {
+    async fn serve(&self, stream: TcpStream, ring: Reader, until: lograil_plugin::Shutdown) {
         let check = |request: &Request<Incoming>| self.check(request);
         let accepted = websocket::accept(stream, &self.limits, until, None, check).await;
         let Some((socket, filter)) = accepted else { return };
@@ -120,40 +114,32 @@ impl Shared {
         Filter::parse(query, &self.settings.filters).map_err(Refusal::bad)
     }
 
-    async fn stream_to(
-        &self,
-        socket: Accepted,
-        mut ring: Receiver<Arc<Frames>>,
-        filter: &Filter,
-    ) -> End {
+    async fn stream_to(&self, socket: Accepted, mut ring: Reader, filter: &Filter) -> End {
         let mut peer = Peer::new(socket, self.limits, Arc::clone(&self.clock));
-        // The number of the next event, once there was one.
-        let mut next: Option<u64> = None;
         loop {
-            let frames = tokio::select! {
-                frames = ring.recv() => frames,
+            let received = tokio::select! {
+                received = ring.receive() => received,
                 // What a client says means nothing, but shows that it is there.
                 message = peer.next() => match message {
                     Ok(_) => continue,
                     Err(end) => return end,
                 },
             };
-            match frames {
-                Ok(frames) => {
-                    self.skipped.inc_by(next.map_or(0, |next| frames.first - next));
-                    next = Some(frames.first + frames.len() as u64);
+            match received {
+                Received::Frames(frames) => {
                     if let Err(end) = send(&mut peer, &frames, filter).await {
                         return end;
                     }
                 }
-                Err(RecvError::Lagged(_)) => {
+                Received::Missed(count) => {
                     self.slow.inc();
+                    self.skipped.inc_by(count);
                     if self.settings.slow_clients == SlowClients::Close {
                         peer.close(CloseCode::Policy, "too slow").await;
                         return End::Closed("too slow".to_owned());
                     }
                 }
-                Err(RecvError::Closed) => {
+                Received::End => {
                     peer.close(CloseCode::Away, "stopping").await;
                     return End::Closed("the sink stops".to_owned());
                 }

@@ -1,6 +1,6 @@
 //! Events as messages, and what clients may choose them by.
 //!
-//! **Invariant:** the text of a batch is one block that all clients share.
+//! **Invariant:** the text of a frame is one block that all clients share, and keeps no other alive.
 
 use std::ops::Range;
 
@@ -29,6 +29,17 @@ impl Frames {
 
     pub fn bytes(&self) -> u64 {
         self.text.len() as u64
+    }
+
+    /// The number of the event behind the last.
+    pub fn end(&self) -> u64 {
+        self.first + self.len() as u64
+    }
+
+    /// Bytes of memory.
+    pub fn size(&self) -> usize {
+        let ends = self.ends.len() + self.value_ends.len();
+        size_of::<Self>() + self.text.len() + self.values.len() + ends * size_of::<usize>()
     }
 
     /// An event's message: text, or binary where it is not UTF-8.
@@ -77,7 +88,9 @@ impl FrameEncoder {
             let start = span(&ends, from).start;
             let fits = ends[from..].partition_point(|end| end - start <= bytes_max).max(1);
             let ends: Vec<usize> = ends[from..from + fits].iter().map(|end| end - start).collect();
-            let text = text.slice(start..start + ends[fits - 1]);
+            let range = start..start + ends[fits - 1];
+            let is_all = range.len() == text.len();
+            let text = if is_all { text.clone() } else { Bytes::copy_from_slice(&text[range]) };
             let (values, value_ends) = self.values(batch, from..from + fits);
             let (first, fields) = (self.next, self.fields.len());
             all.push(Frames { text, ends, first, values, value_ends, fields });

@@ -8,6 +8,7 @@ mod filter;
 mod frames;
 mod link;
 mod options;
+mod ring;
 #[cfg(test)]
 mod tests;
 

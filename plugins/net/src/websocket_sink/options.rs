@@ -114,7 +114,7 @@ pub(super) struct ClientSettings {
 pub(super) struct ServerSettings {
     pub reception: Reception,
     pub filters: Vec<String>,
-    pub queue_frames: usize,
+    pub queue_bytes_max: usize,
     pub slow_clients: SlowClients,
 }
 
@@ -185,7 +185,7 @@ impl WebsocketOptions {
         Some(ServerSettings {
             reception: self.shared().reception(remedy, errors)?,
             filters: self.filters,
-            queue_frames: (self.max_queue_bytes.0 as usize / FRAME_BYTES).max(1),
+            queue_bytes_max: self.max_queue_bytes.0 as usize,
             slow_clients: self.slow_clients,
         })
     }

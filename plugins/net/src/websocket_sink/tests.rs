@@ -188,6 +188,21 @@ async fn a_server_gives_every_client_the_events_it_asks_for() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_behind_by_many_small_batches_misses_none_of_them() {
+    let metrics = ComponentMetrics::detached();
+    let (mut sink, address) = server(json!({ "max_queue_bytes": "8 MiB" }), &metrics).await;
+    let mut slow = client(address, "").await.unwrap();
+    until_open(&metrics, 1).await;
+    // All before the client's task has a turn.
+    for n in 0..5000 {
+        sink.write(&numbers(n..n + 1)).await.unwrap();
+    }
+    let numbers: Vec<u64> =
+        receive(&mut slow, 5000).await.iter().map(|event| event["n"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (0..5000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_slow_client_misses_events_that_are_counted_and_holds_up_nobody() {
     for (slow_clients, is_kept) in [("skip", true), ("close", false)] {
         let metrics = ComponentMetrics::detached();

@@ -8,13 +8,14 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lograil_event::Batch;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
-    Build, Clock, ComponentSpec, ConfigError, ConfigErrors, Delivery, Options, Sink, SinkContext,
-    SinkError, Threading,
+    Build, Clock, CommitPolicy, ComponentSpec, ConfigError, ConfigErrors, Delivery, Options, Sink,
+    SinkContext, SinkError, Threading,
 };
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use schemars::JsonSchema;
@@ -27,6 +28,9 @@ use crate::{removal, text_index};
 use columns::Copied;
 use pending::Pending;
 use retention::{Retention, SIZE_BYTES_MIN};
+
+/// How often the limits are looked at while no events come.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The spec of `sqlite`.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -218,6 +222,12 @@ impl Sink for SqliteSink {
             let open = self.open.as_mut().ok_or_else(not_open)?;
             open.commit().map_err(|error| failure("write to", &self.path, &error))
         })
+    }
+
+    fn commit_policy(&self) -> CommitPolicy {
+        // Events grow old while none come.
+        let idle = self.options.retention.is_limited().then_some(RETENTION_INTERVAL);
+        CommitPolicy { idle, ..CommitPolicy::default() }
     }
 
     fn state(&self) -> Option<String> {
