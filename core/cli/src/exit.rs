@@ -16,12 +16,15 @@ pub(crate) enum Exit {
 /// The code after a second Ctrl-C: 128 and the number of SIGINT.
 pub(crate) const INTERRUPTED: i32 = 130;
 
+/// The code of [`Exit::Undelivered`].
+pub(crate) const UNDELIVERED: u8 = 3;
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Success => Self::SUCCESS,
             Exit::Failed => Self::from(1),
-            Exit::Undelivered => Self::from(3),
+            Exit::Undelivered => Self::from(UNDELIVERED),
         }
     }
 }

@@ -34,4 +34,4 @@ pub use injection::{InjectError, Receipt};
 pub use ledger::Ledger;
 pub use status::{ComponentStatus, EdgeStatus, Observer, TopologyStatus};
 pub use tap::TapListener;
-pub use topology::{Outcome, RunOptions, Running, Seams};
+pub use topology::{Outcome, RunOptions, Running, Seams, Stopper};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lograil_config::Plan;
-use lograil_plugin::{Clock, FileSystem, MetricsRegistry, SystemClock, SystemFiles};
+use lograil_plugin::{
+    Clock, FileSystem, MetricsRegistry, ShutdownTrigger, SystemClock, SystemFiles,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -88,6 +90,18 @@ pub struct Running {
     background: Vec<JoinHandle<()>>,
     /// Tells the background tasks to end; dropping it does, too.
     background_stop: watch::Sender<bool>,
+}
+
+/// Says to a topology that is being changed that it is to stop.
+#[derive(Clone)]
+pub struct Stopper(Arc<ShutdownTrigger>);
+
+impl Stopper {
+    /// A change that is under way is broken off where it has touched nothing yet, else brought to its end; there is no
+    /// other. [`Running::stop`] is to follow.
+    pub fn request(&self) {
+        self.0.request();
+    }
 }
 
 /// Where what must not be lost is written; a reload may bring them.
@@ -196,6 +210,12 @@ impl Running {
                 tracing::error!("end a background task: {error}");
             }
         }
+    }
+
+    /// For whoever hears a request to stop while [`Running::reload`] is under way.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.assembly.stopping))
     }
 
     /// Asks the sources to stop; what they have read is still delivered.

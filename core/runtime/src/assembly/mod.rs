@@ -38,7 +38,7 @@ use crate::topology::{RunOptions, Seams};
 use crate::transform_state::TransformStates;
 use chains::RunningChain;
 use next::Next;
-use sinks::{Leaving, RunningSink};
+use sinks::{Leaving, RunningSink, within};
 use sources::RunningSource;
 
 /// How long a task may take to give itself back before it is interrupted, and once more before the change is refused.
@@ -60,8 +60,8 @@ pub(crate) struct Assembly {
     pub tracker: Arc<Tracker>,
     pub stores: Stores,
     spawner: Spawner,
-    /// Ends the sources, and pauses.
-    stopping: ShutdownTrigger,
+    /// Ends pauses, and a change that is under way.
+    pub stopping: Arc<ShutdownTrigger>,
     shutdown: Shutdown,
     reopen: watch::Receiver<u64>,
     /// By id, kind and type: counts go on where a component comes back.
@@ -116,7 +116,7 @@ impl Assembly {
             tracker: Tracker::new(Snapshot::default()),
             stores: Stores { checkpoints: None, states, lock: None },
             spawner,
-            stopping,
+            stopping: Arc::new(stopping),
             shutdown,
             reopen,
             ledgers: HashMap::new(),
@@ -143,9 +143,7 @@ impl Assembly {
 
     /// Makes what runs into what `plan` says. On an error everything is as it was.
     pub async fn apply(&mut self, plan: Plan) -> Result<Changes, RuntimeError> {
-        if self.shutdown.is_requested() {
-            return Err(RuntimeError::Refused("the topology is ending".to_owned()));
-        }
+        self.refuse_while_stopping()?;
         let mut next = Next::new(self, plan)?;
         if let Err(error) = self.prepare(&mut next).await {
             self.resume(next).await;
@@ -157,17 +155,26 @@ impl Assembly {
         Ok(changes)
     }
 
+    /// A request to stop does not wait for a change that has not yet touched anything.
+    fn refuse_while_stopping(&self) -> Result<(), RuntimeError> {
+        if self.shutdown.is_requested() {
+            return Err(RuntimeError::Refused("the topology is ending".to_owned()));
+        }
+        Ok(())
+    }
+
     /// The step that can fail.
     async fn prepare(&mut self, next: &mut Next) -> Result<(), RuntimeError> {
         let is_start = self.plan.components.is_empty();
         self.open_stores(next, is_start)?;
         self.start_new_transforms(next)?;
         self.lock_states(next)?;
-        self.open_new_sinks(next).await?;
+        self.open_new_sinks(next, is_start).await?;
         if is_start {
             self.save_first_checkpoint(next)?;
         }
         self.suspend_chains(next).await?;
+        self.refuse_while_stopping()?;
         self.change_sinks(next).await
     }
 
@@ -181,7 +188,7 @@ impl Assembly {
         }
         for (_, mut task) in next.new_sinks.into_iter().filter(|(_, task)| task.is_open) {
             task.untrack();
-            if let Err(error) = task.sink.close().await {
+            if let Err(error) = within(&self.seams.clock, task.sink.close()).await {
                 tracing::warn!(component_id = %task.context.id, "close: {error}");
             }
         }

@@ -46,7 +46,7 @@ fn do_meet(left: &[String], right: &[String]) -> bool {
 }
 
 /// Waits for a call of a sink, but not for ever: the topology waits with it.
-async fn within<T>(
+pub(super) async fn within<T>(
     clock: &Arc<dyn Clock>,
     call: BoxFuture<'_, Result<T, SinkError>>,
 ) -> Result<T, SinkError> {
@@ -59,8 +59,12 @@ async fn within<T>(
 
 impl Assembly {
     /// Opens the sinks that take over from nobody, so that a mistake shows before anything is touched. One whose peer
-    /// is away for now goes on trying in its task.
-    pub(super) async fn open_new_sinks(&mut self, next: &mut Next) -> Result<(), RuntimeError> {
+    /// is away for now goes on trying in its task; in a reload also one that takes long, since what runs waits.
+    pub(super) async fn open_new_sinks(
+        &mut self,
+        next: &mut Next,
+        is_start: bool,
+    ) -> Result<(), RuntimeError> {
         for index in 0..next.plan.components.len() {
             if next.fates[index] != Fate::New || next.plan.components[index].kind != Kind::Sink {
                 continue;
@@ -71,7 +75,10 @@ impl Assembly {
                 next.new_sinks.push((index, task));
                 continue;
             }
-            match task.sink.open(task.context.clone()).await {
+            let opening = task.sink.open(task.context.clone());
+            let opened =
+                if is_start { opening.await } else { within(&self.seams.clock, opening).await };
+            match opened {
                 Ok(()) => {
                     task.is_open = true;
                     task.track();
@@ -85,6 +92,7 @@ impl Assembly {
                 }
             }
             next.new_sinks.push((index, task));
+            self.refuse_while_stopping()?;
         }
         Ok(())
     }
@@ -145,6 +153,7 @@ impl Assembly {
     /// Puts new instances in place of the sinks that change.
     pub(super) async fn change_sinks(&mut self, next: &mut Next) -> Result<(), RuntimeError> {
         self.suspend_sinks(next).await?;
+        self.refuse_while_stopping()?;
         let mut sinks = std::mem::take(&mut next.suspended_sinks);
         let changed = self.exchange(&mut sinks, next).await;
         next.suspended_sinks = sinks;

@@ -95,6 +95,8 @@ pub struct Faults {
     pub refuse: Option<&'static str>,
     /// Every write waits for ever.
     pub stuck: bool,
+    /// `open` does not return.
+    pub open_stuck: bool,
     /// The output closes after this many batches.
     pub closes_after: Option<u64>,
     /// Fails for good after this many batches.
@@ -130,6 +132,9 @@ impl Sink for Store {
         }
         if self.opens <= self.faults.open_failures {
             return Box::pin(async { Err(SinkError::retry("nobody is there")) });
+        }
+        if self.faults.open_stuck {
+            return Box::pin(std::future::pending());
         }
         let mut disk = self.disk.lock().unwrap();
         if let (Some(state), true) = (context.state, context.upstream_replays) {

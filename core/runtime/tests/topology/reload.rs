@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::FutureExt;
 use lograil_config::Plan;
@@ -11,8 +12,8 @@ use lograil_plugin::{
     BoxFuture, ComponentSpec, Outputs, Source, SourceContext, SourceError, Transform,
     TransformContext, TransformError,
 };
-use lograil_runtime::{Running, RuntimeError};
-use lograil_testkit::SimFiles;
+use lograil_runtime::{Running, RuntimeError, Seams};
+use lograil_testkit::{ManualClock, SimFiles};
 
 use crate::fakes::{Fake, Faults, Lines, Refuses, keep, lines, plan, store};
 use crate::{Shared, numbered, options, seams};
@@ -327,6 +328,47 @@ async fn what_does_not_start_or_open_leaves_everything_as_it_was() {
     running.wait().await;
     assert!(running.finish().await.is_clean());
     assert_eq!(disk.lock().unwrap().lines, numbered(0..5000));
+}
+
+#[tokio::test]
+async fn a_sink_whose_open_does_not_return_holds_up_neither_a_reload_nor_a_stop() {
+    let disk = Shared::default();
+    let stuck = store(&Shared::default(), Faults { open_stuck: true, ..Faults::default() }).spec();
+    let (source, out) = (endless(100), store(&disk, Faults::default()).spec());
+    let with = |more: Option<&'static str>| {
+        let mut all = vec![("in", Fake::Made(source), &[][..]), ("out", Fake::Made(out), &["in"])];
+        all.extend(more.map(|id| (id, Fake::Made(stuck), &["in"][..])));
+        plan(all)
+    };
+    let ((_dir, options), clock) = (options(), ManualClock::new());
+    let seams = Seams { clock: clock.shared(), ..seams(&SimFiles::new()) };
+    let mut running = Running::start(with(None), options, seams).await.unwrap();
+    let (changed, ()) = tokio::join!(running.reload(with(Some("more"))), turns_of(&clock, 10));
+    assert_eq!(changed.unwrap().added, ["more"]);
+    stored(&disk, 100).await;
+    running.reload(with(None)).await.unwrap();
+
+    let stopper = running.stopper();
+    let stop = async {
+        turns(20).await;
+        stopper.request();
+        turns_of(&clock, 10).await;
+    };
+    let (refused, ()) = tokio::join!(running.reload(with(Some("another"))), stop);
+    assert_eq!(refused.unwrap_err().to_string(), "the topology is ending");
+    running.stop();
+    let (_, ()) = tokio::join!(running.wait(), turns_of(&clock, 300));
+    let outcome = running.finish().await;
+    assert!(outcome.failures.is_empty(), "{outcome:?}");
+}
+
+/// Lets so many half seconds pass, and everything happen that waits for them.
+async fn turns_of(clock: &ManualClock, half_seconds: u32) {
+    for _ in 0..half_seconds {
+        turns(50).await;
+        clock.advance(Duration::from_millis(500));
+    }
+    turns(50).await;
 }
 
 #[tokio::test]
