@@ -10,8 +10,8 @@ use std::process::Command;
 use lograil_loader::Trust;
 use lograil_testkit::TransformHarness;
 use serde_json::json;
-use support::Place;
 use support::plugins::{install, repository};
+use support::{Place, until};
 
 /// Builds the transform in C with more flags.
 fn build(place: &Place, name: &str, flags: &[&str]) -> PathBuf {
@@ -54,16 +54,55 @@ fn builds_with_every_kind_of_optimisation_work_side_by_side() {
     }
 }
 
+/// The library that a host without it must load first.
+fn address_sanitizer() -> String {
+    let library = Command::new("cc").arg("-print-file-name=libasan.so").output().unwrap();
+    String::from_utf8(library.stdout).unwrap().trim().to_owned()
+}
+
 #[test]
 fn the_address_sanitizer_finds_nothing() {
     let place = Place::new();
     build(&place, "mask.so", &["-O1", "-g", "-fsanitize=address"]);
-    let library = Command::new("cc").arg("-print-file-name=libasan.so").output().unwrap();
-    let library = String::from_utf8(library.stdout).unwrap();
     let mut check = place.lograil(&["plugin", "check", "plugins/mask.so"]);
     // The host is not built with it: what stays allocated at its end is no leak.
-    check.env("LD_PRELOAD", library.trim()).env("ASAN_OPTIONS", "detect_leaks=0");
+    check.env("LD_PRELOAD", address_sanitizer()).env("ASAN_OPTIONS", "detect_leaks=0");
     support::Finished(check.output().unwrap()).assert_success();
+}
+
+/// A batch lives until the plugin has completed its write, also where a reload no longer waits for it.
+#[test]
+fn the_address_sanitizer_finds_nothing_in_a_sink_that_completes_late() {
+    let place = Place::new();
+    let built = Command::new("cc")
+        .args(["-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-g", "-fsanitize=address"])
+        .arg("-I")
+        .arg(repository().join("core/abi/include"))
+        .args(["-o", "faulty.so"])
+        .arg(repository().join("core/cli/tests/plugins/faulty/faulty.c"))
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    install(&place, &place.path("faulty.so"));
+    let topology = "[plugins]\ndir = \"plugins\"\n[sources.in]\ntype = \"file\"\ninclude = [\"input\"]\n\
+        [sinks.bad]\ntype = \"faulty.sink\"\ninputs = [\"in\"]\nfault = \"late\"\n";
+    place.write("t.toml", topology);
+    place.write("input", "one line\n");
+    let log = std::fs::File::create(place.path("stderr")).unwrap();
+    let mut run = place.lograil(&["run", "--data-dir", "data", "t.toml"]);
+    run.env("LD_PRELOAD", address_sanitizer()).env("ASAN_OPTIONS", "detect_leaks=0");
+    let mut running = support::Background(run.stderr(log).spawn().unwrap());
+    let said = |what: &str| place.read("stderr").contains(what);
+    until("the batch is being written", || said("writes late"));
+    place.write("t.toml", topology.replace("late", "none"));
+    running.signal("HUP");
+    until("the sink is exchanged", || {
+        assert!(running.is_running(), "{}", place.read("stderr"));
+        said("reload: changed bad")
+    });
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    assert!(said("sink bad: 1 in, 1 out"), "{}", place.read("stderr"));
 }
 
 #[test]

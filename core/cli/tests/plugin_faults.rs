@@ -5,13 +5,16 @@
 mod support;
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use std::sync::Arc;
 
 use lograil_loader::Trust;
-use lograil_testkit::TransformHarness;
+use lograil_plugin::{Build, ComponentMetrics, Options, Sink, SinkContext, SystemFiles};
+use lograil_testkit::{ManualClock, TransformHarness, batch_of_lines};
 use serde_json::json;
-use support::plugins::{install, make_plugin, repository};
+use support::plugins::{cargo_plugin, install, make_plugin, repository};
 use support::{Place, until};
 
 fn faulty() -> Place {
@@ -107,6 +110,139 @@ fn a_source_that_panics_goes_on_behind_what_it_sent_but_not_for_ever() {
     let ran = run("source_panics");
     assert_eq!(ran.code(), 1);
     assert!(ran.stderr().contains("stopped after 5 panics"), "{}", ran.stderr());
+}
+
+/// A sink in Rust that waits for its peer is broken off where it stands: nobody waits for its end.
+#[test]
+fn a_sink_whose_peer_does_not_read_ends_at_the_deadline() {
+    let place = Place::new();
+    cargo_plugin(&place, "examples/rust-sink", "acme_sink");
+    let peer = TcpListener::bind("127.0.0.1:0").unwrap();
+    let topology = format!(
+        "shutdown_timeout = \"200ms\"\n[plugins]\ndir = \"plugins\"\nhang_after = \"200ms\"\n\
+        [sources.in]\ntype = \"generator\"\nrate = \"unlimited\"\n\
+        [sinks.out]\ntype = \"acme.tcp_lines\"\ninputs = [\"in\"]\naddress = \"{}\"\n",
+        peer.local_addr().unwrap()
+    );
+    place.write("t.toml", topology);
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    until("the connection is full", || place.read("stderr").contains("has not been completed for"));
+    assert_eq!(running.stop().code(), Some(3), "{}", place.read("stderr"));
+}
+
+/// Starts a topology in order, then makes its sink one of the plugin with this fault.
+fn reloads_into(place: &Place, fault: &str, shutdown_timeout: &str) -> support::Background {
+    let topology = format!(
+        "shutdown_timeout = \"{shutdown_timeout}\"\n[plugins]\ndir = \"plugins\"\n\
+        [sources.in]\ntype = \"generator\"\nrate = 1000\n\
+        [sinks.out]\ntype = \"file\"\ninputs = [\"in\"]\npath = \"out\"\nencoding.codec = \"raw\"\n"
+    );
+    let bad =
+        format!("[sinks.bad]\ntype = \"faulty.sink\"\ninputs = [\"in\"]\nfault = \"{fault}\"\n");
+    place.write("t.toml", &topology);
+    let running = place.start(&["run", "--quiet", "--data-dir", "data", "t.toml"]);
+    until("it runs", || !place.read("out").is_empty());
+    place.write("t.toml", topology + &bad);
+    running.signal("HUP");
+    running
+}
+
+fn goes_on(place: &Place) {
+    let before = place.read("out").len();
+    until("the rest goes on", || place.read("out").len() > before);
+}
+
+#[test]
+fn a_sink_whose_open_does_not_return_holds_up_no_reload() {
+    let place = faulty();
+    let mut running = reloads_into(&place, "open_hang", "200ms");
+    until("the reload is told", || place.read("stderr").contains("reload: added bad"));
+    assert!(place.read("stderr").contains("open: it takes long; trying again"));
+    goes_on(&place);
+    running.signal("TERM");
+    assert_eq!(running.wait().code(), Some(3), "{}", place.read("stderr"));
+}
+
+/// A reload that waits for a plugin for ever: what runs goes on, and a request to stop is heard.
+#[test]
+fn a_stop_is_heard_while_a_reload_is_in_a_call_that_does_not_return() {
+    let place = faulty();
+    let mut running = reloads_into(&place, "create_hang", "200ms");
+    until("the call is under way", || thread_names(&running).contains("faulty hangs"));
+    goes_on(&place);
+    running.signal("TERM");
+    assert_eq!(running.wait().code(), Some(3), "{}", place.read("stderr"));
+
+    let place = faulty();
+    let mut running = reloads_into(&place, "create_hang", "1h");
+    until("the call is under way", || thread_names(&running).contains("faulty hangs"));
+    running.signal("INT");
+    // Signals that wait are merged, and those that come at once are one request.
+    until("a later signal ends it", || {
+        running.signal("INT");
+        !running.is_running()
+    });
+    assert_eq!(running.wait().code(), Some(130));
+}
+
+/// The names of all threads of a process.
+fn thread_names(running: &support::Background) -> String {
+    let threads = fs::read_dir(format!("/proc/{}/task", running.0.id())).unwrap();
+    let name = |thread: std::io::Result<fs::DirEntry>| {
+        fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default()
+    };
+    threads.map(name).collect()
+}
+
+/// A stop while a source waits to be made anew: the instance that panicked is not called again.
+#[test]
+fn a_source_that_panicked_is_not_called_again_when_it_is_to_stop() {
+    let place = faulty();
+    let topology = "[plugins]\ndir = \"plugins\"\n\
+        [sources.in]\ntype = \"faulty.source\"\nfault = \"source_panics\"\n\
+        [sinks.out]\ntype = \"stdout\"\ninputs = [\"in\"]\nencoding.codec = \"json\"\n";
+    place.write("t.toml", topology);
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    // The fourth pause is the longest.
+    until("it waits", || place.read("stderr").contains("it is started anew in 0.8 s"));
+    let code = running.stop().code();
+    assert_eq!(code, Some(0), "{}", place.read("stderr"));
+}
+
+/// Orders the write of a batch, and breaks it off at once.
+async fn break_off(sink: &mut dyn Sink, line: &str) {
+    let batch = batch_of_lines(&[line]);
+    tokio::select! {
+        biased;
+        _ = sink.write(&batch) => panic!("it was to complete late"),
+        () = tokio::task::yield_now() => {}
+    }
+}
+
+#[tokio::test]
+async fn an_operation_of_a_sink_begins_after_the_completion_of_one_that_was_broken_off() {
+    let place = faulty();
+    let loaded = lograil_loader::load(&place.path("plugins/faulty.so"), &Trust::default()).unwrap();
+    let spec = loaded.components.iter().find(|spec| spec.name == "faulty.sink").unwrap();
+    let Build::Sink(build) = spec.build else { panic!("it is a sink") };
+    let mut sink = build(&Options(json!({ "fault": "late" }))).unwrap();
+    let context = SinkContext {
+        id: "out".into(),
+        clock: ManualClock::new().shared(),
+        files: Arc::new(SystemFiles),
+        state: None,
+        upstream_replays: true,
+        base_dir: place.path("."),
+        metrics: ComponentMetrics::detached(),
+    };
+    sink.open(context).await.unwrap();
+    break_off(&mut *sink, "one").await;
+    break_off(&mut *sink, "one").await;
+    sink.reopen();
+    place.write("go", "");
+    sink.write(&batch_of_lines(&["one", "two"])).await.unwrap();
+    sink.commit().await.unwrap();
+    sink.close().await.unwrap();
 }
 
 #[test]

@@ -103,9 +103,10 @@ impl Context {
 
     pub fn start(self: &Arc<Self>, started: Started) {
         self.calls.set_id(&started.id);
-        watchdog::watch(self);
-        // An instance starts once; a second time would be a mistake of ours without consequence.
-        let _first = self.started.set(started);
+        // A sink that could not be opened at first starts once more.
+        if self.started.set(started).is_ok() {
+            watchdog::watch(self);
+        }
     }
 
     pub fn started(&self) -> Option<&Started> {

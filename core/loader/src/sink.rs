@@ -1,11 +1,16 @@
 //! A plugin's sink, as the runtime sees it.
+//!
+//! **Invariant:** an instance has one operation under way, and what that works at lives until it is completed or the
+//! instance is gone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Status, Str, start_flags, status};
 use lograil_event::Batch;
 use lograil_plugin::{BoxFuture, Build, Delivery, Rejection, Sink, SinkContext, SinkError};
+use tokio::sync::oneshot;
 
 use crate::batch::{HostBatch, KeyCache};
 use crate::call::explain;
@@ -29,6 +34,9 @@ pub(crate) fn build(loaded: Loaded) -> Build {
             loaded,
             options,
             instance,
+            under_way: None,
+            is_open: false,
+            must_reopen: false,
             context: None,
             state: None,
             keys: KeyCache::default(),
@@ -44,6 +52,12 @@ struct PluginSink {
     options: String,
     /// None after a panic, until it is made anew.
     instance: Option<Instance>,
+    /// What the instance still works at. Behind it, because what is dropped first must not be in use by the other.
+    under_way: Option<UnderWay>,
+    /// Whether the instance has been opened.
+    is_open: bool,
+    /// Whether files are to be opened anew once nothing is under way.
+    must_reopen: bool,
     context: Option<SinkContext>,
     state: Option<String>,
     keys: KeyCache,
@@ -52,7 +66,16 @@ struct PluginSink {
     panics: u32,
 }
 
-#[derive(Clone, Copy)]
+/// An operation that the plugin has begun and not completed. It outlives the call that ordered it, which the
+/// topology may break off: neither its batch may go nor the next operation begin before it is completed.
+struct UnderWay {
+    operation: Operation,
+    completion: oneshot::Receiver<Completed>,
+    /// What is being written.
+    _shown: Option<Arc<HostBatch>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
     Open,
     Write,
@@ -76,18 +99,22 @@ impl Operation {
 }
 
 impl PluginSink {
-    /// Gives the order; nothing is waited for yet.
+    /// Gives the order; nothing is waited for yet. `None` if there is nothing to do.
     fn begin(
         &mut self,
         operation: Operation,
         shown: *const abi::Batch,
-    ) -> Result<Option<tokio::sync::oneshot::Receiver<Completed>>, Completed> {
+    ) -> Result<Option<oneshot::Receiver<Completed>>, Completed> {
         let Some(instance) = &mut self.instance else { return Ok(None) };
+        if !self.is_open && operation != Operation::Open {
+            return Ok(None);
+        }
         let table = self.loaded.table;
-        let (token, receiver) = instance.context.expect_completion();
+        let (token, completion) = instance.context.expect_completion();
         let (pointer, error) = (instance.pointer, instance.error.for_call());
         let in_call = instance.context.calls.enter(operation.function());
-        // SAFETY: the instance is alive and in no other call; batch and info live during the call.
+        // SAFETY: the instance is alive, in no other call, and has no operation under way; the info lives during the
+        // call, the batch until the completion.
         let code = unsafe {
             match operation {
                 Operation::Open => {
@@ -115,57 +142,54 @@ impl PluginSink {
         };
         drop(in_call);
         if code >= status::OK {
-            return Ok(Some(receiver));
+            return Ok(Some(completion));
         }
-        Err(refused(code, instance.error.text()))
+        Err(completed(code, instance.error.text()))
     }
 
-    /// Carries out an operation to its end.
+    /// Carries out an operation to its end, once the one before has come to its own. May be broken off.
     async fn run(
         &mut self,
         operation: Operation,
-        shown: Option<std::sync::Arc<HostBatch>>,
+        shown: Option<Arc<HostBatch>>,
     ) -> Result<Completed, SinkError> {
+        self.settle().await?;
         let handle = shown.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
-        let begun = self.begin(operation, handle);
-        let completed = match begun {
-            Ok(None) => refused(status::OK, String::new()),
-            Ok(Some(receiver)) => self.wait(operation, receiver).await,
+        let ended = match self.begin(operation, handle) {
+            Ok(None) => completed(status::OK, String::new()),
+            Ok(Some(completion)) => {
+                self.under_way = Some(UnderWay { operation, completion, _shown: shown });
+                match self.complete().await {
+                    Some((_, ended)) => ended,
+                    None => completed(status::NOT_NOW, "the sink is not open".to_owned()),
+                }
+            }
             Err(refused) => refused,
         };
-        drop(shown);
-        if completed.status == status::PANIC {
-            return Err(self.poisoned(&completed.detail));
-        }
-        if completed.status < status::OK && completed.status != status::REJECT {
-            return Err(self.error_of(operation, &completed));
-        }
-        if matches!(operation, Operation::Write) {
-            self.panics = 0;
-        }
-        if completed.state.is_some() {
-            self.state.clone_from(&completed.state);
-        }
-        Ok(completed)
+        self.conclude(operation, ended)
     }
 
-    /// Waits for a completion, and says so when it takes long.
-    async fn wait(
-        &mut self,
-        operation: Operation,
-        mut receiver: tokio::sync::oneshot::Receiver<Completed>,
-    ) -> Completed {
-        let Some(context) = &self.context else {
-            return refused(status::NOT_NOW, "the sink is not open".to_owned());
+    /// Waits for the end of an operation that was broken off. What it wrote is offered again, so that it counts only
+    /// where it ends the instance or the sink.
+    async fn settle(&mut self) -> Result<(), SinkError> {
+        let Some((operation, ended)) = self.complete().await else { return Ok(()) };
+        match self.conclude(operation, ended) {
+            Err(SinkError::Retry { .. }) if self.instance.is_some() => Ok(()),
+            concluded => concluded.map(drop),
+        }
+    }
+
+    /// Waits until nothing is under way, and says so when that takes long.
+    async fn complete(&mut self) -> Option<(Operation, Completed)> {
+        let (Some(under_way), Some(context)) = (&mut self.under_way, &self.context) else {
+            return None;
         };
+        let operation = under_way.operation;
         let (mut waited, patience) = (Duration::ZERO, hang_after());
-        loop {
+        let ended = loop {
             tokio::select! {
                 biased;
-                completed = &mut receiver => {
-                    let gone = |_| refused(status::FAILED, "the operation was given up".to_owned());
-                    return completed.unwrap_or_else(gone);
-                }
+                ended = &mut under_way.completion => break ended,
                 () = context.clock.sleep(patience) => {
                     waited += patience;
                     tracing::warn!(
@@ -178,7 +202,37 @@ impl PluginSink {
                     );
                 }
             }
+        };
+        self.under_way = None;
+        if std::mem::take(&mut self.must_reopen) {
+            self.reopen();
         }
+        let given_up = |_| completed(status::FAILED, "the operation was given up".to_owned());
+        Some((operation, ended.unwrap_or_else(given_up)))
+    }
+
+    /// What the end of an operation means for the sink.
+    fn conclude(&mut self, operation: Operation, ended: Completed) -> Result<Completed, SinkError> {
+        if ended.status == status::PANIC {
+            return Err(self.poisoned(&ended.detail));
+        }
+        if ended.status < status::OK && ended.status != status::REJECT {
+            return Err(self.error_of(operation, &ended));
+        }
+        match operation {
+            Operation::Open => self.is_open = true,
+            Operation::Write => {
+                self.panics = 0;
+                self.has_uncommitted |=
+                    ended.status != status::REJECT && self.loaded.table.commit.is_some();
+            }
+            Operation::Commit => self.has_uncommitted = false,
+            Operation::Close => self.is_open = false,
+        }
+        if ended.state.is_some() {
+            self.state.clone_from(&ended.state);
+        }
+        Ok(ended)
     }
 
     fn error_of(&self, operation: Operation, completed: &Completed) -> SinkError {
@@ -203,6 +257,7 @@ impl PluginSink {
     fn poisoned(&mut self, said: &str) -> SinkError {
         let why = format!("plugin {}: {said}", self.loaded.plugin);
         self.instance = None;
+        self.is_open = false;
         self.panics += 1;
         if self.has_uncommitted {
             return SinkError::Fatal(format!("{why}; what it had not made durable is read again"));
@@ -213,11 +268,14 @@ impl PluginSink {
         SinkError::retry(format!("{why}; it is started anew"))
     }
 
-    /// Makes and opens an instance where a panic took it.
-    async fn revive(&mut self) -> Result<(), SinkError> {
+    /// Opens the instance if it is not open, made anew where a panic took it.
+    async fn be_open(&mut self) -> Result<(), SinkError> {
+        self.settle().await?;
         if self.instance.is_none() {
             let made = Instance::create_again(self.loaded, &self.options);
             self.instance = Some(made.map_err(SinkError::Fatal)?);
+        }
+        if !self.is_open {
             self.start();
             self.run(Operation::Open, None).await?;
         }
@@ -236,7 +294,7 @@ impl PluginSink {
 }
 
 /// A completion that did not come from the plugin.
-fn refused(status: Status, detail: String) -> Completed {
+fn completed(status: Status, detail: String) -> Completed {
     let rejected = Vec::new();
     Completed { status, bytes: 0, retry_after_ns: 0, rejected, state: None, detail }
 }
@@ -260,18 +318,12 @@ impl Sink for PluginSink {
     fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
         self.state.clone_from(&context.state);
         self.context = Some(context);
-        self.start();
-        Box::pin(async move {
-            if self.instance.is_none() {
-                return self.revive().await;
-            }
-            self.run(Operation::Open, None).await.map(drop)
-        })
+        Box::pin(self.be_open())
     }
 
     fn write<'a>(&'a mut self, batch: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
         Box::pin(async move {
-            self.revive().await?;
+            self.be_open().await?;
             let shown = HostBatch::new(batch.snapshot(), 0, &mut self.keys);
             let written = match self.run(Operation::Write, Some(shown)).await {
                 Ok(written) => written,
@@ -292,7 +344,6 @@ impl Sink for PluginSink {
                 let rejected = (0..batch.len()).map(reject).collect();
                 return Ok(Delivery { bytes: 0, rejected });
             }
-            self.has_uncommitted = self.loaded.table.commit.is_some();
             let rejected = written.rejected.into_iter();
             let rejected = rejected
                 .map(|(event, reason)| Rejection { event: event as usize, reason })
@@ -303,11 +354,7 @@ impl Sink for PluginSink {
     }
 
     fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
-        Box::pin(async move {
-            self.run(Operation::Commit, None).await?;
-            self.has_uncommitted = false;
-            Ok(())
-        })
+        Box::pin(async move { self.run(Operation::Commit, None).await.map(drop) })
     }
 
     fn state(&self) -> Option<String> {
@@ -315,6 +362,10 @@ impl Sink for PluginSink {
     }
 
     fn reopen(&mut self) {
+        self.must_reopen = self.under_way.is_some();
+        if self.must_reopen {
+            return;
+        }
         if let (Some(instance), Some(reopen)) = (&self.instance, self.loaded.table.reopen) {
             let _in_call = instance.context.calls.enter(Function::Reopen);
             // SAFETY: the instance is alive and in no other call.

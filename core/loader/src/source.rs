@@ -108,8 +108,10 @@ impl PluginSource {
                 Ok(pulled) => pulled,
                 Err(failed) if failed.code == status::PANIC && !context.shutdown.is_requested() => {
                     panics += 1;
-                    self.start_anew(&mut context, failed.error, panics).await?;
-                    continue;
+                    if self.start_anew(&mut context, failed.error, panics).await? {
+                        continue;
+                    }
+                    return Ok(());
                 }
                 Err(failed) => return Err(failed.error),
             };
@@ -125,13 +127,14 @@ impl PluginSource {
         }
     }
 
-    /// Puts a new instance in the place of one that panicked. It goes on behind the last batch that was sent.
+    /// Puts a new instance in the place of one that panicked. It goes on behind the last batch that was sent. `false`
+    /// if a request to stop came first: nothing more may be asked of the old one.
     async fn start_anew(
         &mut self,
         context: &mut SourceContext,
         error: SourceError,
         panics: u32,
-    ) -> Result<(), SourceError> {
+    ) -> Result<bool, SourceError> {
         if panics >= PANICS_MAX {
             return Err(SourceError::Failed(format!("{error}; stopped after {PANICS_MAX} panics")));
         }
@@ -143,11 +146,12 @@ impl PluginSource {
         );
         tokio::select! {
             () = context.clock.sleep(pause) => {}
-            () = context.shutdown.requested() => return Ok(()),
+            () = context.shutdown.requested() => return Ok(false),
         }
         let made = Instance::create_again(self.loaded, &self.options);
         self.instance = made.map_err(SourceError::Failed)?;
-        self.start(context)
+        self.start(context)?;
+        Ok(true)
     }
 }
 

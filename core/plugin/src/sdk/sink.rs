@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use lograil_abi as abi;
 use lograil_abi::{Completion, Error, Rejected, StartInfo, Status, Str, kind, start_flags, status};
 use lograil_event::Batch;
+use tokio::sync::oneshot;
 
 use super::batch::Reader;
 use super::call::{Failure, HostHandle, guard, instance, optional_text, panic_message, text};
@@ -43,6 +44,8 @@ struct Instance {
     reader: Reader,
     metrics: LocalMetrics,
     orders: Option<Sender<Message>>,
+    /// Breaks off what is under way, when it is dropped.
+    work: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -60,7 +63,8 @@ pub(super) fn fill(table: &mut abi::Component) {
 pub(super) fn new(host: HostHandle, name: &'static str, sink: Box<dyn Sink>) -> *mut c_void {
     let (reader, metrics) = (Reader::default(), LocalMetrics::default());
     let sink = Some(sink);
-    let made = Instance { host, name, sink, reader, metrics, orders: None, thread: None };
+    let (orders, work, thread) = (None, None, None);
+    let made = Instance { host, name, sink, reader, metrics, orders, work, thread };
     Box::into_raw(Box::new(made)).cast()
 }
 
@@ -73,12 +77,13 @@ impl Instance {
             .build()
             .map_err(|error| Failure::new(status::FAILED, format!("start a runtime: {error}")))?;
         let (sender, receiver) = channel();
+        let (work, end_of_work) = oneshot::channel();
         let (host, metrics) = (self.host, self.metrics.clone());
         let thread = std::thread::Builder::new()
             .name(self.name.chars().take(15).collect())
-            .spawn(move || runtime.block_on(serve(host, metrics, sink, receiver)))
+            .spawn(move || runtime.block_on(serve(host, metrics, sink, receiver, end_of_work)))
             .map_err(|error| Failure::new(status::FAILED, format!("start a thread: {error}")))?;
-        self.orders = Some(sender);
+        (self.orders, self.work) = (Some(sender), Some(work));
         self.thread = Some(thread);
         Ok(())
     }
@@ -95,12 +100,13 @@ impl Instance {
     }
 }
 
-/// Carries out orders until nobody gives any more.
+/// Carries out orders until nobody gives any more, or wants to know how the last one ends.
 async fn serve(
     host: HostHandle,
     metrics: LocalMetrics,
     mut sink: Box<dyn Sink>,
     orders: Receiver<Message>,
+    mut end_of_work: oneshot::Receiver<()>,
 ) {
     // Nothing else runs on this thread, so that waiting for an order may block it.
     while let Ok(message) = orders.recv() {
@@ -110,7 +116,11 @@ async fn serve(
         };
         let is_commit = matches!(order, Order::Commit | Order::Close);
         let work = std::panic::AssertUnwindSafe(carry_out(&mut *sink, order));
-        let result = work.catch_unwind().await;
+        let result = tokio::select! {
+            biased;
+            _ = &mut end_of_work => return,
+            result = work.catch_unwind() => result,
+        };
         if is_commit {
             metrics.report(host);
         }
@@ -193,7 +203,8 @@ unsafe extern "C" fn destroy(given: *mut c_void) {
     guard(std::ptr::null_mut(), || {
         // SAFETY: made by `new`, and the host does not use it again.
         let mut instance = unsafe { Box::from_raw(given.cast::<Instance>()) };
-        instance.orders = None;
+        // A peer that does not answer must not keep the host waiting.
+        (instance.orders, instance.work) = (None, None);
         if let Some(thread) = instance.thread.take() {
             // It caught its panics itself.
             let _ended = thread.join();

@@ -3,8 +3,10 @@
 #include <lograil_plugin.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,13 @@ typedef struct faulty {
     int is_interrupted;
     long next;
     char fault[64];
+    /* Of a sink that completes late: what is under way, and the file at which it is completed. */
+    pthread_t thread;
+    int has_thread;
+    atomic_int is_busy, is_ending;
+    uint64_t token;
+    lr_view view;
+    char go[512];
 } faulty;
 
 static int is(const faulty *self, const char *fault) { return strcmp(self->fault, fault) == 0; }
@@ -52,6 +61,10 @@ static lr_status create(const lr_component *component, const lr_host *host, lr_c
     if (is(made, "config")) {
         free(made);
         return lr_fail(error, LR_CONFIG, "this fault is not wanted");
+    }
+    if (is(made, "create_hang")) {
+        prctl(PR_SET_NAME, "faulty hangs");
+        sleep_forever(NULL);
     }
     if (is(made, "option_crash") && options.len > sizeof "{\"fault\":\"option_crash\"}" - 1) crash();
     if (is(made, "thread") || is(made, "thread_crash")) {
@@ -140,14 +153,57 @@ static lr_status done(const faulty *self, uint64_t token, lr_status status, cons
     return self->host->complete(self->context, token, &completion);
 }
 
+/* Completes a write when the file `go` is there or the instance ends, and looks at the batch until then. */
+static void *complete_late(void *given) {
+    faulty *self = (faulty *)given;
+    struct timespec wait = {.tv_sec = 0, .tv_nsec = 1000000};
+    volatile uint64_t sum = 0;
+    while (!atomic_load(&self->is_ending) && access(self->go, F_OK) != 0) nanosleep(&wait, NULL);
+    for (uint32_t at = 0; at < self->view.event_count; at++) sum += self->view.events[at].count;
+    for (uint32_t at = 0; at < self->view.field_count; at++) sum += self->view.fields[at].payload;
+    for (uint32_t at = 0; at < self->view.segment_count; at++) sum += self->view.segments[at].ptr[0];
+    atomic_store(&self->is_busy, 0);
+    done(self, self->token, LR_OK, "");
+    return NULL;
+}
+
+static lr_status write_late(faulty *self, const lr_batch *in, uint64_t token, lr_error *error) {
+    if (self->has_thread) pthread_join(self->thread, NULL);
+    self->has_thread = 0;
+    self->token = token;
+    self->view.size = sizeof self->view;
+    if (self->host->view(in, &self->view) != LR_OK) return lr_fail(error, LR_FAILED, "cannot see the batch");
+    atomic_store(&self->is_busy, 1);
+    if (pthread_create(&self->thread, NULL, complete_late, self)) return lr_fail(error, LR_FAILED, "no thread");
+    self->has_thread = 1;
+    self->host->log(self->context, 3, lr_text("faulty"), lr_text("writes late"));
+    return LR_OK;
+}
+
+static void destroy_sink(void *instance) {
+    faulty *self = (faulty *)instance;
+    atomic_store(&self->is_ending, 1);
+    if (self->has_thread) pthread_join(self->thread, NULL);
+    free(self);
+}
+
 static lr_status open_sink(void *instance, const lr_start_info *info, uint64_t token, lr_error *error) {
-    (void)info, (void)error;
-    return done((const faulty *)instance, token, LR_OK, "");
+    faulty *self = (faulty *)instance;
+    (void)error;
+    snprintf(self->go, sizeof self->go, "%.*s/go", (int)info->base_dir.len, (const char *)info->base_dir.ptr);
+    return is(self, "open_hang") ? LR_OK : done(self, token, LR_OK, "");
+}
+
+static lr_status commit_sink(void *instance, uint64_t token, lr_error *error) {
+    faulty *self = (faulty *)instance;
+    if (atomic_load(&self->is_busy)) return lr_fail(error, LR_FAILED, "another operation is under way");
+    return done(self, token, LR_OK, "");
 }
 
 static lr_status write_sink(void *instance, const lr_batch *in, uint64_t token, lr_error *error) {
-    const faulty *self = (const faulty *)instance;
-    (void)in, (void)error;
+    faulty *self = (faulty *)instance;
+    if (atomic_load(&self->is_busy)) return lr_fail(error, LR_FAILED, "another operation is under way");
+    if (is(self, "late")) return write_late(self, in, token, error);
     if (is(self, "sink_hang")) return LR_OK; /* it never completes */
     if (is(self, "reject")) return done(self, token, LR_REJECT, "not to my taste"), LR_OK;
     if (is(self, "sink_panic")) return done(self, token, LR_PANIC, "panicked: oh no"), LR_OK;
@@ -189,7 +245,11 @@ static lr_status pull(void *instance, uint64_t timeout_ns, lr_error *error) {
     faulty *self = (faulty *)instance;
     static int pulled;
     struct timespec wait = {.tv_sec = 0, .tv_nsec = (long)(timeout_ns % 1000000000u)};
-    if (is(self, "source_panics")) return lr_fail(error, LR_PANIC, "panicked: oh no");
+    if (self->next < 0) return lr_fail(error, LR_FAILED, "called after a panic");
+    if (is(self, "source_panics")) {
+        self->next = -1;
+        return lr_fail(error, LR_PANIC, "panicked: oh no");
+    }
     if (is(self, "source_panic")) {
         pulled++;
         if (pulled == 2 || pulled == 3) return lr_fail(error, LR_PANIC, "panicked: oh no");
@@ -227,7 +287,9 @@ LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *erro
     source.interrupt = interrupt;
     sink.kind = LR_KIND_SINK;
     sink.name = lr_text("faulty.sink");
+    sink.destroy = destroy_sink;
     sink.open = open_sink;
     sink.write = write_sink;
+    sink.commit = commit_sink;
     return &plugin;
 }
