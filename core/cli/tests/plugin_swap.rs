@@ -1,5 +1,5 @@
-//! Plugins that are exchanged while they run: no event is lost, memory is bounded, and a version that does not fit
-//! leaves the old one at work. `LOGRAIL_SWAPS` sets how often.
+//! Plugins that are exchanged while they run: no event is lost, states are handed over, memory is bounded, and a version
+//! that does not fit leaves the old one at work. `LOGRAIL_SWAPS` sets how often.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -66,12 +66,16 @@ fn versions(place: &Place) -> Option<[PathBuf; 3]> {
 
 /// Puts a version in the plugin directory as a whole.
 fn install(place: &Place, library: &Path) {
-    let dir = place.path("plugins");
+    install_as(place, library, "mask.so");
+}
+
+fn install_as(place: &Place, library: &Path, name: &str) {
+    let (dir, new) = (place.path("plugins"), format!("{name}.new"));
     fs::create_dir_all(&dir).unwrap();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy(library, dir.join("mask.so.new")).unwrap();
-    fs::set_permissions(dir.join("mask.so.new"), fs::Permissions::from_mode(0o644)).unwrap();
-    fs::rename(dir.join("mask.so.new"), dir.join("mask.so")).unwrap();
+    fs::copy(library, dir.join(&new)).unwrap();
+    fs::set_permissions(dir.join(&new), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::rename(dir.join(&new), dir.join(name)).unwrap();
 }
 
 fn lines(range: std::ops::Range<u64>) -> String {
@@ -138,6 +142,122 @@ fn swaps_under_load_lose_and_double_nothing_and_memory_is_bounded() {
     }
     assert_eq!(log.matches("reload: changed masked").count(), swaps, "{log}");
     assert!(more < 16 * 1024, "{more} KiB more after the second half of {swaps} swaps");
+}
+
+/// A version of the plugin whose source, transform and sink are exchanged together.
+fn whole_chain(place: &Place, version: &str, refuses: &str) -> PathBuf {
+    let library = place.path(&format!("{version}-{refuses}.so"));
+    let root = support::plugins::repository();
+    let built = Command::new("cc")
+        .args(["-std=c11", "-O1", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread", "-I"])
+        .arg(root.join("core/abi/include"))
+        .args([format!("-DVERSION=\"{version}\""), format!("-DREFUSES=\"{refuses}\"")])
+        .arg("-o")
+        .arg(&library)
+        .arg(root.join("core/cli/tests/plugins/swapped/swapped.c"))
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    library
+}
+
+const WHOLE_CHAIN: &str = r#"
+data_dir = "data"
+[plugins]
+dir = "plugins"
+[sources.numbers]
+type = "swapped.source"
+[transforms.seen]
+type = "swapped.transform"
+inputs = ["numbers"]
+[sinks.out]
+type = "swapped.sink"
+inputs = ["seen"]
+"#;
+
+/// Lines of the sink: the number, how many events the transform had seen, the versions of transform and sink.
+fn written(place: &Place) -> Vec<(u64, u64, String)> {
+    let line = |line: &str| {
+        let mut parts = line.split(' ');
+        let mut next = || parts.next().unwrap().to_owned();
+        (next().parse().unwrap(), next().parse().unwrap(), next())
+    };
+    place.read("out").lines().map(line).collect()
+}
+
+/// The numbers come once each and in order, and the transform has counted all of them.
+fn assert_nothing_is_missing(place: &Place) {
+    for (line, (number, seen, _)) in written(place).into_iter().enumerate() {
+        assert_eq!((number, seen), (line as u64 + 1, line as u64 + 1), "line {line}");
+    }
+}
+
+/// Waits until more lines are out, of these versions of transform and sink.
+fn goes_on(place: &Place, versions: &str) {
+    let before = written(place).len();
+    until("new lines are out", || {
+        let all = written(place);
+        all.len() > before + 40 && all.last().is_some_and(|last| last.2 == versions)
+    });
+}
+
+#[test]
+fn sources_states_and_sinks_are_swapped_under_load() {
+    let swaps = std::env::var("LOGRAIL_SWAPS").map_or(100, |swaps| swaps.parse().unwrap());
+    if !support::has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let versions = ["a", "b"].map(|version| whole_chain(&place, version, "nothing"));
+    install_as(&place, &versions[0], "swapped.so");
+    place.write("t.toml", WHOLE_CHAIN);
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    until("it runs", || !place.read("out").is_empty());
+    for swap in 1..=swaps {
+        install_as(&place, &versions[swap % 2], "swapped.so");
+        reload(&place, &running);
+    }
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    let log = place.read("stderr");
+    assert_eq!(log.matches("reload: changed numbers, seen, out").count(), swaps, "{log}");
+    assert!(!log.contains("at the same time") && !log.contains("ERROR"), "{log}");
+    assert_nothing_is_missing(&place);
+    let of_both = |version: &str| written(&place).iter().any(|line| line.2 == version);
+    assert!(of_both("aa") && of_both("bb"));
+}
+
+#[test]
+fn a_version_that_fails_at_any_step_leaves_the_old_one_at_work() {
+    if !support::has("cc") {
+        return;
+    }
+    let place = Place::new();
+    let (a, b) = (whole_chain(&place, "a", "nothing"), whole_chain(&place, "b", "nothing"));
+    install_as(&place, &a, "swapped.so");
+    place.write("t.toml", WHOLE_CHAIN);
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    until("it runs", || !place.read("out").is_empty());
+    let wrong = [
+        (place.write("none.so", "no library"), "it is no ELF file"),
+        (whole_chain(&place, "x", "entry"), "this version does not want to"),
+        (whole_chain(&place, "x", "options"), "this version wants other options"),
+        (whole_chain(&place, "x", "create"), "this version cannot be made"),
+        (whole_chain(&place, "x", "state"), "this version does not know the state"),
+        (whole_chain(&place, "x", "open"), "this version cannot open the file"),
+    ];
+    for (tries, (library, why)) in wrong.iter().enumerate() {
+        install_as(&place, library, "swapped.so");
+        running.signal("HUP");
+        let refusals = || place.read("stderr").matches("reload: nothing is changed").count();
+        until("it is refused", || refusals() > tries);
+        assert!(place.read("stderr").contains(why), "{why}: {}", place.read("stderr"));
+        goes_on(&place, "aa");
+    }
+    install_as(&place, &b, "swapped.so");
+    reload(&place, &running);
+    goes_on(&place, "bb");
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    assert_nothing_is_missing(&place);
 }
 
 #[test]
