@@ -8,6 +8,7 @@ mod catalogue;
 mod commands;
 mod dead_letters;
 mod exit;
+mod loaded_plugins;
 mod logging;
 mod output;
 mod reload;

@@ -9,14 +9,14 @@ use std::time::Instant;
 use lograil_config::{Level, Plan, PluginOptions};
 use lograil_plugin::MetricsRegistry;
 use lograil_runtime::{Changes, Running};
-use lograil_server::Described;
+use lograil_server::{Described, ReloadReport};
 use tokio::sync::watch;
 
 use crate::args::TopologyArguments;
 use crate::commands::run::describe;
 use crate::run_file::RunFile;
 use crate::watch::Watch;
-use crate::{dead_letters, topology};
+use crate::{dead_letters, loaded_plugins, topology};
 
 /// What a topology is read from again.
 pub(crate) struct Reload {
@@ -85,9 +85,7 @@ impl Reload {
         self.metrics.counter("reloads", help, &[("result", name)]).inc();
         self.tell_success(is_success);
         self.plugins = running.plan().global.plugins.clone();
-        if let (Ok(_), Some(described)) = (&result, &self.described) {
-            described.send_replace(Arc::new(describe(running.plan())));
-        }
+        let is_applied = result.is_ok();
         self.run_file.reloads += 1;
         self.run_file.is_refused = !is_success;
         self.run_file.messages = match result {
@@ -104,7 +102,29 @@ impl Reload {
                 mistakes
             }
         };
+        self.describe(running, is_applied);
+        // Last: who waits for it may ask the admin server next.
         self.write_run_file();
+    }
+
+    /// Tells the admin server what runs now, and how the reload went.
+    fn describe(&self, running: &Running, is_applied: bool) {
+        let Some(sender) = &self.described else { return };
+        let before = Arc::clone(&sender.borrow());
+        let mut described = if is_applied {
+            describe(running.plan(), &before.plugins)
+        } else {
+            let mut before = Described::clone(&before);
+            loaded_plugins::refuse(&mut before.plugins, &self.run_file.messages, running.plan());
+            before
+        };
+        described.reload = Some(ReloadReport {
+            count: self.run_file.reloads,
+            at: loaded_plugins::now(),
+            is_refused: !is_applied,
+            messages: self.run_file.messages.clone(),
+        });
+        sender.send_replace(Arc::new(described));
     }
 
     /// Says in the data directory who runs and how the last reload went, for `plugin swap`.

@@ -12,10 +12,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::http::{self, get};
 use support::{Background, Place, until};
 
 const TOPOLOGY: &str = r#"
 data_dir = "data"
+[admin]
+listen = "127.0.0.1:0"
 [plugins]
 dir = "plugins"
 [sources.app]
@@ -264,6 +267,9 @@ fn a_version_that_fails_at_any_step_leaves_the_old_one_at_work() {
 fn the_command_swaps_and_puts_the_old_version_back_where_the_new_one_fails() {
     let place = Place::new();
     let Some(([_, b, refuses], running)) = start(&place) else { return };
+    let address = http::admin_address(&place);
+    let told = || get(address, "/plugins").json();
+    assert_eq!((&told()["plugins"][0]["generation"], &told()["reload"]), (&1.into(), &().into()));
     let out = || place.read("out.log");
     place.append("logs/a.log", lines(0..1));
     until("the old version works", || out() == "a0\n");
@@ -273,6 +279,15 @@ fn the_command_swaps_and_puts_the_old_version_back_where_the_new_one_fails() {
     assert!(swapped.stdout().contains("changed masked"), "{}", swapped.stdout());
     place.append("logs/a.log", lines(1..2));
     until("the new version works", || out() == "a0\nb1\n");
+    let plugins = told();
+    let plugin = &plugins["plugins"][0];
+    assert_eq!(
+        (&plugin["generation"], &plugin["state"]),
+        (&2.into(), &"running".into()),
+        "{plugins:#}"
+    );
+    assert_eq!((&plugin["used_by"][0], &plugin["last_error"]), (&"masked".into(), &().into()));
+    assert_eq!(plugins["reload"]["messages"][0], "changed masked", "{plugins:#}");
 
     let failed = place.run(&["plugin", "swap", &file(&refuses), "t.toml"]);
     assert_eq!(failed.code(), 1);
@@ -286,8 +301,15 @@ fn the_command_swaps_and_puts_the_old_version_back_where_the_new_one_fails() {
     // A file that cannot be used is found by a reload too, and leaves the old one at work.
     install(&place, &refuses);
     running.signal("HUP");
-    until("the mistake is told", || place.read("stderr").contains("reload: nothing is changed"));
+    until("the mistake is told", || told()["reload"]["count"] == 2);
+    assert!(place.read("stderr").contains("reload: nothing is changed"));
     place.append("logs/a.log", lines(2..3));
     until("the old version goes on", || out() == "a0\nb1\nb2\n");
+    let plugins = told();
+    let plugin = &plugins["plugins"][0];
+    let error = plugin["last_error"]["message"].as_str().unwrap_or_default();
+    assert!(error.contains("this version refuses"), "{plugins:#}");
+    let is_refused = &plugins["reload"]["is_refused"];
+    assert_eq!((&plugin["generation"], is_refused), (&2.into(), &true.into()), "{plugins:#}");
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
 }

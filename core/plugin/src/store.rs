@@ -46,6 +46,10 @@ pub trait Store: Send + Sync {
     /// Counts of the events of a time, kept while writing: the cost does not grow with the number of events.
     fn stats(&self, query: &StatsQuery, control: &QueryControl) -> Result<Stats, StoreError>;
 
+    /// Counts of the events that a search finds: exact where counts are kept or few events are to be looked at,
+    /// estimated from a sample that is spread over the time otherwise.
+    fn facets(&self, query: &FacetQuery, control: &QueryControl) -> Result<Facets, StoreError>;
+
     /// Message templates.
     fn templates(
         &self,
@@ -183,6 +187,8 @@ pub struct LogPage {
     /// Where the next page begins, if there is more. Opaque; events that arrive meanwhile neither repeat nor
     /// shift what follows.
     pub next: Option<String>,
+    /// The first event as a cursor: with the other order it leads to what lies before this page.
+    pub first: Option<String>,
 }
 
 /// One event.
@@ -311,6 +317,58 @@ pub struct IntervalCount {
     pub levels: Vec<LevelCount>,
     /// Those that an anomaly detector marked.
     pub anomalies: u64,
+}
+
+/// Which events to count, and how much may be looked at for it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FacetQuery {
+    /// Which events. Its order, limit and cursor are not looked at.
+    pub search: LogQuery,
+    /// As in [`StatsQuery::intervals_max`].
+    pub intervals_max: usize,
+    /// Values of each facet, the most frequent.
+    pub values_max: usize,
+    /// Events that are looked at, at most: where there are more, counts are estimated from a sample.
+    pub events_max: usize,
+    /// After so long no more events are looked at.
+    pub time_max: Duration,
+}
+
+/// Counts of the events that a search finds. The values of a facet are counted without the search's own filter of
+/// that facet, so that what could be chosen instead is there too.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facets {
+    /// Events that fit.
+    pub total: u64,
+    /// Those that an anomaly detector marked.
+    pub anomalies: u64,
+    /// By level, the most frequent first; events without one under an empty name.
+    pub levels: Vec<LevelCount>,
+    /// By service, the busiest first; events without one under an empty name.
+    pub services: Vec<ServiceCount>,
+    /// By template, the most frequent first; events without one are left out.
+    pub templates: Vec<TemplateCount>,
+    /// Length of an interval.
+    pub interval_ns: i64,
+    /// Intervals with events, in their order.
+    pub timeline: Vec<IntervalCount>,
+    /// Events that were looked at; none where kept counts have the answer.
+    pub events_seen: u64,
+    /// Whether the counts but those of templates are estimates.
+    pub is_estimate: bool,
+    /// Whether those of templates are.
+    pub is_estimate_of_templates: bool,
+}
+
+/// Events of a template.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TemplateCount {
+    /// Its id.
+    pub id: String,
+    /// Its text.
+    pub text: String,
+    /// Its events.
+    pub count: u64,
 }
 
 /// Which templates.

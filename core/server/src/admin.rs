@@ -47,6 +47,7 @@ pub struct AdminState {
 }
 
 /// What follows from a topology file.
+#[derive(Clone)]
 pub struct Described {
     /// The running configuration, secrets redacted.
     pub configuration: Value,
@@ -54,6 +55,8 @@ pub struct Described {
     pub catalogue: Catalogue,
     /// The plugins that are loaded.
     pub plugins: Vec<PluginInfo>,
+    /// The last time that the topology was read again, if it was.
+    pub reload: Option<ReloadReport>,
     /// The stores of the topology's sinks, in the order of the sinks.
     pub stores: Vec<AttachedStore>,
     /// The sources as which the server takes events.
@@ -63,6 +66,7 @@ pub struct Described {
 }
 
 /// A sink that can be asked.
+#[derive(Clone)]
 pub struct AttachedStore {
     /// The sink's id.
     pub id: String,
@@ -71,6 +75,7 @@ pub struct AttachedStore {
 }
 
 /// A source as which the server takes events.
+#[derive(Clone)]
 pub struct IngestSource {
     /// Its id.
     pub id: String,
@@ -94,6 +99,36 @@ pub struct PluginInfo {
     pub sha256: String,
     /// Its components, as `kind name`.
     pub components: Vec<String>,
+    /// Which exchange of its file this is: 1 for the one that was there at the start.
+    pub generation: u64,
+    /// Since when, RFC 3339 in UTC.
+    pub loaded_at: String,
+    /// The last time that an exchange of it was refused.
+    pub last_error: Option<PluginMistake>,
+}
+
+/// Why a plugin was not exchanged.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+pub struct PluginMistake {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// What was wrong.
+    pub message: String,
+}
+
+/// How reading the topology again went.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+pub struct ReloadReport {
+    /// Times it was read again.
+    pub count: u64,
+    /// When it was last, RFC 3339 in UTC.
+    pub at: String,
+    /// Whether that changed nothing because of a mistake.
+    pub is_refused: bool,
+    /// What was changed, or what was wrong.
+    pub messages: Vec<String>,
 }
 
 /// The state, and what bounds the work on it.

@@ -19,4 +19,7 @@ mod question;
 mod route;
 mod routes;
 
-pub use admin::{AdminState, AttachedStore, Described, IngestSource, PluginInfo, listen};
+pub use admin::{
+    AdminState, AttachedStore, Described, IngestSource, PluginInfo, PluginMistake, ReloadReport,
+    listen,
+};

@@ -6,18 +6,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lograil_config::{Plan, PlannedComponent};
-use lograil_loader::LoadedPlugin;
-use lograil_plugin::{ComponentSpec, Kind};
+use lograil_plugin::Kind;
 use lograil_runtime::{Outcome, RunOptions, Running, Seams, TopologyStatus};
 use lograil_server::{AdminState, Described, IngestSource, PluginInfo};
 use tokio::sync::watch;
 
 use crate::args::RunArguments;
-use crate::catalogue::{self, with_plugins};
+use crate::catalogue::with_plugins;
 use crate::exit::Exit;
 use crate::reload::Reload;
 use crate::watch::Watch;
-use crate::{dead_letters, signals, stores, topology};
+use crate::{dead_letters, loaded_plugins, signals, stores, topology};
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let watch = arguments.watch.then(|| Watch::new(&arguments.topology));
@@ -52,7 +51,7 @@ pub(crate) fn start(
         .build()
         .context("start the runtime")?;
     let admin = plan.global.admin.clone();
-    let (described, watched) = watch::channel(Arc::new(describe(&plan)));
+    let (described, watched) = watch::channel(Arc::new(describe(&plan, &[])));
     let seams = Seams::default();
     let result: anyhow::Result<(Outcome, TopologyStatus)> = runtime.block_on(async {
         let hang_ups = signals::HangUps::listen()?;
@@ -85,12 +84,13 @@ pub(crate) fn start(
     Ok(exit_of(&outcome))
 }
 
-/// What the admin server tells of a topology besides its state.
-pub(crate) fn describe(plan: &Plan) -> Described {
+/// What the admin server tells of a topology besides its state; `before` are the plugins until now.
+pub(crate) fn describe(plan: &Plan, before: &[PluginInfo]) -> Described {
     Described {
         configuration: plan.redacted_json(),
         catalogue: with_plugins(&plan.global.plugins).0,
-        plugins: plugins_of(plan),
+        plugins: loaded_plugins::of(plan, before),
+        reload: None,
         stores: stores::attach(plan),
         ingest: ingest_sources(plan),
         dead_letters: dead_letters::file_of(plan),
@@ -103,24 +103,6 @@ fn ingest_sources(plan: &Plan) -> Vec<IngestSource> {
     let about =
         |one: &PlannedComponent| IngestSource { id: one.id.clone(), component_type: one.spec.name };
     plan.components.iter().filter(is_http).map(about).collect()
-}
-
-/// What the admin server tells of the plugins. They are loaded by now, so this reads nothing anew.
-fn plugins_of(plan: &Plan) -> Vec<PluginInfo> {
-    let (plugins, _) = catalogue::plugins(&plan.global.plugins);
-    let about = |plugin: LoadedPlugin| {
-        let component = |spec: &ComponentSpec| format!("{} {}", spec.kind().name(), spec.name);
-        let manifest = &plugin.manifest;
-        PluginInfo {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            abi: format!("{}.{}", manifest.abi.0, manifest.abi.1),
-            file: plugin.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            sha256: plugin.sha256.clone(),
-            components: plugin.components.iter().map(component).collect(),
-        }
-    };
-    plugins.into_iter().map(|(_, plugin)| about(plugin)).collect()
 }
 
 fn exit_of(outcome: &Outcome) -> Exit {

@@ -1,7 +1,7 @@
 // The frame of the page: which view is shown, the range of time, the keys.
 
 import { get, setToken } from "./api.js";
-import { h, put } from "./dom.js";
+import { copy, h, put } from "./dom.js";
 import * as state from "./state.js";
 import { anomalies } from "./anomalies.js";
 import { logs } from "./logs.js";
@@ -15,7 +15,7 @@ const TITLES = {
 };
 const KEYS = [
   ["1 … 5", "the views"], ["/", "search"], ["j  k", "next and previous event"], ["Enter", "open the event"],
-  ["x", "select the event"], ["t", "live tail"], ["p", "pause the tail"], ["Esc", "close"], ["d", "light or dark"], ["?", "these keys"],
+  ["x", "select the event"], ["Home  End", "the newest and the oldest event"], ["l", "copy a link to what is shown"], ["t", "live tail"], ["p", "pause the tail"], ["Esc", "close"], ["d", "light or dark"], ["?", "these keys"],
 ];
 
 /** What the pages share: the stores, and a way to say that something is wrong. */
@@ -69,11 +69,12 @@ function show() {
   const name = VIEWS[view] ? view : "overview";
   showNavigation(name);
   showRange(name);
-  const key = `${name}`;
-  if (key !== shown) {
+  const main = document.getElementById("main");
+  main.dataset.address = location.hash;
+  if (name !== shown) {
     leave();
-    shown = key;
-    const main = put(document.getElementById("main"));
+    shown = name;
+    put(main);
     main.dataset.view = name;
     VIEWS[name].enter(main, shared);
     leave = () => VIEWS[name].leave();
@@ -90,6 +91,8 @@ function switchTheme() {
   dispatchEvent(new Event("theme"));
 }
 
+const copyLink = () => copy(state.permalink(), document.getElementById("link"));
+
 function showKeys() {
   const dialog = h("dialog", { class: "keys", onclose: () => dialog.remove() },
     h("h2", {}, "Keys"),
@@ -105,6 +108,7 @@ function press(event) {
   const at = Number(event.key);
   if (at >= 1 && at <= 5) return state.go(Object.keys(VIEWS)[at - 1]);
   if (event.key === "d") return switchTheme();
+  if (event.key === "l") return copyLink();
   if (event.key === "?") return showKeys();
   if (event.key === "/" && shown !== "logs") {
     event.preventDefault();
@@ -115,6 +119,7 @@ function press(event) {
 }
 
 async function start() {
+  document.getElementById("link").addEventListener("click", copyLink);
   document.getElementById("theme").addEventListener("click", switchTheme);
   document.getElementById("keys").addEventListener("click", showKeys);
   addEventListener("keydown", press);

@@ -30,10 +30,13 @@ function columns(stats, from, to) {
 }
 
 export class Timeline {
-  constructor(element, { height = 190, onZoom }) {
+  /** Dragging calls `onZoom(from, to)`, a click `onPick(at)`, in milliseconds. */
+  constructor(element, { height = 190, onZoom, onPick }) {
     this.element = element;
     this.height = height;
     this.onZoom = onZoom;
+    this.onPick = onPick;
+    this.place = h("div", { class: "place", hidden: true });
     this.plot = null;
     this.legend = h("div", { class: "legend" });
     this.canvas = h("div", { class: "canvas" });
@@ -76,12 +79,27 @@ export class Timeline {
     // An empty interval behind the last one, so that its bar is shown whole.
     const data = [[...times, times[times.length - 1] + step], ...series.map((one) => [...one.data, null])];
     this.plot = new uPlot(options, data, this.canvas);
-    this.plot.over.append(hover);
+    this.plot.over.append(hover, this.place);
+    this.plot.over.addEventListener("click", (event) => {
+      const { plot } = this;
+      if (plot.select.width < 4) this.onPick?.(plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x") * 1000);
+    });
+    if (this.marked) this.mark(...this.marked);
     const total = (name) => counts[name].reduce((a, b) => a + b, 0);
     const item = (name) => h("span", { class: `swatch ${name}` }, `${name} ${compact(total(name))}`);
     const found = anomalies.reduce((a, b) => a + b, 0);
     put(this.legend, [...used].reverse().map(item), found > 0 && h("span", { class: "swatch anomaly" }, `anomalies ${compact(found)}`),
       bursts.length > 0 && h("span", { class: "swatch burst" }, `bursts ${bursts.length}`), h("span", { class: "hint" }, "drag to zoom"));
+  }
+
+  /** Marks the times that are looked at elsewhere. */
+  mark(from, to) {
+    this.marked = [from, to];
+    if (!this.plot) return;
+    const at = (ms) => Math.max(0, Math.min(this.plot.over.clientWidth, this.plot.valToPos(ms / 1000, "x")));
+    const left = at(from);
+    this.place.hidden = false;
+    Object.assign(this.place.style, { left: `${left}px`, width: `${Math.max(2, at(to) - left)}px` });
   }
 
   options(series, told) {
@@ -103,8 +121,8 @@ export class Timeline {
         setCursor: [(plot) => showHover(plot, told)],
         setSelect: [(plot) => {
           const { left, width } = plot.select;
-          if (width < 4) return;
           const at = (x) => plot.posToVal(x, "x") * 1000;
+          if (width < 4) return;
           this.onZoom(at(left), at(left + width));
         }],
       },

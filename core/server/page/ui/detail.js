@@ -3,6 +3,7 @@
 import { get, post } from "./api.js";
 import { copy, h, put } from "./dom.js";
 import { levelClass, time } from "./format.js";
+import * as state from "./state.js";
 import { testCase } from "./testcase.js";
 
 /** The condition that a field has a value, as the expression language writes it. */
@@ -47,14 +48,13 @@ export class Detail {
 
   draw(row, context) {
     const kind = levelClass(row.level);
-    const permalink = row.permalink && `${location.origin}${row.permalink}`;
     put(this.element,
       h("div", { class: "detail-head" },
         row.level && h("span", { class: `level ${kind}` }, row.level), h("b", {}, row.service ?? ""), h("span", { class: "muted" }, time(row.timestamp)),
         h("button", { class: "quiet close", title: "Close (Esc)", "aria-label": "Close", onclick: () => this.close() }, "×")),
       h("pre", { class: "message" }, row.message ?? ""),
       h("div", { class: "actions" },
-        permalink && h("button", { onclick: (event) => copy(permalink, event.target) }, "Copy permalink"),
+        row.id !== undefined && h("button", { onclick: (event) => copy(state.permalink(`logs/${row.id}`), event.target) }, "Copy permalink"),
         h("button", { onclick: (event) => copy(JSON.stringify(row, null, 2), event.target) }, "Copy JSON"),
         h("button", { onclick: (event) => copy(testCase([row], this.component()), event.target) }, "Copy as [[tests]]"),
         row.id !== undefined && row.anomaly_score >= 0.5 && labels(row, this.tell)),
@@ -75,7 +75,8 @@ export class Detail {
 }
 
 function contextOf({ before, log, after }) {
-  const line = (row) => h("a", { class: `row context ${levelClass(row.level)}${row.id === log.id ? " current" : ""}`, href: row.permalink.slice(1) },
+  const kept = [...state.read().parameters.keys()];
+  const line = (row) => h("a", { class: `row context ${levelClass(row.level)}${row.id === log.id ? " current" : ""}`, href: state.link(`logs/${row.id}`, {}, kept) },
     h("span", { class: "time" }, time(row.timestamp).slice(11)), h("span", { class: `level ${levelClass(row.level)}` }, row.level ?? ""), h("span", { class: "message" }, row.message ?? ""));
   return h("section", {}, h("h3", {}, "Before and after"), [...before, log, ...after].map(line));
 }

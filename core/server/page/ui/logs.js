@@ -4,17 +4,22 @@ import { Problem, get, listen } from "./api.js";
 import { Timeline } from "./chart.js";
 import { Detail, condition } from "./detail.js";
 import { copy, debounce, h, put } from "./dom.js";
-import { compact, count, levelClass } from "./format.js";
+import { showFacets } from "./facets.js";
+import { compact, count } from "./format.js";
+import { Pages } from "./pages.js";
 import * as state from "./state.js";
-import { LogTable, ROWS_MAX } from "./table.js";
+import { LogTable } from "./table.js";
 import { testCase } from "./testcase.js";
 
-const PAGE = 200;
+/** The counts of a search: at once from a small sample, then from so many events that most searches are exact. */
+const LOOKS = [{ events: 10000, time_ms: 80 }, { events: 300000, time_ms: 2500 }];
 const TAIL_ROWS = 2000;
+/** Around an event that is opened without a range. */
+const AROUND_MS = 15 * 60e3;
 const HISTORY = "lograil-searches";
 const FILTERS = ["level", "service", "template", "text", "where", "anomalies"];
 
-let parts, shared, asking, next, loading, tail, components;
+let parts, shared, asking, tail, components, pages;
 let query = "";
 
 /** Whether what was typed is a condition; otherwise it is words. */
@@ -43,9 +48,10 @@ function enter(main, given) {
   parts = {
     search, history: h("datalist", { id: "searches" }), mode: h("span", { class: "tag mode" }), mistake: h("div", { class: "mistake", role: "alert" }),
     chips: h("div", { class: "chips" }), facets: h("aside", { class: "facets" }), table: h("div", { class: "table" }), detail: h("aside", { class: "detail", hidden: true }),
-    tail: h("button", { onclick: () => switchTail(), title: "Live tail (t)" }, "Live tail"), pause: h("button", { hidden: true, onclick: () => pause(), title: "Pause (p)" }, "Pause"),
+    filter: h("button", { class: "narrow", type: "button", "aria-expanded": "false", onclick: () => switchFacets() }, "Facets"),
+    tail: h("button", { type: "button", onclick: () => switchTail(), title: "Live tail (t)" }, "Live tail"), pause: h("button", { type: "button", hidden: true, onclick: () => pause(), title: "Pause (p)" }, "Pause"),
     of: h("select", { hidden: true, "aria-label": "Component", onchange: () => startTail() }), told: h("span", { class: "muted told" }),
-    copy: h("button", { hidden: true, onclick: (event) => copySelected(event.target) }, "Copy as [[tests]]"), chart: h("div", { class: "chart small" }),
+    copy: h("button", { type: "button", hidden: true, onclick: (event) => copySelected(event.target) }, "Copy as [[tests]]"), chart: h("div", { class: "chart small" }),
   };
   const submit = (event) => {
     event.preventDefault();
@@ -53,10 +59,11 @@ function enter(main, given) {
     remember(text);
     state.change({ text: text && !isCondition(text) ? text : undefined, where: text && isCondition(text) ? text : undefined });
   };
-  put(main, h("form", { class: "search", role: "search", onsubmit: submit }, parts.mode, search, parts.history, h("button", { class: "primary" }, "Search"), parts.tail, parts.of, parts.pause, parts.copy, parts.told),
+  put(main, h("form", { class: "search", role: "search", onsubmit: submit }, parts.mode, search, parts.history, h("button", { class: "primary" }, "Search"), parts.filter, parts.tail, parts.of, parts.pause, parts.copy, parts.told),
     parts.mistake, parts.chips, parts.chart, h("div", { class: "logs" }, parts.facets, parts.table, parts.detail));
-  parts.timeline = new Timeline(parts.chart, { height: 116, onZoom: state.zoom });
-  parts.list = new LogTable(parts.table, { more, open: (row) => open(row) });
+  parts.timeline = new Timeline(parts.chart, { height: 116, onZoom: state.zoom, onPick: (ms) => goTo(ms) });
+  pages = new Pages({ ask, changed: () => showRows(), failed: (problem) => showMistake(problem) });
+  parts.list = new LogTable(parts.table, { need, open: (row) => open(row) });
   parts.list.onselect = () => { parts.copy.hidden = parts.list.selected.size === 0; };
   parts.panel = new Detail(parts.detail, { filter: narrow, tell: shared.tell, close: () => close(), component: testComponent });
   query = "";
@@ -64,8 +71,15 @@ function enter(main, given) {
   findComponents();
 }
 
+/** On a narrow screen the facets are shown when they are asked for. */
+function switchFacets() {
+  const isOpen = parts.facets.classList.toggle("open");
+  parts.filter.setAttribute("aria-expanded", String(isOpen));
+}
+
 function leave() {
   asking?.abort();
+  pages.clear();
   stopTail();
   parts.timeline.destroy();
   parts.list.destroy();
@@ -91,17 +105,16 @@ function testComponent() {
 
 function update(rest, parameters) {
   const key = `${parameters}`;
-  const id = rest[0];
-  if (key !== query || parts.list.rows.length === 0) {
+  const id = /^-?\d+$/.test(rest[0] ?? "") ? Number(rest[0]) : undefined;
+  if (key !== query || (parts.list.rows.length === 0 && !tail)) {
     query = key;
     parts.search.value = parameters.get("where") ?? parameters.get("text") ?? "";
     showMode();
     showChips(parameters);
     if (tail) startTail();
-    else search();
-    counts();
+    else search(id);
   }
-  if (id && /^-?\d+$/.test(id)) openById(Number(id));
+  if (id !== undefined) openById(id);
 }
 
 function showMode() {
@@ -118,40 +131,54 @@ function filters() {
   return Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name) ?? undefined]));
 }
 
-async function search() {
+function search(id) {
   asking?.abort();
   asking = new AbortController();
+  pages.clear();
   parts.list.clear();
   parts.copy.hidden = true;
   put(parts.mistake);
-  next = undefined;
-  loading = false;
-  if (shared.stores.length > 0) await load(asking);
-  else parts.list.say("No sink of this topology can be asked; the live tail shows what passes.");
-}
-
-async function load(mine) {
-  loading = true;
-  try {
-    const page = await get("/logs", { ...filters(), ...state.range(), limit: PAGE, cursor: next }, mine.signal);
-    if (mine !== asking) return;
-    next = page.next ?? null;
-    parts.list.say(next === null ? `${count(parts.list.rows.length + page.logs.length)} events` : "…");
-    loading = false;
-    parts.list.append(page.logs);
-    shared.tell();
-  } catch (problem) {
-    loading = false;
-    if (mine.signal.aborted) return;
-    next = null;
-    showMistake(problem);
+  put(parts.told);
+  if (shared.stores.length === 0) {
+    parts.chart.hidden = true;
+    return parts.list.say("No sink of this topology can be asked; the live tail shows what passes.");
   }
+  parts.list.say("…");
+  // An event that is to be opened says itself where to look.
+  if (id === undefined) pages.first();
+  return counts(asking);
 }
 
-function more() {
-  if (tail || loading || !next || !asking) return;
-  if (parts.list.rows.length >= ROWS_MAX) return parts.list.say(`These are ${count(ROWS_MAX)} events; choose a narrower time for those before.`);
-  return load(asking);
+const ask = (parameters) => get("/logs", { ...filters(), ...state.range(), ...parameters }, asking.signal);
+
+/** Shows the pages that are held. */
+function showRows() {
+  const { list } = parts;
+  const { rows, start, total, shifted, isEnd } = pages;
+  pages.shifted = 0;
+  list.show(rows, start, total);
+  if (shifted !== 0) list.shift(shifted);
+  const isEmpty = total === 0 && isEnd;
+  list.say(isEmpty ? "No events in this time fit." : isEnd ? `The oldest of ${count(total)} events.` : "…");
+  shared.tell();
+}
+
+function need(first, last) {
+  if (tail) return;
+  pages.need(first, last);
+  const [newest, oldest] = [parts.list.row(first), parts.list.row(last - 1)];
+  if (newest && oldest) parts.timeline.mark(Date.parse(oldest.timestamp), Date.parse(newest.timestamp));
+  if (pages.total > 0) put(parts.told, `${count(first + 1)}–${count(last)} of ${pages.isEnd ? "" : "~"}${compact(pages.total)}`);
+}
+
+/** Shows the events before a time. */
+function goTo(ms) {
+  if (tail) return;
+  const number = pages.numberOf(ms);
+  pages.before(ms, number, () => {
+    parts.list.show(pages.rows, pages.start, pages.total);
+    parts.list.scrollTo(pages.start);
+  });
 }
 
 function showMistake(problem) {
@@ -165,43 +192,26 @@ function showMistake(problem) {
   return parts.list.say("");
 }
 
-/** The facets and the timeline: counts of the time, whatever else is searched for. */
-async function counts() {
-  if (shared.stores.length === 0) {
-    parts.chart.hidden = true;
-    return;
-  }
-  const mine = asking;
-  try {
-    const stores = (await get("/stores")).stores;
-    const { to, start, counted } = state.bounds(stores[0]);
-    const stats = await get("/stats", { ...counted, intervals: 160 }, mine?.signal);
-    parts.timeline.show(stats, start, to);
-    showFacets(stats);
-  } catch (problem) {
-    if (!mine?.signal.aborted) shared.tell(problem);
-  }
-}
+const isCounting = (is) => [parts.facets, parts.chart].forEach((element) => element.setAttribute("aria-busy", String(is)));
 
-function showFacets(stats) {
-  const { parameters } = state.read();
-  const facet = (title, name, all) => {
-    const chosen = (parameters.get(name) ?? "").split(",").filter(Boolean);
-    const switchTo = (value) => {
-      const values = chosen.includes(value) ? chosen.filter((one) => one !== value) : [...chosen, value];
-      state.change({ [name]: values.join(",") || undefined });
-    };
-    const line = ([value, number]) => h("button", { class: "facet", "aria-pressed": String(chosen.includes(value)), onclick: () => switchTo(value) },
-      h("span", { class: name === "level" ? `swatch ${levelClass(value)}` : "" }, value), h("small", {}, compact(number)));
-    return [h("h3", {}, title), all.filter(([value]) => value).slice(0, 20).map(line)];
-  };
-  const anomalies = parameters.get("anomalies") === "true";
-  put(parts.facets,
-    facet("Level", "level", stats.levels.map((one) => [one.level, one.count])),
-    facet("Service", "service", stats.services.map((one) => [one.service, one.total])),
-    h("h3", {}, "Only"),
-    h("button", { class: "facet", "aria-pressed": String(anomalies), onclick: () => state.change({ anomalies: anomalies ? undefined : "true" }) },
-      h("span", { class: "swatch anomaly" }, "anomalies"), h("small", {}, compact(stats.anomalies))));
+/** The facets and the timeline. */
+async function counts(mine) {
+  isCounting(true);
+  try {
+    for (const look of LOOKS) {
+      const found = await get("/facets", { ...filters(), ...state.range(), intervals: 160, ...look }, mine.signal);
+      if (mine !== asking) return;
+      const { start, to } = state.bounds(shared.stores[0]);
+      parts.timeline.show(found, start, to);
+      showFacets(parts.facets, found);
+      pages.expect(found.total, found.timeline, found.interval_seconds);
+      isCounting(false);
+      if (!found.is_estimate && !found.is_estimate_of_templates) return;
+    }
+  } catch (problem) {
+    // What is wrong with the search is told by its events.
+    if (!mine.signal.aborted && problem.status !== 400) shared.tell(problem);
+  }
 }
 
 /** Adds a condition to the search. */
@@ -222,15 +232,37 @@ function open(row) {
 function showAddress(view) {
   const { parameters } = state.read();
   window.history.replaceState(null, "", state.link(view, {}, [...parameters.keys()]));
+  document.getElementById("main").dataset.address = location.hash;
 }
 
 async function openById(id) {
   if (parts.panel.row?.id === id) return;
   try {
-    parts.panel.show((await get(`/logs/${id}`, { before: 0, after: 0 })).log);
+    const { log } = await get(`/logs/${id}`, { before: 0, after: 0 });
+    const ms = Date.parse(log.timestamp);
+    const { from, to } = state.range();
+    if (ms < state.moment(from, -Infinity) || ms >= state.moment(to, Infinity)) {
+      return state.change({ from: new Date(ms - AROUND_MS).toISOString(), to: new Date(ms + AROUND_MS).toISOString() });
+    }
+    parts.panel.show(log);
+    if (!tail) showAt(log, ms);
   } catch (problem) {
     shared.tell(problem);
+    if (pages.pages.length === 0) pages.first();
   }
+}
+
+/** Shows an event among those of the search, if it is one of them. */
+function showAt(log, ms) {
+  const { list } = parts;
+  const find = () => {
+    const at = pages.rows.findIndex((row) => row.id === log.id);
+    list.show(pages.rows, pages.start, pages.total);
+    if (at >= 0) list.at = pages.start + at;
+    list.scrollTo(Math.max(0, (at >= 0 ? list.at : pages.start) - 5));
+  };
+  if (pages.rows.some((row) => row.id === log.id)) find();
+  else pages.before(ms + 1, pages.numberOf(ms), find);
 }
 
 function close() {
@@ -240,7 +272,7 @@ function close() {
 }
 
 function copySelected(button) {
-  copy(testCase([...parts.list.selected], testComponent()), button);
+  copy(testCase([...parts.list.selected.values()], testComponent()), button);
 }
 
 /** The filters as one condition, for events that are in no store yet. */
@@ -270,6 +302,7 @@ function stopTail() {
 function startTail() {
   tail?.control.abort();
   asking?.abort();
+  pages.clear();
   const mine = { control: new AbortController(), waiting: [], paused: false, missed: 0 };
   tail = mine;
   put(parts.mistake);

@@ -22,7 +22,8 @@ function enter(main, given) {
     chart: h("div", { class: "chart" }), services: h("div"), templates: h("div"), changes: h("div"),
   };
   const tiles = ["events", "rate", "errors", "anomalies", "store"].map((name) => parts[name].element);
-  put(main, h("section", { class: "tiles" }, tiles),
+  parts.tiles = h("section", { class: "tiles" }, tiles);
+  put(main, parts.tiles,
     h("section", { class: "panel" }, h("h2", {}, "Events by level"), parts.chart),
     h("div", { class: "columns" },
       h("section", { class: "panel" }, h("h2", {}, "Services"), parts.services),
@@ -41,6 +42,7 @@ function leave() {
 
 function update() {
   asking?.abort();
+  parts.tiles.setAttribute("aria-busy", "true");
   refresh();
 }
 
@@ -73,6 +75,8 @@ async function load(signal) {
   parts.timeline.show(stats, start, to, pairs(bursts.logs, start, to));
   showTiles(stats, earlier, (to - start) / 1000, stores[0]);
   showServices(stats, earlier);
+  parts.tiles.setAttribute("aria-busy", "false");
+  if (!performance.getEntriesByName("interactive").length) performance.mark("interactive");
   // Templates come later: counting them costs more than the rest of the page.
   const [top, fresh] = await Promise.all([
     get("/templates", { order: "top", limit: 8 }, signal),

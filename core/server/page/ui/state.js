@@ -27,6 +27,16 @@ export function link(view, changes = {}, keep = ["from", "to"]) {
   return `#${view}${text ? `?${text}` : ""}`;
 }
 
+/** The same view with the times that are meant now, for others and for later. */
+export function permalink(view) {
+  const { view: now, rest, parameters } = read();
+  const { from, to } = range();
+  const iso = (text, otherwise) => (text ? new Date(moment(text)).toISOString() : otherwise);
+  const path = view ?? [now, ...rest.map(encodeURIComponent)].join("/");
+  const times = { from: iso(from, ""), to: iso(to, from ? new Date().toISOString() : undefined) };
+  return `${location.origin}${location.pathname}${link(path, times, [...parameters.keys()])}`;
+}
+
 /** All parameters stay but those that change. */
 export function change(changes) {
   const { view, parameters } = read();

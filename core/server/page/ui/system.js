@@ -24,7 +24,7 @@ async function update() {
     const paths = ["/plugins", "/stores", "/ledger", "/dead-letters", "/components", "/config"];
     const [plugins, stores, ledger, letters, components, config] = await Promise.all(paths.map((path) => get(path)));
     showLetters(letters);
-    showPlugins(plugins.plugins);
+    showPlugins(plugins);
     showStores(stores.stores);
     showLedger(ledger.components);
     showComponents(components.components);
@@ -37,14 +37,22 @@ async function update() {
 
 function table(heads, rows, empty) {
   if (rows.length === 0) return h("p", { class: "empty" }, empty);
-  return h("table", {}, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { class: /^[+=]|received|Events|Size/.test(name) && "number" }, name)))), h("tbody", {}, rows));
+  return h("table", {}, h("thead", {}, h("tr", {}, heads.map((name) => h("th", { class: /^[+=]|received|Events|Size|Generation/.test(name) && "number" }, name)))), h("tbody", {}, rows));
 }
 
 const number = (value) => h("td", { class: "number" }, count(value));
 
-function showPlugins(plugins) {
-  const row = (one) => h("tr", {}, h("td", {}, h("b", {}, one.name), ` ${one.version}`), h("td", {}, `interface ${one.abi}`), h("td", { class: "mono", title: one.sha256 }, one.file), h("td", {}, one.components.join(", ")));
-  put(parts.plugins, table(["Plugin", "Interface", "File", "Components"], plugins.map(row), "No plugins are loaded; all components are built in."));
+function showPlugins({ plugins, reload }) {
+  const state = (one) => h("span", { class: one.errors > 0 ? "text-error" : "" }, one.state, one.errors > 0 && `, ${count(one.errors)} errors`, one.dead_lettered > 0 && `, ${count(one.dead_lettered)} refused`);
+  const row = (one) => [
+    h("tr", {}, h("td", {}, h("b", {}, one.name), ` ${one.version}`),
+      h("td", { class: "number", title: one.generation > 1 ? `exchanged ${one.generation - 1} times since the start` : "as at the start" }, one.generation),
+      h("td", { class: "nowrap", title: `loaded ${time(one.loaded_at)}` }, state(one)),
+      h("td", { class: "mono", title: `SHA-256 ${one.sha256}, interface ${one.abi}` }, one.file), h("td", {}, one.components.join(", "), one.used_by.length > 0 && h("small", {}, ` used by ${one.used_by.join(", ")}`))),
+    one.last_error && h("tr", {}, h("td", { colspan: 5, class: "text-error" }, `${time(one.last_error.at).slice(0, 19)} not exchanged: ${one.last_error.message}`)),
+  ];
+  const last = reload && h("p", { class: reload.is_refused ? "text-error" : "muted" }, `Read again ${count(reload.count)} times, last ${time(reload.at).slice(0, 19)}${reload.is_refused ? ", refused" : ""}: ${reload.messages.join("; ")}`);
+  put(parts.plugins, table(["Plugin", "Generation", "State", "File", "Components"], plugins.map(row), "No plugins are loaded; all components are built in."), last);
 }
 
 function showStores(stores) {

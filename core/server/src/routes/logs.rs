@@ -25,36 +25,38 @@ pub(super) const FROM: Parameter = Parameter::query(
 );
 pub(super) const TO: Parameter =
     Parameter::query("to", ParameterKind::Time, "Before this time, written as in `from`.");
-const LEVEL: Parameter = Parameter::query(
+pub(super) const LEVEL: Parameter = Parameter::query(
     "level",
     ParameterKind::Text { bytes_max: 256 },
     "One of these levels, separated by commas.",
 );
-const SERVICE: Parameter = Parameter::query(
+pub(super) const SERVICE: Parameter = Parameter::query(
     "service",
     ParameterKind::Text { bytes_max: 1024 },
     "One of these services, separated by commas.",
 );
-const TEXT: Parameter = Parameter::query(
+pub(super) const TEXT: Parameter = Parameter::query(
     "text",
     ParameterKind::Text { bytes_max: 1024 },
     "Words that the message must have.",
 );
-const WHERE: Parameter = Parameter::query(
+pub(super) const WHERE: Parameter = Parameter::query(
     "where",
     ParameterKind::Expression,
     "A condition in the expression language, as in the transform `filter`.",
 );
-const SEVERITY: Parameter = Parameter::query(
+pub(super) const SEVERITY: Parameter = Parameter::query(
     "severity",
     ParameterKind::Integer { min: 0, max: 100, default: None },
     "At least this grave.",
 );
-const TEMPLATE: Parameter = Parameter::query(
+pub(super) const TEMPLATE: Parameter = Parameter::query(
     "template",
     ParameterKind::Text { bytes_max: 256 },
     "The id of their message template.",
 );
+pub(super) const ANOMALIES: Parameter =
+    Parameter::query("anomalies", ParameterKind::Flag, "Only anomalies.");
 const ORDER: Parameter = Parameter::query(
     "order",
     ParameterKind::Choice { of: &["newest", "oldest"], default: Some("newest") },
@@ -84,19 +86,8 @@ pub(super) const ROUTES: &[Route] = &[
         tag: "events",
         summary: "Events that fit, a page at a time.",
         parameters: &[
-            FROM,
-            TO,
-            LEVEL,
-            SERVICE,
-            TEXT,
-            WHERE,
-            SEVERITY,
-            TEMPLATE,
-            Parameter::query("anomalies", ParameterKind::Flag, "Only anomalies."),
-            ORDER,
-            LIMIT,
-            CURSOR,
-            STORE,
+            FROM, TO, LEVEL, SERVICE, TEXT, WHERE, SEVERITY, TEMPLATE, ANOMALIES, ORDER, LIMIT,
+            CURSOR, STORE,
         ],
         body: None,
         answer: Content::json::<LogsAnswer>(),
@@ -178,6 +169,8 @@ struct LogsAnswer {
     logs: Vec<Row>,
     /// The `cursor` of the next page; null on the last.
     next: Option<String>,
+    /// The first event as a `cursor`: with the other `order` it leads to the events before this page.
+    first: Option<String>,
 }
 
 /// An event and its neighbours.
@@ -224,7 +217,7 @@ struct Explained {
 }
 
 /// The query that the parameters stand for; those that a route does not have are absent.
-fn query(parameters: &mut Parameters, only: Only) -> LogQuery {
+pub(super) fn query(parameters: &mut Parameters, only: Only) -> LogQuery {
     let list = |name| {
         let text = parameters.text(name).unwrap_or_default();
         let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
@@ -248,6 +241,11 @@ fn query(parameters: &mut Parameters, only: Only) -> LogQuery {
     }
 }
 
+/// Whether anomalies alone are asked for.
+pub(super) fn only(parameters: &Parameters) -> Only {
+    if parameters.flag("anomalies") { Only::Anomalies } else { Only::All }
+}
+
 async fn page(asked: &mut Asked, only: Only) -> Result<LogPage, Problem> {
     let query = query(&mut asked.parameters, only);
     ask(&asked.shared, &asked.parameters, move |store, control| store.logs(&query, control)).await
@@ -255,10 +253,10 @@ async fn page(asked: &mut Asked, only: Only) -> Result<LogPage, Problem> {
 
 fn logs(mut asked: Asked) -> Answer {
     Box::pin(async move {
-        let only = if asked.parameters.flag("anomalies") { Only::Anomalies } else { Only::All };
+        let only = only(&asked.parameters);
         let page = page(&mut asked, only).await?;
         let logs = page.logs.into_iter().map(Row::from).collect();
-        json(&LogsAnswer { logs, next: page.next })
+        json(&LogsAnswer { logs, next: page.next, first: page.first })
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod components;
 mod dead_letters;
+mod facets;
 mod ingest;
 mod logs;
 mod row;
@@ -17,6 +18,7 @@ use crate::route::Route;
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
     let tables = [
         logs::ROUTES,
+        facets::ROUTES,
         stats::ROUTES,
         templates::ROUTES,
         topology::ROUTES,

@@ -11,6 +11,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+/// How much before and after an event its permalink shows.
+const AROUND_NS: i64 = 900 * 1_000_000_000;
+
 /// An event.
 #[derive(Serialize, JsonSchema)]
 #[schemars(crate = "schemars")]
@@ -38,7 +41,7 @@ pub(super) struct Row {
     /// Its other fields; null if what the store has is no JSON.
     #[schemars(with = "Option<Map<String, Value>>")]
     pub fields: Option<Box<RawValue>>,
-    /// Where the page shows it.
+    /// Where the page shows it among those of the same half hour.
     pub permalink: String,
 }
 
@@ -56,7 +59,7 @@ impl From<LogRow> for Row {
             template: row.template,
             label: row.label.map(Label::name),
             fields: RawValue::from_string(row.fields).ok(),
-            permalink: format!("/#logs/{}", row.id),
+            permalink: permalink(row.id, row.timestamp_ns),
         }
     }
 }
@@ -68,6 +71,11 @@ impl Row {
         let fields: HashMap<String, &RawValue> = serde_json::from_str(fields).ok()?;
         fields.get(name).map(|value| (*value).to_owned())
     }
+}
+
+fn permalink(id: i64, ns: i64) -> String {
+    let (from, to) = (time(ns.saturating_sub(AROUND_NS)), time(ns.saturating_add(AROUND_NS)));
+    format!("/#logs/{id}?from={from}&to={to}")
 }
 
 /// A time as the API writes it.

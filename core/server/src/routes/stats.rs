@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::question::{PROBLEMS, STORE, ask};
 use crate::route::{Answer, Asked, Content, Method, Route, json};
 
-const INTERVALS: Parameter = Parameter::query(
+pub(super) const INTERVALS: Parameter = Parameter::query(
     "intervals",
     ParameterKind::Integer { min: 1, max: 2000, default: Some(120) },
     "The time is cut into so many intervals at most.",
@@ -97,7 +97,7 @@ struct StatsAnswer {
 /// Events of a level.
 #[derive(Serialize, JsonSchema)]
 #[schemars(crate = "schemars")]
-struct CountOfLevel {
+pub(super) struct CountOfLevel {
     /// The level.
     level: String,
     /// Its events.
@@ -107,7 +107,7 @@ struct CountOfLevel {
 /// Events of a service.
 #[derive(Serialize, JsonSchema)]
 #[schemars(crate = "schemars")]
-struct CountOfService {
+pub(super) struct CountOfService {
     /// The service.
     service: String,
     /// Its events.
@@ -119,7 +119,7 @@ struct CountOfService {
 /// Events of an interval.
 #[derive(Serialize, JsonSchema)]
 #[schemars(crate = "schemars")]
-struct Interval {
+pub(super) struct Interval {
     /// Its first moment.
     start: String,
     /// Events by level.

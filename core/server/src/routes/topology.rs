@@ -1,11 +1,11 @@
 //! What runs: the topology with its rates, the ledgers, the configuration, the plugins.
 
 use lograil_plugin::schemars::{self, JsonSchema};
-use lograil_runtime::TopologyStatus;
+use lograil_runtime::{ComponentStatus, TopologyStatus};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::admin::PluginInfo;
+use crate::admin::{PluginInfo, ReloadReport};
 use crate::route::{Answer, Asked, Content, Method, Route, json};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -47,7 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::Get,
         path: "/plugins",
         tag: "topology",
-        summary: "The plugins that are loaded.",
+        summary: "The plugins that are loaded: versions, exchanges, the components that run on them and their errors.",
         parameters: &[],
         body: None,
         answer: Content::json::<PluginsAnswer>(),
@@ -91,7 +91,42 @@ struct LedgerLine {
 #[schemars(crate = "schemars")]
 struct PluginsAnswer {
     /// In the order they were loaded.
-    plugins: Vec<PluginInfo>,
+    plugins: Vec<PluginLine>,
+    /// The last time that the topology was read again, if it was.
+    reload: Option<ReloadReport>,
+}
+
+/// A plugin and what runs on it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct PluginLine {
+    #[serde(flatten)]
+    plugin: PluginInfo,
+    /// `running`, or `unused` where the topology has no component of it.
+    state: &'static str,
+    /// The ids of the running components that are of it.
+    used_by: Vec<String>,
+    /// Their errors so far, retries included.
+    errors: u64,
+    /// Events that they refused.
+    dead_lettered: u64,
+}
+
+impl PluginLine {
+    fn new(plugin: &PluginInfo, running: &[ComponentStatus]) -> Self {
+        let is_of_it = |one: &&ComponentStatus| {
+            let name = format!("{} {}", one.kind, one.component_type);
+            plugin.components.contains(&name)
+        };
+        let of_it: Vec<&ComponentStatus> = running.iter().filter(is_of_it).collect();
+        Self {
+            plugin: plugin.clone(),
+            state: if of_it.is_empty() { "unused" } else { "running" },
+            errors: of_it.iter().map(|one| one.errors).sum(),
+            dead_lettered: of_it.iter().map(|one| one.ledger.dead_lettered).sum(),
+            used_by: of_it.into_iter().map(|one| one.id.clone()).collect(),
+        }
+    }
 }
 
 fn topology(asked: Asked) -> Answer {
@@ -101,7 +136,7 @@ fn topology(asked: Asked) -> Answer {
 fn ledger(asked: Asked) -> Answer {
     Box::pin(async move {
         let status = asked.shared.state.observer.status();
-        let line = |component: &lograil_runtime::ComponentStatus| {
+        let line = |component: &ComponentStatus| {
             let ledger = component.ledger;
             LedgerLine {
                 id: component.id.clone(),
@@ -123,7 +158,11 @@ fn config(asked: Asked) -> Answer {
 }
 
 fn plugins(asked: Asked) -> Answer {
-    Box::pin(
-        async move { json(&PluginsAnswer { plugins: asked.shared.described().plugins.clone() }) },
-    )
+    Box::pin(async move {
+        let described = asked.shared.described();
+        let running = asked.shared.state.observer.status().components;
+        let line = |plugin| PluginLine::new(plugin, &running);
+        let plugins = described.plugins.iter().map(line).collect();
+        json(&PluginsAnswer { plugins, reload: described.reload.clone() })
+    })
 }

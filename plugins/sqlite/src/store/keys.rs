@@ -50,6 +50,11 @@ impl<'c> Keys<'c> {
         Ok(Self { connection, filter, place })
     }
 
+    /// Whether all keys are known already.
+    pub(super) fn is_listed(&self) -> bool {
+        matches!(self.place, Place::Listed(_))
+    }
+
     /// About so many keys more, of which the text index may have refused some; `None` at the end.
     pub(super) fn next_chunk(&mut self, count: usize) -> Result<Option<Vec<Key>>, QueryError> {
         let Self { connection, filter, place } = self;

@@ -3,10 +3,12 @@
 mod condition;
 mod connection;
 mod cursor;
+mod facets;
 mod filter;
 mod keys;
 mod page;
 mod rows;
+mod sample;
 mod stats;
 mod templates;
 #[cfg(test)]
@@ -18,8 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lograil_plugin::store::{
-    Label, LogContext, LogPage, LogQuery, QueryControl, ServiceCount, Stats, StatsQuery, StoreInfo,
-    TemplateQuery, TemplateSummary,
+    FacetQuery, Facets, Label, LogContext, LogPage, LogQuery, QueryControl, ServiceCount, Stats,
+    StatsQuery, StoreInfo, TemplateQuery, TemplateSummary,
 };
 use lograil_plugin::{Options, Store, StoreError, StoreSpec};
 
@@ -59,6 +61,10 @@ impl Store for SqliteStore {
 
     fn stats(&self, query: &StatsQuery, control: &QueryControl) -> Result<Stats, StoreError> {
         read(&self.path, control, |connection| stats::stats(connection, query))
+    }
+
+    fn facets(&self, query: &FacetQuery, control: &QueryControl) -> Result<Facets, StoreError> {
+        read(&self.path, control, |connection| facets::facets(connection, query, control))
     }
 
     fn templates(

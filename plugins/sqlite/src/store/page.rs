@@ -58,7 +58,8 @@ pub(super) fn page(
     let has_more = logs.len() > limit;
     logs.truncate(limit);
     let next = logs.last().filter(|_| has_more).map(|last| key_of(last).cursor());
-    Ok(LogPage { logs, next })
+    let first = logs.first().map(|first| key_of(first).cursor());
+    Ok(LogPage { logs, next, first })
 }
 
 fn key_of(row: &LogRow) -> Key {

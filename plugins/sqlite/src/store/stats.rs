@@ -6,9 +6,11 @@ use std::path::Path;
 use lograil_plugin::store::{
     IntervalCount, LevelCount, ServiceCount, Stats, StatsQuery, StoreInfo,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::connection::QueryError;
+use super::filter::marks;
 use crate::tally::{COARSEST, SCALES, interval_start};
 
 const NS_PER_SECOND: i64 = 1_000_000_000;
@@ -39,25 +41,58 @@ struct Seconds {
     to: i64,
 }
 
+/// Of which events the counts are wanted; empty lists mean all.
+pub(super) struct Selection<'q> {
+    pub(super) from_ns: Option<i64>,
+    pub(super) to_ns: Option<i64>,
+    /// In capitals.
+    pub(super) levels: &'q [String],
+    pub(super) services: &'q [String],
+}
+
+impl Selection<'_> {
+    fn has_level(&self, level: &str) -> bool {
+        self.levels.is_empty() || self.levels.iter().any(|name| name == level)
+    }
+}
+
 pub(super) fn stats(connection: &Connection, query: &StatsQuery) -> Result<Stats, QueryError> {
+    let selection = Selection {
+        from_ns: query.from_ns,
+        to_ns: query.to_ns,
+        levels: &[],
+        services: query.service.as_slice(),
+    };
+    counted(connection, &selection, query.intervals_max)
+}
+
+/// The counts of a selection, with a timeline of so many intervals at most.
+pub(super) fn counted(
+    connection: &Connection,
+    selection: &Selection<'_>,
+    intervals_max: usize,
+) -> Result<Stats, QueryError> {
     let Some((oldest, newest)) = time_span(connection)? else { return Ok(Stats::default()) };
     let finest = SCALES[0];
     let end = |ns: i64| interval_start(ns, finest) + finest;
     let range = Seconds {
-        from: interval_start(query.from_ns.unwrap_or(oldest).max(oldest), finest),
-        to: query.to_ns.map_or(i64::MAX, |to_ns| end(to_ns.saturating_sub(1))).min(end(newest)),
+        from: interval_start(selection.from_ns.unwrap_or(oldest).max(oldest), finest),
+        to: selection.to_ns.map_or(i64::MAX, |to_ns| end(to_ns.saturating_sub(1))).min(end(newest)),
     };
     let pieces = pieces(range, &SCALES);
     let mut stats = Stats::default();
     let mut levels: BTreeMap<String, u64> = BTreeMap::new();
-    let names = match &query.service {
-        Some(service) => vec![service.clone()],
-        None => services(connection)?,
+    let names = match selection.services {
+        [] => services(connection)?,
+        names => names.to_vec(),
     };
     for service in names {
         let counts = service_counts(connection, &service, &pieces)?;
         let mut total = ServiceCount { service, ..ServiceCount::default() };
         for LevelTotal { level, events, anomalies } in counts {
+            if !selection.has_level(&level) {
+                continue;
+            }
             total.total += events;
             total.errors += if is_error(&level) { events } else { 0 };
             stats.anomalies += anomalies;
@@ -69,21 +104,25 @@ pub(super) fn stats(connection: &Connection, query: &StatsQuery) -> Result<Stats
             stats.services.push(total);
         }
     }
-    stats.services.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.service.cmp(&b.service)));
+    busiest_first(&mut stats.services);
     stats.levels = by_frequency(levels);
-    if query.intervals_max > 0 {
-        let interval = interval(range, query.intervals_max);
+    if intervals_max > 0 {
+        let interval = interval(range, intervals_max);
         stats.interval_ns = interval * NS_PER_SECOND;
-        stats.timeline = timeline(connection, query.service.as_deref(), range, interval)?;
+        stats.timeline = timeline(connection, selection, range, interval)?;
     }
     Ok(stats)
 }
 
-fn is_error(level: &str) -> bool {
+pub(super) fn busiest_first(services: &mut [ServiceCount]) {
+    services.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.service.cmp(&b.service)));
+}
+
+pub(super) fn is_error(level: &str) -> bool {
     ERROR_LEVELS.contains(&level)
 }
 
-fn by_frequency(levels: BTreeMap<String, u64>) -> Vec<LevelCount> {
+pub(super) fn by_frequency(levels: BTreeMap<String, u64>) -> Vec<LevelCount> {
     let mut counts: Vec<LevelCount> =
         levels.into_iter().map(|(level, count)| LevelCount { level, count }).collect();
     counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.level.cmp(&b.level)));
@@ -183,25 +222,31 @@ fn interval(range: Seconds, intervals_max: usize) -> i64 {
 
 fn timeline(
     connection: &Connection,
-    service: Option<&str>,
+    selection: &Selection<'_>,
     range: Seconds,
     interval: i64,
 ) -> rusqlite::Result<Vec<IntervalCount>> {
-    let (table, condition) = match service {
-        Some(_) => ("service_counts", "service = ?4"),
-        None => ("level_counts", "?4 IS NULL"),
+    let (table, condition) = match selection.services.len() {
+        0 => ("level_counts", String::new()),
+        count => ("service_counts", format!(" AND service IN ({})", marks(count))),
     };
     let mut select = connection.prepare_cached(&format!(
         "SELECT start, level, events, anomalies FROM {table}
-         WHERE scale = ?1 AND start >= ?2 AND start < ?3 AND {condition} ORDER BY start"
+         WHERE scale = ? AND start >= ? AND start < ?{condition} ORDER BY start"
     ))?;
     // The scales whose intervals are parts of those wanted.
     let parts = SCALES.iter().filter(|scale| interval % **scale == 0).count();
     let mut timeline: Vec<IntervalCount> = Vec::new();
     let mut levels: BTreeMap<String, u64> = BTreeMap::new();
     for (scale, Seconds { from, to }) in pieces(range, &SCALES[..parts]) {
-        let mut rows = select.query(params![scale, from, to, service])?;
+        let mut parameters: Vec<Value> = [scale, from, to].map(Value::Integer).to_vec();
+        parameters.extend(selection.services.iter().cloned().map(Value::Text));
+        let mut rows = select.query(params_from_iter(parameters))?;
         while let Some(row) = rows.next()? {
+            let level = row.get_ref(1)?.as_str()?;
+            if !selection.has_level(level) {
+                continue;
+            }
             let start: i64 = row.get(0)?;
             let start_ns = (start.div_euclid(interval) * interval).saturating_mul(NS_PER_SECOND);
             if timeline.last().is_none_or(|last| last.start_ns != start_ns) {
@@ -211,7 +256,6 @@ fn timeline(
                 timeline.push(IntervalCount { start_ns, ..IntervalCount::default() });
             }
             let events = row.get::<_, i64>(2)?.cast_unsigned();
-            let level = row.get_ref(1)?.as_str()?;
             match levels.get_mut(level) {
                 Some(count) => *count += events,
                 None => drop(levels.insert(level.to_owned(), events)),

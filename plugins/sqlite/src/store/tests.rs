@@ -1,5 +1,7 @@
 //! The store against what the sink was given: every filter against a plain filter over all events.
 
+mod facets;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -368,6 +370,29 @@ fn statistics_of_any_range_are_those_of_its_events() {
     assert_eq!(info.rows, 2000);
     assert_eq!(info.oldest_ns, events.iter().map(|(ns, _)| *ns).min());
     assert!(info.size_bytes > 100_000);
+}
+
+#[test]
+fn a_page_leads_back_to_what_lies_before_it() {
+    let mut fixture = fixture();
+    fixture.add(&random_events(300));
+    let all = fixture.ids(&LogQuery { limit: 50, ..LogQuery::default() });
+    let third = LogQuery { limit: 50, to_ns: Some(START + 3000 * SECOND), ..LogQuery::default() };
+    let page = fixture.page(&third);
+    let at = all.iter().position(|id| *id == page.logs[0].id).unwrap();
+    let back = LogQuery {
+        order: Order::OldestFirst,
+        cursor: page.first,
+        limit: 20,
+        ..LogQuery::default()
+    };
+    let mut before: Vec<i64> = fixture.page(&back).logs.iter().map(|row| row.id).collect();
+    before.reverse();
+    assert_eq!(before, all[at - 20..at]);
+    assert_eq!(
+        fixture.page(&LogQuery { to_ns: Some(0), limit: 5, ..LogQuery::default() }).first,
+        None
+    );
 }
 
 #[test]
