@@ -4,11 +4,12 @@
 
 mod support;
 
-use std::process::Stdio;
+use std::fs;
+use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 use serde_json::Value;
-use support::{Finished, Place, until};
+use support::{Finished, Place, small_disk, until};
 
 const TOPOLOGY: &str = r#"
 data_dir = "data"
@@ -140,6 +141,62 @@ fn mistakes_are_explained() {
     let ours = Connection::open(place.path("logs.db")).unwrap();
     ours.execute_batch("PRAGMA user_version = 77").unwrap();
     assert!(fail(1, &["logs.db"]).contains("use a newer lograil"));
+}
+
+#[test]
+fn a_topology_is_asked_by_its_own_name() {
+    let place = filled();
+    let count = |arguments: &[&str]| {
+        let all = [&["query"], arguments, &["--format", "json", "-n", "7"]].concat();
+        let answer = place.run(&all);
+        (answer.stdout().lines().count(), answer.stderr())
+    };
+    assert_eq!(count(&["t.toml"]).0, 7);
+    assert_eq!(count(&["t.toml", "--sink", "store"]).0, 7);
+    let (none, told) = count(&["t.toml", "--sink", "other"]);
+    assert!(none == 0 && told.contains("no store `other`, but `store`"), "{told}");
+    let second = "[sinks.more]\ntype = \"sqlite\"\ninputs = [\"json\"]\npath = \"more.db\"\n";
+    place.write("all/t.toml", format!("{TOPOLOGY}{second}"));
+    let (none, told) = count(&["all"]);
+    assert!(none == 0 && told.contains("--sink: `store`, `more`"), "{told}");
+    let none = r#"[sources.a]
+type = "stdin"
+[sinks.b]
+type = "null"
+inputs = ["a"]
+"#;
+    place.write("none.toml", none);
+    assert!(count(&["none.toml"]).1.contains("no sink that keeps events"));
+    place.write("wrong.toml", "[sources.a]\ntype = \"stdim\"\n");
+    let (none, told) = count(&["wrong.toml"]);
+    assert!(none == 0 && told.contains("stdim"), "{told}");
+    assert!(count(&["logs.db", "--sink", "store"]).1.contains("goes with a topology"));
+}
+
+#[test]
+fn a_store_on_a_disk_that_is_read_only_is_read() {
+    let place = filled();
+    // A name that a URI must spell otherwise.
+    let name = "disk/50% of #1?.db";
+    let Some(_disk) = small_disk(&place.path("disk"), "16m") else { return };
+    fs::copy(place.path("logs.db"), place.path(name)).unwrap();
+    let remount = |how: &str| {
+        let mut command = Command::new("mount");
+        command.args(["-o", &format!("remount,{how}")]).arg(place.path("disk"));
+        assert!(command.status().unwrap().success());
+    };
+    remount("ro");
+    assert!(fs::write(place.path("disk/x"), "").is_err());
+    assert_eq!(numbers(&place.run(&["query", name, "-n", "2", "--format", "json"])), [999, 998]);
+    remount("rw");
+    // Copied while it was written: what is in its log would be missed.
+    let writing = Connection::open(place.path("logs.db")).unwrap();
+    writing.execute_batch("INSERT INTO labels VALUES (1, 'noise')").unwrap();
+    fs::copy(place.path("logs.db-wal"), place.path(&format!("{name}-wal"))).unwrap();
+    remount("ro");
+    let refused = place.run(&["query", name]);
+    assert_eq!(refused.code(), 1);
+    assert!(refused.stderr().contains("copy both to a directory"), "{}", refused.stderr());
 }
 
 #[test]

@@ -1,24 +1,36 @@
 //! TLS: of clients, whom to trust, and who we are; of servers, who we are.
 //!
-//! **Invariant:** a server's certificate is always checked.
+//! **Invariant:** a server's certificate is always checked, a client's where there are authorities for it.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use lograil_plugin::ConfigError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier, crypto};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+
+/// A connection, with TLS or without.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// The options of the table `tls` of a client.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientTlsOptions {
-    /// Certificates of authorities to trust (PEM) instead of the system's.
+    /// Certificates of authorities to trust (PEM) instead of the system's; of a server, those of its clients.
     pub ca_file: Option<PathBuf>,
-    /// The client's own certificate and those that lead to an authority (PEM).
+    /// Its own certificate and those that lead to an authority (PEM).
     pub cert_file: Option<PathBuf>,
     /// The key of `cert_file` (PEM).
     pub key_file: Option<PathBuf>,
@@ -43,9 +55,25 @@ impl ClientTlsOptions {
         Ok(Arc::new(config))
     }
 
+    /// The same for a component that may be a server instead; `None` without TLS.
+    pub(crate) fn of_server(&self, errors: &mut Vec<ConfigError>) -> Option<ServerTlsOptions> {
+        let client_ca_file = self.ca_file.clone();
+        match (self.cert_file.clone(), self.key_file.clone()) {
+            (Some(cert_file), Some(key_file)) => {
+                return Some(ServerTlsOptions { cert_file, key_file, client_ca_file });
+            }
+            (None, None) if client_ca_file.is_none() => {}
+            _ => {
+                let message = "a server needs `cert_file` and `key_file`";
+                errors.push(ConfigError::new(["tls"], message));
+            }
+        }
+        None
+    }
+
     fn roots(&self) -> Result<RootCertStore, String> {
-        let mut roots = RootCertStore::empty();
         let Some(file) = &self.ca_file else {
+            let mut roots = RootCertStore::empty();
             // Some that cannot be read do not matter while there are others.
             let (found, _) =
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -54,10 +82,7 @@ impl ClientTlsOptions {
             }
             return Ok(roots);
         };
-        for certificate in certificates(file)? {
-            roots.add(certificate).map_err(|error| format!("use {}: {error}", file.display()))?;
-        }
-        Ok(roots)
+        authorities(file)
     }
 }
 
@@ -82,20 +107,70 @@ pub struct ServerTlsOptions {
     pub cert_file: PathBuf,
     /// The key of `cert_file` (PEM).
     pub key_file: PathBuf,
+    /// Only clients with a certificate of one of these authorities (PEM) come in.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 impl ServerTlsOptions {
     /// Reads the files. An error says what could not be read, in one clause.
-    pub(crate) fn load(&self) -> Result<TlsAcceptor, String> {
+    fn load(&self) -> Result<TlsAcceptor, String> {
         let provider = Arc::new(crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_no_client_auth()
+            .map_err(|error| error.to_string())?;
+        let builder = match &self.client_ca_file {
+            None => builder.with_no_client_auth(),
+            Some(file) => {
+                let roots = Arc::new(authorities(file)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                    .build()
+                    .map_err(|error| format!("use {}: {error}", file.display()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let config = builder
             .with_single_cert(certificates(&self.cert_file)?, private_key(&self.key_file)?)
             .map_err(|error| format!("use {}: {error}", self.cert_file.display()))?;
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
+}
+
+/// What a server speaks with its clients: TLS, if it has a certificate.
+#[derive(Clone)]
+pub(crate) struct ServerTls(Option<TlsAcceptor>);
+
+impl ServerTls {
+    /// No TLS.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Reads the files. An error says what could not be read, in one clause.
+    pub(crate) fn load(options: Option<&ServerTlsOptions>) -> Result<Self, String> {
+        options.map(ServerTlsOptions::load).transpose().map(Self)
+    }
+
+    /// The scheme of an address: `plain`, or that of TLS.
+    pub(crate) fn scheme(&self, plain: &'static str, tls: &'static str) -> &'static str {
+        if self.0.is_some() { tls } else { plain }
+    }
+
+    /// What is spoken on a connection, once the client has shown in this time that it can.
+    pub(crate) async fn begin(
+        &self,
+        stream: TcpStream,
+        within: Duration,
+    ) -> io::Result<Box<dyn Stream>> {
+        let Some(tls) = &self.0 else { return Ok(Box::new(stream)) };
+        let begun = timeout(within, tls.accept(stream)).await;
+        Ok(Box::new(begun.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??))
+    }
+}
+
+fn authorities(file: &PathBuf) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file)? {
+        roots.add(certificate).map_err(|error| format!("use {}: {error}", file.display()))?;
+    }
+    Ok(roots)
 }
 
 fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {

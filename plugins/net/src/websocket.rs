@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use lograil_plugin::{Clock, Shutdown};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -24,6 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::http_server::{self, Answer, Refusal};
+use crate::tls::ServerTls;
 
 /// How long a client may take for the head of its request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -255,16 +257,16 @@ type Slot<T> = Arc<Mutex<Option<(OnUpgrade, T)>>>;
 
 /// Answers requests on a connection until one is upgraded; `None` if it ended before. `check` looks at a request and
 /// gives what the connection is for; `subprotocol` is what is spoken, if clients offer it.
-pub(crate) async fn accept<S, T>(
-    stream: S,
+pub(crate) async fn accept<T>(
+    stream: TcpStream,
+    tls: &ServerTls,
     limits: &Limits,
     shutdown: Shutdown,
     subprotocol: Option<&str>,
     check: impl Fn(&Request<Incoming>) -> Result<T, Refusal>,
-) -> Option<(Accepted, T)>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+) -> Option<(Accepted, T)> {
+    // A client that cannot speak it cannot be told.
+    let stream = tls.begin(stream, HEADER_TIMEOUT).await.ok()?;
     let slot: Slot<T> = Arc::default();
     let respond = |request: Request<Incoming>| {
         let answer = check(&request)

@@ -9,17 +9,13 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use lograil_plugin::ConfigError;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// What websockets are spoken on.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+use crate::tls::Stream;
 
 /// A client's connection.
 pub(crate) type Connected = WebSocketStream<Box<dyn Stream>>;

@@ -10,6 +10,7 @@ use lograil_plugin::{ConfigError, Period, Secret};
 use crate::http_server::Credentials;
 use crate::listen;
 use crate::request_headers::client_headers;
+use crate::tls::{ClientTlsOptions, ServerTlsOptions};
 use crate::websocket_client::websocket_uri;
 
 /// The shared options of one component.
@@ -24,6 +25,7 @@ pub(crate) struct SharedOptions<'o> {
     pub max_connections: usize,
     pub ping_interval: Period,
     pub ping_timeout: Period,
+    pub tls: &'o ClientTlsOptions,
 }
 
 /// Who connects to whom.
@@ -45,6 +47,7 @@ pub(crate) struct Reception {
     pub path: String,
     pub credentials: Credentials,
     pub connections_max: usize,
+    pub tls: Option<ServerTlsOptions>,
 }
 
 impl SharedOptions<'_> {
@@ -102,6 +105,7 @@ impl SharedOptions<'_> {
             path: self.path.to_owned(),
             credentials: Credentials::new(self.token, None),
             connections_max: self.max_connections,
+            tls: self.tls.of_server(errors),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::migration;
 
@@ -129,7 +129,44 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Unusable> {
 
 /// Opens a database that is there, to read from it.
 pub(crate) fn open_to_read(path: &Path) -> Result<Connection, Unusable> {
-    open_present(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    match open_present(path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        // Even who reads needs files beside the database, unless nobody can write to it.
+        Err(Unusable::Sqlite(error))
+            if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && path.is_file() =>
+        {
+            open_immutable(path)
+        }
+        opened => opened,
+    }
+}
+
+/// Opens a database in a place where nothing can be written.
+fn open_immutable(path: &Path) -> Result<Connection, Unusable> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return Err(Unusable::Unfinished(format!(
+            "nothing can be written beside it, and {} holds events that are not in it yet; \
+             copy both to a directory where you may write",
+            log.display()
+        )));
+    }
+    let uri = format!("file:{}?immutable=1", percent_encoded(path));
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    open_present(Path::new(&uri), access)
+}
+
+/// A path as a URI has it.
+fn percent_encoded(path: &Path) -> String {
+    let mut encoded = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte) {
+            encoded.push(char::from(*byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// Opens a database that is there and up to date, to change single rows.

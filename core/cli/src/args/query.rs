@@ -8,7 +8,8 @@ use lograil_plugin::Period;
 use crate::commands::query::moment::Moment;
 
 const HELP: &str = "\
-STORE is the database that a sink `sqlite` writes; it may be written meanwhile.
+STORE is the database that a sink `sqlite` writes; it may be written meanwhile. Or the topology with that sink: a
+`*.toml` file, or a directory of them.
 
 Times:
   15m, 2h, 7d, 90s               so long ago
@@ -20,13 +21,17 @@ Examples:
   lograil query logs.db --service orders --text '\"connection refused\" db*'
   lograil query logs.db --where '.status >= 500 && .duration_ms > 100' --format json
   lograil query logs.db --stats --since 1d
-  lograil query logs.db --templates new";
+  lograil query logs.db --templates new
+  lograil query app.toml --since 15m                        the store of this topology";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct QueryArguments {
-    /// The database.
+    /// The database, or a topology.
     pub store: PathBuf,
+    /// Of a topology with several stores: the id of the sink.
+    #[arg(long, value_name = "ID")]
+    pub sink: Option<String>,
     /// Events from this time on.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,

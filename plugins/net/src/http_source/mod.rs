@@ -18,9 +18,8 @@ use lograil_plugin::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
-use crate::tls::ServerTlsOptions;
+use crate::tls::ServerTls;
 use crate::{listen, submission};
 use options::{HttpOptions, Settings};
 use server::Server;
@@ -57,9 +56,8 @@ impl Source for HttpSource {
         Box::pin(async move {
             let address = self.settings.listen;
             let io = |source| SourceError::Io { action: format!("listen on {address}"), source };
-            let tls = self.settings.tls.as_ref().map(ServerTlsOptions::load);
-            let tls = tls.transpose().map_err(SourceError::Failed)?;
-            let scheme = if tls.is_some() { "https" } else { "http" };
+            let tls = ServerTls::load(self.settings.tls.as_ref()).map_err(SourceError::Failed)?;
+            let scheme = tls.scheme("http", "https");
             let listener = TcpListener::bind(address).await.map_err(io)?;
             let address = listener.local_addr().map_err(io)?;
             tracing::info!(component_id = %context.id, "taking events on {scheme}://{address}");
@@ -70,12 +68,7 @@ impl Source for HttpSource {
 }
 
 /// Serves until it is asked to stop and what was begun is answered.
-async fn run_on(
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    settings: Settings,
-    context: SourceContext,
-) {
+async fn run_on(listener: TcpListener, tls: ServerTls, settings: Settings, context: SourceContext) {
     let SourceContext { id, output, shutdown, clock, .. } = context;
     let (submitter, submissions) = submission::channel(&id, SPEC.name);
     let server = Server::new(settings, id, clock, submitter);

@@ -15,7 +15,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
 use super::body::{self, Paid};
 use super::bulk;
@@ -24,6 +23,7 @@ use crate::accept;
 use crate::http_server::{self, Answer, Refusal, answer};
 use crate::payload::{self, Decoded, EVENT_BYTES, SplitError};
 use crate::submission::{Stopped, Submitter};
+use crate::tls::ServerTls;
 
 /// Where one event is taken by `GET`.
 const QUICK_PATH: &str = "/send";
@@ -55,7 +55,7 @@ impl Server {
     pub async fn accept(
         self: Arc<Self>,
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        tls: ServerTls,
         shutdown: Shutdown,
     ) {
         let (id, connections_max) = (Arc::clone(&self.id), self.settings.connections_max);
@@ -63,13 +63,11 @@ impl Server {
         accept::serve_all(listener, connections_max, &id, shutdown, |stream, _| {
             let (server, tls, until) = (Arc::clone(&self), tls.clone(), until.clone());
             async move {
-                let Some(tls) = tls else { return server.serve(stream, until).await };
-                match timeout(server.settings.header_timeout, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => server.serve(stream, until).await,
-                    Ok(Err(error)) => {
+                match tls.begin(stream, server.settings.header_timeout).await {
+                    Ok(stream) => server.serve(stream, until).await,
+                    Err(error) => {
                         tracing::debug!(component_id = %server.id, "begin TLS: {error}");
                     }
-                    Err(_) => tracing::debug!(component_id = %server.id, "begin TLS: no answer"),
                 }
             }
         })

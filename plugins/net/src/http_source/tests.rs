@@ -15,10 +15,11 @@ use tokio::net::{TcpListener, TcpStream};
 use super::options::HttpOptions;
 use super::{SPEC, run_on};
 use crate::captured::Captured;
+use crate::tls::ServerTls;
 
 async fn start(options: Value, fate: Option<AckStatus>) -> Running {
     let settings = Options(options).parse::<HttpOptions>().unwrap().resolve().unwrap();
-    let tls = settings.tls.as_ref().map(|tls| tls.load().unwrap());
+    let tls = ServerTls::load(settings.tls.as_ref()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let captured = Captured::new(fate);
@@ -151,6 +152,31 @@ async fn long_bodies_many_headers_and_strangers_are_refused() {
     assert!(!post(&running, &many, b"a").await.starts_with("HTTP/1.1 2"));
     assert!(sent(&running).is_empty());
     assert!(post(&running, token, b"a").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_headers_are_refused_before_they_are_kept() {
+    let running = start(json!({}), DELIVERED).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n").await.unwrap();
+    let mut taken = 0;
+    for n in 0..100_000 {
+        // The peer may close at any of them.
+        if stream.write_all(format!("header-{n}: {n}\r\n").as_bytes()).await.is_err() {
+            break;
+        }
+        taken += 1;
+        if n % 1000 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let _sent = stream.write_all(b"\r\na").await;
+    let mut answer = Vec::new();
+    let _ended = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{taken} sent: {answer}");
+    assert!(sent(&running).is_empty());
+    assert!(post(&running, "", b"a").await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::http_server::{Credentials, Refusal};
+use crate::tls::ServerTls;
 use crate::websocket::{self, End, Limits, Peer};
 use crate::{accept, http_server};
 use entry::Entries;
@@ -45,7 +46,9 @@ pub async fn serve(listener: TcpListener, shutdown: Shutdown) {
     accept::serve_all(listener, CLIENTS_MAX, "mock", shutdown, |stream, peer| {
         let until = until.clone();
         async move {
-            let accepted = websocket::accept(stream, &LIMITS, until.clone(), None, check).await;
+            let accepted =
+                websocket::accept(stream, &ServerTls::NONE, &LIMITS, until.clone(), None, check)
+                    .await;
             let Some((socket, query)) = accepted else { return };
             tracing::info!(?peer, "a client has come");
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());

@@ -14,6 +14,7 @@ mod tests;
 mod unix_path;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lograil_codec::Strictness;
@@ -22,15 +23,17 @@ use lograil_codec::syslog::Syslog;
 use lograil_event::{Batch, KeyTable};
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
-    Build, Closed, ComponentSpec, Options, Source, SourceContext, SourceError, SourceOutput,
-    Threading, dead_letter,
+    Build, Closed, ComponentSpec, Options, Shutdown, Source, SourceContext, SourceError,
+    SourceOutput, Threading, dead_letter,
 };
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UdpSocket, UnixDatagram, UnixListener};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::accept;
+use crate::tls::ServerTls;
 use datagram::DatagramSocket;
 pub(crate) use framing::Framing;
 use intake::{Intake, Meters, Paid};
@@ -40,6 +43,8 @@ use unix_path::Bound;
 
 /// Blocks that wait for room in the edges.
 const BLOCKS_MAX: usize = 4;
+/// How long a client may take to begin TLS.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of datagrams the system is asked to hold while nobody reads.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
@@ -116,20 +121,22 @@ impl Source for SocketSource {
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
         Box::pin(async move {
             let settings = self.settings;
+            let tls = ServerTls::load(settings.tls.as_ref()).map_err(SourceError::Failed)?;
             let (socket, _file, address) =
                 Socket::bind(&settings.address).await.map_err(|source| SourceError::Io {
                     action: format!("listen on {}", settings.address),
                     source,
                 })?;
-            tracing::info!(component_id = %context.id, "taking messages on {address}");
-            run_on(socket, settings, context).await;
+            let how = tls.scheme("", " with TLS");
+            tracing::info!(component_id = %context.id, "taking messages on {address}{how}");
+            run_on(socket, tls, settings, context).await;
             Ok(())
         })
     }
 }
 
 /// Takes messages until it is asked to stop.
-async fn run_on(socket: Socket, settings: Settings, context: SourceContext) {
+async fn run_on(socket: Socket, tls: ServerTls, settings: Settings, context: SourceContext) {
     let SourceContext { id, output, shutdown, clock, metrics, .. } = context;
     let (blocks, mut received) = mpsc::channel(BLOCKS_MAX);
     let meters = Meters::new(&metrics);
@@ -139,10 +146,22 @@ async fn run_on(socket: Socket, settings: Settings, context: SourceContext) {
     let mut serving = JoinSet::new();
     match socket {
         Socket::Tcp(listener) => {
-            serving.spawn(accept_streams(listener, intake, shutdown));
+            let id = Arc::clone(&intake.id);
+            serving.spawn(accept_streams(listener, intake, shutdown, move |stream| {
+                let (tls, id) = (tls.clone(), Arc::clone(&id));
+                async move {
+                    let begun = tls.begin(stream, TLS_TIMEOUT).await;
+                    begun
+                        .inspect_err(|error| {
+                            tracing::debug!(component_id = %id, "begin TLS: {error}");
+                        })
+                        .ok()
+                }
+            }));
         }
         Socket::UnixStream(listener) => {
-            serving.spawn(accept_streams(listener, intake, shutdown));
+            let begin = |stream| std::future::ready(Some(stream));
+            serving.spawn(accept_streams(listener, intake, shutdown, begin));
         }
         Socket::Datagram(socket) => {
             serving.spawn(datagram::serve(socket, intake, shutdown));
@@ -155,15 +174,26 @@ async fn run_on(socket: Socket, settings: Settings, context: SourceContext) {
     }
 }
 
-async fn accept_streams<L>(listener: L, intake: Arc<Intake>, shutdown: lograil_plugin::Shutdown)
-where
+/// Takes connections until the topology stops; `begin` makes of each what is read.
+async fn accept_streams<L, F, S>(
+    listener: L,
+    intake: Arc<Intake>,
+    shutdown: Shutdown,
+    begin: impl Fn(L::Stream) -> F + Sync,
+) where
     L: accept::Listen + Sync,
-    L::Stream: tokio::io::AsyncRead + Unpin + 'static,
+    F: Future<Output = Option<S>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (id, connections_max) = (Arc::clone(&intake.id), intake.settings.connections_max);
     let until = shutdown.clone();
     accept::serve_all(listener, connections_max, &id, shutdown, |stream, sender| {
-        stream::serve(stream, sender, Arc::clone(&intake), until.clone())
+        let (begun, intake, until) = (begin(stream), Arc::clone(&intake), until.clone());
+        async move {
+            if let Some(stream) = begun.await {
+                stream::serve(stream, sender, intake, until).await;
+            }
+        }
     })
     .await;
 }

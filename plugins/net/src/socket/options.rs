@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::block::Shape;
 use super::framing::Framing;
 use crate::listen;
+use crate::tls::ServerTlsOptions;
 
 /// Largest limit for a message and for all that is kept.
 const BYTES_MAX: u64 = 1 << 30;
@@ -67,6 +68,8 @@ pub struct SocketOptions {
     /// `tcp`, `udp`: listen beyond this machine, where anybody may send.
     #[serde(default)]
     pub expose: bool,
+    /// `tcp`: speak TLS with this certificate and key.
+    pub tls: Option<ServerTlsOptions>,
     /// `unix_stream`, `unix_datagram`: the socket's path.
     pub path: Option<PathBuf>,
     /// `unix_stream`, `unix_datagram`: who may send, as `chmod` takes it: `"660"`.
@@ -156,6 +159,7 @@ pub(super) struct UnixPath {
 pub(super) struct Settings {
     pub component_type: &'static str,
     pub address: Address,
+    pub tls: Option<ServerTlsOptions>,
     pub framing: Framing,
     /// The zone, if messages are syslog.
     pub syslog: Option<Zone>,
@@ -194,6 +198,9 @@ impl SocketOptions {
             let message = "a datagram has no lengths before its messages";
             errors.push(ConfigError::new(["framing"], message).help("use `newline` or `auto`"));
         }
+        if self.tls.is_some() && self.mode != Mode::Tcp {
+            errors.push(ConfigError::new(["tls"], "goes with `mode = \"tcp\"`"));
+        }
         let syslog = self.zone(defaults, &mut errors);
         let limits = [
             ("max_message_bytes", self.max_message_bytes, 1, MESSAGE_BYTES_MAX),
@@ -224,6 +231,7 @@ impl SocketOptions {
         Ok(Settings {
             component_type: defaults.component_type,
             address,
+            tls: self.tls,
             framing,
             syslog,
             shape,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures::FutureExt;
 use lograil_plugin::Shutdown;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::block::{BLOCK_BYTES, Block, EVENTS_MAX};
@@ -23,6 +23,8 @@ const READ_BYTES: usize = 64 * 1024;
 const LAST_BYTES_MAX: usize = 16 << 20;
 /// How long after a stop a connection is silent before it is done with.
 pub(super) const LAST_WAIT: Duration = Duration::from_millis(50);
+/// How long closing a connection may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a read came to.
 enum Read {
@@ -40,7 +42,7 @@ struct Connection<S> {
 }
 
 /// Takes the messages of a connection until it ends or the topology stops.
-pub(super) async fn serve<S: AsyncRead + Unpin>(
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     sender: Option<SocketAddr>,
     intake: Arc<Intake>,
@@ -53,6 +55,8 @@ pub(super) async fn serve<S: AsyncRead + Unpin>(
     let mut connection = Connection { stream, sender, intake, framer, buffer: BytesMut::new() };
     // What is lost with a topology that does not take it any more is not acknowledged to anybody.
     let _stopped = connection.run(shutdown).await;
+    // Whoever speaks TLS waits for a goodbye, as long as it is there.
+    let _said = timeout(CLOSE_TIMEOUT, connection.stream.shutdown()).await;
     meters.connections.dec();
 }
 

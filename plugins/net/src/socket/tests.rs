@@ -15,6 +15,7 @@ use super::options::{Address, Settings};
 use super::{DEFAULTS, SPEC, Socket, run_on};
 use crate::captured::Captured;
 use crate::syslog;
+use crate::tls::ServerTls;
 
 struct Running {
     address: Address,
@@ -35,7 +36,8 @@ impl Running {
         let metrics = context.metrics.clone();
         let running = tokio::spawn(async move {
             let _file = file;
-            run_on(socket, settings, context).await;
+            let tls = ServerTls::load(settings.tls.as_ref()).unwrap();
+            run_on(socket, tls, settings, context).await;
         });
         Self { address, captured, metrics, running }
     }
@@ -107,6 +109,7 @@ fn mistakes_in_the_options_are_named() {
         (json!({ "mode": "tcp", "max_message_bytes": 0 }), "max_message_bytes"),
         (json!({ "mode": "tcp", "max_pending_bytes": 5 }), "max_pending_bytes"),
         (json!({ "mode": "tcp", "max_connections": 0 }), "max_connections"),
+        (json!({ "mode": "udp", "tls": { "cert_file": "a", "key_file": "b" } }), "tls"),
     ];
     for (options, path) in cases {
         let refused = Settings::new(&Options(options.clone()), &DEFAULTS).err();

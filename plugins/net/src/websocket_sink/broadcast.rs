@@ -18,12 +18,14 @@ use super::frames::Frames;
 use super::options::{ServerSettings, SlowClients};
 use super::ring::{Reader, Received, Ring};
 use crate::http_server::Refusal;
+use crate::tls::ServerTls;
 use crate::websocket::{self, Accepted, End, Limits, Peer};
 use crate::{accept, http_server};
 
 /// What all clients share.
-struct Shared {
+pub(super) struct Shared {
     settings: ServerSettings,
+    tls: ServerTls,
     limits: Limits,
     id: Arc<str>,
     clock: Arc<dyn Clock>,
@@ -40,26 +42,10 @@ pub(super) struct Broadcast {
 }
 
 impl Broadcast {
-    pub fn start(
-        listener: TcpListener,
-        settings: ServerSettings,
-        limits: Limits,
-        id: Arc<str>,
-        clock: Arc<dyn Clock>,
-        metrics: &ComponentMetrics,
-    ) -> Self {
-        let ring = Arc::new(Ring::new(settings.queue_bytes_max));
+    pub fn start(listener: TcpListener, shared: Shared) -> Self {
+        let ring = Arc::new(Ring::new(shared.settings.queue_bytes_max));
         let (trigger, shutdown) = ShutdownTrigger::new();
-        let shared = Arc::new(Shared {
-            settings,
-            limits,
-            id,
-            clock,
-            connections: metrics.gauge("open_connections", "Connections that are open."),
-            skipped: metrics
-                .counter("skipped_events", "Events that clients missed because they were slow."),
-            slow: metrics.counter("slow_clients", "Clients that were too far behind."),
-        });
+        let shared = Arc::new(shared);
         let subscribe = Arc::downgrade(&ring);
         let until = shutdown.clone();
         let serving = tokio::spawn(async move {
@@ -94,9 +80,30 @@ impl Broadcast {
 }
 
 impl Shared {
+    pub fn new(
+        settings: ServerSettings,
+        tls: ServerTls,
+        limits: Limits,
+        id: Arc<str>,
+        clock: Arc<dyn Clock>,
+        metrics: &ComponentMetrics,
+    ) -> Self {
+        Self {
+            settings,
+            tls,
+            limits,
+            id,
+            clock,
+            connections: metrics.gauge("open_connections", "Connections that are open."),
+            skipped: metrics
+                .counter("skipped_events", "Events that clients missed because they were slow."),
+            slow: metrics.counter("slow_clients", "Clients that were too far behind."),
+        }
+    }
+
     async fn serve(&self, stream: TcpStream, ring: Reader, until: lograil_plugin::Shutdown) {
         let check = |request: &Request<Incoming>| self.check(request);
-        let accepted = websocket::accept(stream, &self.limits, until, None, check).await;
+        let accepted = websocket::accept(stream, &self.tls, &self.limits, until, None, check).await;
         let Some((socket, filter)) = accepted else { return };
         self.connections.inc();
         let end = self.stream_to(socket, ring, &filter).await;

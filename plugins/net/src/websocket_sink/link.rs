@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::frames::Frames;
+use crate::tls::Stream;
 use crate::websocket::{Limits, Peer};
-use crate::websocket_client::{Stream, Target};
+use crate::websocket_client::Target;
 
 type Reply = oneshot::Sender<Result<(), String>>;
 

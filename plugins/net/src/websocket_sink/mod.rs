@@ -21,12 +21,13 @@ use lograil_plugin::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use broadcast::Broadcast;
+use broadcast::{Broadcast, Shared};
 use frames::{FrameEncoder, Frames};
 use link::{Dialer, Link};
 use options::{ClientSettings, FRAME_BYTES, ServerSettings, Side, WebsocketOptions};
 
 use crate::listen;
+use crate::tls::ServerTls;
 use crate::websocket::Limits;
 use crate::websocket_client::Target;
 
@@ -138,9 +139,12 @@ async fn serve(
     context: SinkContext,
 ) -> Result<Broadcast, SinkError> {
     let retry = |error| SinkError::retry(format!("listen on {}: {error}", server.reception.listen));
+    let tls = ServerTls::load(server.reception.tls.as_ref()).map_err(SinkError::Fatal)?;
     let listener = TcpListener::bind(server.reception.listen).await.map_err(retry)?;
     let address = listener.local_addr().map_err(retry)?;
-    tracing::info!(component_id = %context.id, "giving events on ws://{address}{}", server.reception.path);
+    let (scheme, path) = (tls.scheme("ws", "wss"), &server.reception.path);
+    tracing::info!(component_id = %context.id, "giving events on {scheme}://{address}{path}");
     let SinkContext { id, clock, metrics, .. } = context;
-    Ok(Broadcast::start(listener, server.clone(), limits, id, clock, &metrics))
+    let shared = Shared::new(server.clone(), tls, limits, id, clock, &metrics);
+    Ok(Broadcast::start(listener, shared))
 }

@@ -66,7 +66,7 @@ pub struct WebsocketOptions {
     pub ping_timeout: Period,
     /// With `url`: how long connecting may take.
     pub connect_timeout: Period,
-    /// With a `url` of `wss://`: whom to trust, and who we are.
+    /// With a `url` of `wss://`: whom to trust, and who we are. With `listen`: speak TLS with this certificate and key.
     pub tls: ClientTlsOptions,
 }
 
@@ -159,6 +159,7 @@ impl WebsocketOptions {
             max_connections: self.max_connections,
             ping_interval: self.ping_interval,
             ping_timeout: self.ping_timeout,
+            tls: &self.tls,
         }
     }
 

@@ -24,6 +24,7 @@ use options::{ClientSettings, Settings, Side, WebsocketOptions};
 use session::Shared;
 
 use crate::http_server::{self, Refusal};
+use crate::tls::ServerTls;
 use crate::websocket_client::Target;
 use crate::websocket_options::Reception;
 use crate::{accept, listen, submission, websocket};
@@ -67,7 +68,7 @@ impl Source for WebsocketSource {
 /// What a run works with.
 enum Work {
     Connect(Box<Target>, ClientSettings),
-    Serve(TcpListener, Reception),
+    Serve(TcpListener, ServerTls, Reception),
 }
 
 /// Reads the files of TLS, or binds.
@@ -84,11 +85,12 @@ async fn prepare(settings: &Settings) -> Result<Work, SourceError> {
             Ok(Work::Connect(Box::new(target), client.clone()))
         }
         Side::Server(server) => {
+            let tls = ServerTls::load(server.tls.as_ref()).map_err(SourceError::Failed)?;
             let action = || format!("listen on {}", server.listen);
             let listener = TcpListener::bind(server.listen)
                 .await
                 .map_err(|source| SourceError::Io { action: action(), source })?;
-            Ok(Work::Serve(listener, server.clone()))
+            Ok(Work::Serve(listener, tls, server.clone()))
         }
     }
 }
@@ -110,7 +112,9 @@ async fn run_on(work: Work, settings: Settings, context: SourceContext) {
     let mut running = JoinSet::new();
     match work {
         Work::Connect(target, client) => running.spawn(connect(target, client, shared, shutdown)),
-        Work::Serve(listener, server) => running.spawn(serve(listener, server, shared, shutdown)),
+        Work::Serve(listener, tls, server) => {
+            running.spawn(serve(listener, tls, server, shared, shutdown))
+        }
     };
     submissions.forward(output).await;
 }
@@ -169,13 +173,21 @@ async fn connect_once(
 }
 
 /// Takes connections until the topology stops.
-async fn serve(listener: TcpListener, server: Reception, shared: Arc<Shared>, shutdown: Shutdown) {
+async fn serve(
+    listener: TcpListener,
+    tls: ServerTls,
+    server: Reception,
+    shared: Arc<Shared>,
+    shutdown: Shutdown,
+) {
     if let Ok(address) = listener.local_addr() {
-        tracing::info!(component_id = %shared.id, "taking events on ws://{address}{}", server.path);
+        let (scheme, path) = (tls.scheme("ws", "wss"), &server.path);
+        tracing::info!(component_id = %shared.id, "taking events on {scheme}://{address}{path}");
     }
     let (id, until, server) = (Arc::clone(&shared.id), shutdown.clone(), Arc::new(server));
     accept::serve_all(listener, server.connections_max, &id, shutdown, |stream, sender| {
         let (shared, server, until) = (Arc::clone(&shared), Arc::clone(&server), until.clone());
+        let tls = tls.clone();
         async move {
             let check = |request: &hyper::Request<hyper::body::Incoming>| {
                 http_server::check_client(request.headers(), &server.credentials)?;
@@ -188,7 +200,7 @@ async fn serve(listener: TcpListener, server: Reception, shared: Arc<Shared>, sh
             let settings = &shared.settings;
             let (limits, subprotocol) = (&settings.limits, settings.subprotocol.as_deref());
             let accepted =
-                websocket::accept(stream, limits, until.clone(), subprotocol, check).await;
+                websocket::accept(stream, &tls, limits, until.clone(), subprotocol, check).await;
             let Some((socket, ())) = accepted else { return };
             if let Some(end) = session::run(&shared, socket, until, &mut false).await {
                 tracing::debug!(component_id = %shared.id, ?sender, "a connection ended: {end}");

@@ -27,7 +27,7 @@ async fn start(options: Value) -> (Captured, Option<SocketAddr>) {
     let captured = Captured::new(Some(AckStatus::Delivered));
     let work = prepare(&settings).await.unwrap();
     let address = match &work {
-        Work::Serve(listener, _) => Some(listener.local_addr().unwrap()),
+        Work::Serve(listener, ..) => Some(listener.local_addr().unwrap()),
         Work::Connect(..) => None,
     };
     tokio::spawn(run_on(work, settings, captured.context()));

@@ -1,4 +1,4 @@
-//! `lograil query`: answers from a store file, page by page, while it is written.
+//! `lograil query`: answers from a store file, or the store of a topology, page by page, while it is written.
 
 mod event;
 pub(crate) mod moment;
@@ -7,6 +7,8 @@ mod summary;
 
 use std::env;
 use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow, bail};
@@ -14,10 +16,12 @@ use lograil_plugin::store::{
     LogQuery, Only, Order, QueryControl, StatsQuery, TemplateOrder, TemplateQuery,
 };
 use lograil_plugin::{Options, Store, StoreError};
+use lograil_server::AttachedStore;
 use serde_json::json;
 
-use crate::args::{QueryArguments, QueryOrder, QueryTemplates};
+use crate::args::{QueryArguments, QueryOrder, QueryTemplates, TopologyArguments};
 use crate::exit::Exit;
+use crate::{stores, topology};
 use output::Printer;
 
 /// Events that are read at once.
@@ -27,10 +31,7 @@ const PAGE_EVENTS: usize = 1000;
 const INTERVALS_MAX: usize = 24;
 
 pub(crate) fn run(arguments: &QueryArguments) -> anyhow::Result<Exit> {
-    let options = Options(json!({ "path": arguments.store.to_string_lossy() }));
-    let directory = env::current_dir().context("find the current directory")?;
-    let [spec] = lograil_sqlite::STORES else { bail!("there is no store") };
-    let store = (spec.open)(&options, &directory)?;
+    let Some(store) = open(arguments)? else { return Ok(Exit::Failed) };
     let mut printer = Printer::new(arguments.format);
     let control = QueryControl::within(arguments.timeout.0);
     let answered = if arguments.stats {
@@ -44,6 +45,42 @@ pub(crate) fn run(arguments: &QueryArguments) -> anyhow::Result<Exit> {
     match answered.and_then(|()| Ok(printer.finish()?)) {
         Err(error) if is_closed_pipe(&error) => Ok(Exit::Success),
         result => result.map(|()| Exit::Success),
+    }
+}
+
+/// The store that is asked; none if the topology has mistakes, which were told.
+fn open(arguments: &QueryArguments) -> anyhow::Result<Option<Arc<dyn Store>>> {
+    let path = &arguments.store;
+    if path.is_dir() || path.extension().is_some_and(|extension| extension == "toml") {
+        return open_of_topology(path, arguments.sink.as_deref());
+    }
+    if arguments.sink.is_some() {
+        bail!("--sink goes with a topology; {} is taken for a database", path.display());
+    }
+    let options = Options(json!({ "path": path.to_string_lossy() }));
+    let directory = env::current_dir().context("find the current directory")?;
+    let [spec] = lograil_sqlite::STORES else { bail!("there is no store") };
+    Ok(Some((spec.open)(&options, &directory)?))
+}
+
+fn open_of_topology(path: &Path, sink: Option<&str>) -> anyhow::Result<Option<Arc<dyn Store>>> {
+    let arguments = TopologyArguments { files: vec![path.to_owned()], sets: Vec::new() };
+    let loaded = topology::read(&arguments)?;
+    if topology::report(&loaded) {
+        return Ok(None);
+    }
+    let stores = loaded.plan.as_ref().map(stores::attach).unwrap_or_default();
+    let ids = stores.iter().map(|store| format!("`{}`", store.id)).collect::<Vec<_>>().join(", ");
+    let name = path.display();
+    let is_meant = |store: &AttachedStore| sink.is_none_or(|sink| *store.id == *sink);
+    let mut meant = stores.into_iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(store), None) => Ok(Some(store.store)),
+        (Some(_), Some(_)) => bail!("{name} has several stores: choose one with --sink: {ids}"),
+        (None, _) if ids.is_empty() => {
+            bail!("{name} has no sink that keeps events, as `sqlite` does")
+        }
+        (None, _) => bail!("{name} has no store `{}`, but {ids}", sink.unwrap_or_default()),
     }
 }
 
