@@ -55,6 +55,7 @@ fn every_topology_is_run_by_a_test_and_says_what_it_is() {
         for part in ["# What: ", "# When: ", "# Run: "] {
             assert!(text.contains(part), "{name} does not say `{part}`");
         }
+        assert!(text.contains("[[tests]]"), "{name} has no tests");
         let checked = Place::new().run(&["check", path.to_str().unwrap()]);
         checked.assert_success();
         assert!(!checked.stderr().contains("warning"), "{}", checked.stderr());

@@ -22,7 +22,18 @@ pub(crate) struct Component {
     pub options: Options,
     pub inputs: Inputs,
     pub ports: Vec<String>,
+    pub unnamed: UnnamedOutput,
     pub claims: Vec<String>,
+}
+
+/// Whether the output without a name carries anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum UnnamedOutput {
+    /// It does, as far as is known.
+    #[default]
+    Used,
+    /// It never does.
+    Unused,
 }
 
 /// What `inputs` says.
@@ -69,6 +80,7 @@ pub(crate) fn check(
     let options = Options(json::options(&table));
     let origin = Origin { kind, id, id_span, options: table, files: Arc::clone(files) };
     let (mut ports, mut claims) = (Vec::new(), Vec::new());
+    let mut unnamed = UnnamedOutput::default();
     if let Some(spec) = &spec {
         ports = (spec.ports)(&options.0);
         let found = &diagnostics[before..];
@@ -76,22 +88,29 @@ pub(crate) fn check(
             // Said already.
         } else if found.is_empty() {
             claims = (spec.claims)(&options.0);
-            if let Err(errors) = build(spec, &options) {
-                diagnostics.extend(origin.explain(&errors));
+            match build(spec, &options) {
+                Ok(found) => unnamed = found,
+                Err(errors) => diagnostics.extend(origin.explain(&errors)),
             }
         } else if found.iter().all(|one| one.code == "unknown-option") {
             diagnostics.extend(origin.explain(&build_known(spec, &options)));
         }
     }
-    Component { origin: Arc::new(origin), spec, options, inputs, ports, claims }
+    Component { origin: Arc::new(origin), spec, options, inputs, ports, unnamed, claims }
 }
 
-fn build(spec: &ComponentSpec, options: &Options) -> Result<(), ConfigErrors> {
+fn build(spec: &ComponentSpec, options: &Options) -> Result<UnnamedOutput, ConfigErrors> {
+    let mut unnamed = UnnamedOutput::Used;
     match spec.build {
-        Build::Source(build) => build(options).map(drop),
-        Build::Transform(build) => build(options).map(drop),
-        Build::Sink(build) => build(options).map(drop),
+        Build::Source(build) => drop(build(options)?),
+        Build::Transform(build) => {
+            if !build(options)?.has_unnamed_output() {
+                unnamed = UnnamedOutput::Unused;
+            }
+        }
+        Build::Sink(build) => drop(build(options)?),
     }
+    Ok(unnamed)
 }
 
 /// What a component refuses apart from options it does not know, which it need not be told about.

@@ -129,6 +129,7 @@ fn vertex(component: &Component) -> Vertex<'_> {
         id: &component.origin.id,
         id_span: component.origin.id_span,
         ports: component.spec.map(|_| component.ports.as_slice()),
+        unnamed: component.unnamed,
         inputs: match &component.inputs {
             Inputs::Absent => VertexInputs::Absent,
             Inputs::Invalid => VertexInputs::Invalid,

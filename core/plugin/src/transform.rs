@@ -35,6 +35,12 @@ pub trait Transform: Send {
     /// Called once after the last batch: emit all that is held back.
     fn flush(&mut self, _out: &mut Outputs) {}
 
+    /// Whether its unnamed output ever carries anything. If not, `inputs = ["id"]` is a mistake in a topology, and
+    /// each named output that nothing reads is warned of.
+    fn has_unnamed_output(&self) -> bool {
+        true
+    }
+
     /// What it has learned from the events so far, in its own notation, version included; `None` for transforms
     /// that learn nothing. Asked for once after [`Transform::start`], then now and then between two batches.
     /// After a crash the transform gets one that is not ahead of the events that come again: some of what it

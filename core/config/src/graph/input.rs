@@ -6,6 +6,7 @@ use globset::GlobBuilder;
 use lograil_plugin::{Kind, Port};
 
 use super::{Edge, Vertex};
+use crate::component::UnnamedOutput;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::document::{Node, Span};
 use crate::suggest;
@@ -27,7 +28,7 @@ impl Resolver<'_> {
         let mut edges: Vec<Edge> = Vec::new();
         for node in nodes {
             let Some(text) = node.as_text() else { continue };
-            let found = if text.value.contains(['*', '?', '[', '{']) {
+            let found = if is_pattern(&text.value) {
                 self.glob(reader, &text.value, node)
             } else {
                 self.named(&text.value, node).map(|edge| vec![edge])
@@ -57,6 +58,7 @@ impl Resolver<'_> {
         let edge = |port| Edge { from, port, span: node.span };
         match port {
             None if vertex.kind == Kind::Sink => Err(self.is_sink(vertex, node)),
+            None if vertex.unnamed == UnnamedOutput::Unused => Err(no_unnamed(vertex, node)),
             None => Ok(edge(Port::MAIN)),
             Some(name) => match vertex.port(name) {
                 Some(port) => Ok(edge(port)),
@@ -65,7 +67,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Ids that match a pattern. A pattern may end in `.port`; the reader itself never matches.
+    /// Ids that match a pattern. A pattern may end in `.port`, which may be one too and then finds all named ports
+    /// but that of dead letters; the reader itself never matches.
     fn glob(&self, reader: usize, text: &str, node: &Node) -> Result<Vec<Edge>, Box<Diagnostic>> {
         let (pattern, port) = match text.rsplit_once('.') {
             Some((pattern, port)) => (pattern, Some(port)),
@@ -75,25 +78,35 @@ impl Resolver<'_> {
             let diagnostic = Diagnostic::error("unknown-input", message);
             Box::new(diagnostic.at(node.span, label))
         };
-        let glob = GlobBuilder::new(pattern).build().map_err(|error| {
-            let message = format!("{} is not a pattern: {}", written(node), error.kind());
-            mistake(message, "not a pattern")
-        })?;
-        let matcher = glob.compile_matcher();
+        let matcher = |pattern: &str| {
+            let glob = GlobBuilder::new(pattern).build().map_err(|error| {
+                let message = format!("{} is not a pattern: {}", written(node), error.kind());
+                mistake(message, "not a pattern")
+            })?;
+            Ok::<_, Box<Diagnostic>>(glob.compile_matcher())
+        };
+        let ids = matcher(pattern)?;
+        let port_matcher = port.filter(|port| is_pattern(port)).map(matcher).transpose()?;
         let mut edges = Vec::new();
         for (from, vertex) in self.vertices.iter().enumerate() {
-            if from == reader || !matcher.is_match(vertex.id) {
+            if from == reader || !ids.is_match(vertex.id) {
                 continue;
             }
-            let port = match port {
-                None => (vertex.kind != Kind::Sink).then_some(Port::MAIN),
-                Some(name) => vertex.port(name),
-            };
-            edges.extend(port.map(|port| Edge { from, port, span: node.span }));
+            let has_unnamed = vertex.kind != Kind::Sink && vertex.unnamed == UnnamedOutput::Used;
+            let edge = |port| Edge { from, port, span: node.span };
+            match (port, &port_matcher) {
+                (None, _) => edges.extend(has_unnamed.then_some(Port::MAIN).map(edge)),
+                (Some(_), Some(ports)) => {
+                    let names = vertex.ports.unwrap_or_default().iter();
+                    let found = names.filter(|name| ports.is_match(name));
+                    edges.extend(found.filter_map(|name| vertex.port(name)).map(edge));
+                }
+                (Some(name), None) => edges.extend(vertex.port(name).map(edge)),
+            }
         }
         if edges.is_empty() {
             let message = format!("the input {} matches nothing", written(node));
-            return Err(mistake(message, "no source or transform has such an id"));
+            return Err(mistake(message, "no source or transform has such an output"));
         }
         Ok(edges)
     }
@@ -146,6 +159,22 @@ impl Resolver<'_> {
     fn part(&self, node: &Node, start: usize, end: usize) -> Span {
         node.text_span(self.files, start..end)
     }
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+fn no_unnamed(vertex: &Vertex<'_>, node: &Node) -> Box<Diagnostic> {
+    let message = format!("{} has no unnamed output", vertex.name());
+    let outputs: Vec<String> = vertex.named_outputs().collect();
+    let help = format!(
+        "read one of {}, or `{}.*` for all of them",
+        suggest::list(outputs.iter().map(String::as_str)),
+        vertex.id
+    );
+    let diagnostic = Diagnostic::error("unnamed-output", message).at(node.span, "which output?");
+    Box::new(diagnostic.at(vertex.id_span, "declared here").help(help))
 }
 
 fn written(node: &Node) -> String {

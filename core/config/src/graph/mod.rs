@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use lograil_plugin::{Kind, Port};
 
+use crate::component::UnnamedOutput;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::document::{Node, Span};
 use crate::suggest;
@@ -20,6 +21,7 @@ pub(crate) struct Vertex<'a> {
     pub id_span: Span,
     /// Its named ports; `None` if its type is not known, and with it any port may be.
     pub ports: Option<&'a [String]>,
+    pub unnamed: UnnamedOutput,
     pub inputs: VertexInputs<'a>,
 }
 
@@ -51,6 +53,11 @@ impl Vertex<'_> {
         let Some(ports) = self.ports else { return Some(Port::MAIN) };
         let at = ports.iter().position(|port| port == name)?;
         u16::try_from(at + 1).ok().map(Port)
+    }
+
+    /// How its named ports are written in `inputs`, but that of dead letters.
+    fn named_outputs(&self) -> impl Iterator<Item = String> {
+        self.ports.unwrap_or_default().iter().map(|port| format!("{}.{port}", self.id))
     }
 }
 
@@ -119,8 +126,13 @@ pub(crate) fn unused(vertices: &[Vertex<'_>], edges: &[Vec<Edge>]) -> Vec<Diagno
     let could_be_read = |vertex: &Vertex<'_>| vertex.kind != Kind::Sink && vertex.ports.is_some();
     for (index, vertex) in vertices.iter().enumerate().filter(|(_, v)| could_be_read(v)) {
         let readers = edges.iter().flatten().filter(|edge| edge.from == index);
-        let mut read = readers.map(|edge| edge.port).filter(|port| *port != Port::DEAD_LETTER);
-        if read.next().is_some() {
+        let read = readers.map(|edge| edge.port).filter(|port| *port != Port::DEAD_LETTER);
+        let read: Vec<Port> = read.collect();
+        if vertex.unnamed == UnnamedOutput::Unused {
+            warnings.extend(unread_ports(vertex, &read));
+            continue;
+        }
+        if !read.is_empty() {
             continue;
         }
         let label = "its events go nowhere";
@@ -131,4 +143,21 @@ pub(crate) fn unused(vertices: &[Vertex<'_>], edges: &[Vec<Edge>]) -> Vec<Diagno
         );
     }
     warnings
+}
+
+/// Of a component that has no other outputs.
+fn unread_ports(vertex: &Vertex<'_>, read: &[Port]) -> Option<Diagnostic> {
+    let ports =
+        (1..).map(Port).zip(vertex.ports.unwrap_or_default().iter().zip(vertex.named_outputs()));
+    let unread = ports.filter(|(port, _)| !read.contains(port)).map(|(_, names)| names);
+    let (ports, outputs): (Vec<&String>, Vec<String>) = unread.unzip();
+    let noun = if ports.len() == 1 { "the output" } else { "the outputs" };
+    let ports = suggest::list(ports.iter().map(|port| port.as_str()));
+    let outputs_list = suggest::list(outputs.iter().map(String::as_str));
+    let message = format!("nothing reads {noun} {ports} of {}", vertex.name());
+    (!outputs.is_empty()).then(|| {
+        Diagnostic::warning("unused", message)
+            .at(vertex.id_span, "their events go nowhere")
+            .help(format!("add {outputs_list} to the `inputs` of a sink or a transform"))
+    })
 }

@@ -29,6 +29,17 @@ impl Transform for Nothing {
     }
 }
 
+/// A transform of which only the named outputs carry anything.
+struct Split;
+
+impl Transform for Split {
+    fn process(&mut self, _: lograil_event::Batch, _: &mut Outputs) {}
+
+    fn has_unnamed_output(&self) -> bool {
+        false
+    }
+}
+
 impl Sink for Nothing {
     fn open(&mut self, _: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
         Box::pin(async { Ok(()) })
@@ -167,7 +178,7 @@ fn route(options: &Options) -> Result<Box<dyn Transform>, ConfigErrors> {
     let options: Route = options.parse()?;
     let found = options.routes.iter().map(|(name, text)| condition(&["routes", name], text));
     let errors: Vec<ConfigError> = found.filter_map(Result::err).collect();
-    if errors.is_empty() { Ok(Box::new(Nothing)) } else { Err(ConfigErrors(errors)) }
+    if errors.is_empty() { Ok(Box::new(Split)) } else { Err(ConfigErrors(errors)) }
 }
 
 fn route_ports(options: &Value) -> Vec<String> {

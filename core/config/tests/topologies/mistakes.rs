@@ -166,6 +166,15 @@ fn inputs() {
     in_topology("inputs-is-a-table", &filter("inputs = { a = 1 }"));
     in_demo("source-with-inputs", "inputs = [\"gen\"]");
     in_topology("unused", &filter("inputs = \"app\""));
+    let split = |inputs: &str| {
+        "[transforms.split]\ntype = \"route\"\ninputs = \"app\"\nroutes = { slow = \".a\", fast = \".b\" }\n\n".to_owned()
+            + &format!("[sinks.reader]\ntype = \"null\"\ninputs = [{inputs}]\n")
+    };
+    in_topology("unnamed-output", &split("\"split\""));
+    in_topology("unread-output", &split("\"split.slow\""));
+    in_topology("unread-outputs", &split("\"app\""));
+    in_topology("all-named-outputs", &split("\"split.*\""));
+    in_topology("glob-of-outputs-matches-nothing", &split("\"split.x*\", \"app.*\", \"spl*\""));
     in_topology("unused-source", "[sources.idle]\ntype = \"demo\"\n");
     check("no-sources", &[("empty.toml", "# nothing yet\n")], &[]);
     check("no-text", &[("empty.toml", "")], &[]);

@@ -135,6 +135,10 @@ fn mistake_in_name(name: &str) -> Option<ConfigError> {
 }
 
 impl Transform for Route {
+    fn has_unnamed_output(&self) -> bool {
+        false
+    }
+
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         for condition in &mut self.conditions {
             condition.start(&context);

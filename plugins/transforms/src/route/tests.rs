@@ -29,6 +29,13 @@ fn obeys_the_laws_of_a_transform() {
 }
 
 #[test]
+fn there_is_no_output_without_a_name() {
+    let Build::Transform(build) = SPEC.build else { panic!("route is a transform") };
+    let route = build(&Options(json!({"route": {"low": ".n < 5"}}))).unwrap();
+    assert!(!route.has_unnamed_output());
+}
+
+#[test]
 fn an_event_goes_to_every_output_that_matches() {
     let options = json!({"route": {"low": ".n < 5", "even": ".n == 2 || .n == 4 || .n == 8"}});
     assert_eq!((SPEC.ports)(&options), ["low", "even", "_unmatched"]);
