@@ -3,20 +3,20 @@
 use crate::Str;
 use crate::host::Batch;
 
-/// The arrangement of the arrays described here.
+/// `layout` of a view: the arrangement of the arrays described here.
 pub const LAYOUT: u32 = 1;
 
 /// The values of [`Field::tag`]. A plugin must tolerate ones it does not know in its input.
 pub mod tag {
-    /// JSON `null`.
+    /// `tag` of a field: null.
     pub const NULL: u8 = 0;
-    /// A boolean in the payload's lowest bit.
+    /// A boolean: the lowest bit of the payload.
     pub const BOOL: u8 = 1;
     /// A signed integer.
     pub const I64: u8 = 2;
-    /// An unsigned integer above `i64::MAX`.
+    /// An unsigned integer above the largest signed one.
     pub const U64: u8 = 3;
-    /// The bits of a float.
+    /// The bits of a double.
     pub const F64: u8 = 4;
     /// Nanoseconds since the Unix epoch, signed.
     pub const TIMESTAMP: u8 = 5;
@@ -32,13 +32,13 @@ pub mod tag {
     pub const ARRAY: u8 = 17;
 }
 
-/// One key and its value, 16 bytes.
+/// One key and its value, 16 bytes. A span is in the payload: offset in the low half, length in the high half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Field {
-    /// Index into the batch's keys.
+    /// Index into the keys of the batch.
     pub key: u32,
-    /// One of [`tag`].
+    /// `LR_TAG_*`; skip those you do not know.
     pub tag: u8,
     /// Segment of a span.
     pub segment: u8,
@@ -50,29 +50,29 @@ pub struct Field {
 
 /// The bits of [`Event::flags`].
 pub mod event_flags {
-    /// The raw bytes are one JSON object whose members are the first `raw_fields` fields.
+    /// `flags` of an event: raw is one JSON object whose members are the first `raw_fields` fields.
     pub const RAW_JSON: u8 = 1;
-    /// A field that came from the raw bytes was changed or removed.
+    /// A field that came from raw was changed or removed.
     pub const CHANGED: u8 = 2;
     /// There are raw bytes.
     pub const RAW: u8 = 4;
-    /// The raw bytes are incomplete: the line was longer than the source's limit.
+    /// Raw is incomplete: the line was longer than the source's limit.
     pub const TRUNCATED: u8 = 8;
-    /// The raw bytes are one JSON document that is no object; its value is the first field.
+    /// Raw is one JSON document that is no object; its value is the first field.
     pub const RAW_DOCUMENT: u8 = 16;
 }
 
-/// One event, 40 bytes: a contiguous range of fields.
+/// One event, 40 bytes: `fields[first .. first + count]`. Events never share fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct Event {
-    /// Nanoseconds since the Unix epoch; `i64::MIN` where unknown.
+    /// Nanoseconds since the Unix epoch; INT64_MIN where unknown.
     pub timestamp_ns: i64,
     /// Index of its first field.
     pub first: u32,
     /// Number of its fields.
     pub count: u32,
-    /// Fields that belong to it behind `first`, used or not; at least `count`.
+    /// Fields that belong to it from `first` on, used or not; at least `count`.
     pub capacity: u32,
     /// How many of the leading fields come from the raw bytes.
     pub raw_fields: u32,
@@ -82,13 +82,13 @@ pub struct Event {
     pub raw_len: u32,
     /// Segment of the raw bytes.
     pub raw_segment: u8,
-    /// Bits of [`event_flags`].
+    /// `LR_EVENT_*`.
     pub flags: u8,
     /// Zero.
     pub reserved: [u8; 6],
 }
 
-/// [`Segment::flags`]: `stream` and `offset` mean something.
+/// `flags` of a segment: `stream` and `offset` mean something.
 pub const SEGMENT_HAS_ORIGIN: u32 = 1;
 
 /// A block of bytes that spans point into.
@@ -103,19 +103,19 @@ pub struct Segment {
     pub stream: u64,
     /// Position of its first byte in the stream.
     pub offset: u64,
-    /// [`SEGMENT_HAS_ORIGIN`] or 0.
+    /// `LR_SEGMENT_HAS_ORIGIN` or 0.
     pub flags: u32,
     /// Zero.
     pub reserved: u32,
 }
 
-/// A batch to read. Its arrays belong to the host and live as long as the batch.
+/// A batch to read. The arrays belong to the host and live as long as the batch (see `batch_ref`).
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct View {
-    /// `sizeof` of this, as its reader knows it; set before the call.
+    /// sizeof of this, as its reader knows it; set it before the call.
     pub size: u32,
-    /// [`LAYOUT`].
+    /// `LR_LAYOUT`.
     pub layout: u32,
     /// The events.
     pub events: *const Event,
@@ -133,9 +133,9 @@ pub struct View {
     pub segment_count: u32,
     /// Number of keys.
     pub key_count: u32,
-    /// Two batches of one instance with the same number here have the same keys.
+    /// Two batches of one instance with the same number have the same keys.
     pub keys_id: u64,
-    /// Stands for the batch's acknowledgements: see `release` of the host.
+    /// Stands for the batch's acknowledgements, see `release` of the host; 0 for none.
     pub token: u64,
 }
 
@@ -145,19 +145,28 @@ pub struct View {
 pub struct Position {
     /// The stream.
     pub stream: Str,
-    /// The position in the source's own notation; none forgets the stream.
+    /// The position in the source's own notation; none (ptr == NULL) forgets the stream.
     pub position: Str,
 }
 
-/// A batch that a plugin emits. Everything is copied during the call.
+/// The values of [`Output::port`] that are not those of named outputs.
+pub mod port {
+    /// `port` of what is emitted: the unnamed output.
+    pub const MAIN: u32 = 0;
+    /// Dead letters.
+    pub const DEAD_LETTER: u32 = 65535;
+}
+
+/// A batch to emit as arrays. Everything is copied and checked during the call. Segments and keys of `base` come first,
+/// so that fields of `base` can be given back as they are.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Output {
-    /// `sizeof` of this, as the plugin knows it.
+    /// sizeof of this, as the plugin knows it.
     pub size: u32,
-    /// 0 the main output, 65535 the dead-letter output, otherwise the number of a named one.
+    /// `LR_PORT_MAIN` the unnamed output, `LR_PORT_DEAD_LETTER` dead letters, otherwise the number of a named one.
     pub port: u32,
-    /// The batch whose segments and keys come before the ones given here; null for none.
+    /// The batch whose segments and keys come before the ones given here; NULL for none.
     pub base: *const Batch,
     /// The events.
     pub events: *const Event,

@@ -8,122 +8,179 @@ use crate::outcome::{Error, Status};
 
 /// The values of [`Component::kind`].
 pub mod kind {
-    /// Brings events in.
+    /// `kind` of a component: a source brings events in.
     pub const SOURCE: u32 = 1;
-    /// Changes, drops or splits them.
+    /// A transform changes, drops or splits them.
     pub const TRANSFORM: u32 = 2;
-    /// Delivers them.
+    /// A sink delivers them.
     pub const SINK: u32 = 3;
 }
 
 /// The bits of [`Component::flags`].
 pub mod component_flags {
-    /// Sink: its operations may block, so give it a thread of its own. Sources always have one.
+    /// `flags` of a component. Sink: its operations may block; sources and transforms always have a thread.
     pub const BLOCKING: u32 = 1;
-    /// Transform: settles tokens itself, by `release`. Without this the host does when `process` returns, and
-    /// whatever was emitted meanwhile carries the batch's acknowledgements.
+    /// Transform: settles tokens itself, with `release`. Without this the host does when `process` returns; all that was
+    /// emitted in the call carries the batch's acknowledgements, and an event that did not come out counts as dropped.
     pub const TOKENS: u32 = 2;
 }
 
 /// The bits of [`StartInfo::flags`].
 pub mod start_flags {
-    /// Source: read to the end of the input as it is now, then end.
+    /// `flags` of a start. Source: read to the end as it is now, then `LR_END`.
     pub const ONCE: u32 = 1;
-    /// Sink: whatever was written after `state` comes again and is to be undone.
+    /// Sink: what was written after `state` comes again, undo it.
     pub const UPSTREAM_REPLAYS: u32 = 2;
 }
 
-/// What an instance learns when it starts.
+/// What an instance learns when it starts. Lives during the call.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct StartInfo {
-    /// `sizeof` of this, as the host knows it.
+    /// sizeof of this, as the host knows it.
     pub size: u32,
-    /// Bits of [`start_flags`].
+    /// `LR_START_*`.
     pub flags: u32,
     /// The component's id in the topology.
     pub id: Str,
-    /// Sink: the `state` of the last checkpoint; transform: what [`Component::state`] gave; none at first.
+    /// Sink: the state of the last checkpoint, or none; transform: the bytes that `state` gave, or none.
     pub state: Str,
-    /// The directory that relative paths of the topology start from; none where it does not matter.
+    /// Transform, sink: the directory where relative paths start.
     pub base_dir: Str,
-    /// Source: the positions of the last checkpoint, a JSON object of texts by stream.
+    /// Source: the positions of the last checkpoint, `{"stream": "position"}`.
     pub positions_json: Str,
 }
 
-/// A callback that takes texts one by one.
+/// A callback of the host that takes texts one by one. `arg` is what came with it; the text is copied during the call.
 pub type EachText = unsafe extern "C" fn(arg: *mut c_void, text: Str);
 
-/// One component type. The header documents each function. Those that its kind does not have are null.
+/// One component type. Functions that its kind does not have are NULL. All texts and the table live as long as the
+/// program. What a function is given is borrowed: it lives until the call returns, unless said otherwise.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Component {
-    /// `sizeof` of this, as the plugin knows it.
+    /// sizeof of this, as the plugin knows it.
     pub size: u32,
-    /// One of [`kind`].
+    /// `LR_KIND_*`.
     pub kind: u32,
-    /// Bits of [`component_flags`].
+    /// `LR_COMPONENT_*`.
     pub flags: u32,
     /// Zero.
     pub reserved: u32,
-    /// What `type = "..."` says.
+    /// What `type = "..."` says: "acme.redact".
     pub name: Str,
     /// One sentence.
     pub summary: Str,
     /// The manual in Markdown.
     pub manual: Str,
-    /// The JSON Schema of the options (draft 2020-12); none means no options.
+    /// JSON Schema (draft 2020-12) of the options; none: there are no options.
     pub schema: Str,
-    /// Names of the outputs beyond the unnamed one.
+    /// (main) Optional: calls `each` with the name of every output beyond the unnamed one, in order. The options are not
+    /// yet checked.
     pub ports: Option<
-        unsafe extern "C" fn(*const Component, options: Str, arg: *mut c_void, EachText) -> Status,
-    >,
-    /// What no other component may use at the same time.
-    pub claims: Option<
-        unsafe extern "C" fn(*const Component, options: Str, arg: *mut c_void, EachText) -> Status,
-    >,
-    /// Makes an instance from options. Has no effect outside.
-    pub create: Option<
         unsafe extern "C" fn(
-            *const Component,
-            *const Host,
-            *mut Context,
-            options: Str,
-            instance: *mut *mut c_void,
-            *mut Error,
+            component: *const Component,
+            options_json: Str,
+            arg: *mut c_void,
+            each: EachText,
         ) -> Status,
     >,
-    /// Ends an instance.
-    pub destroy: Option<unsafe extern "C" fn(*mut c_void)>,
-    /// Source, transform: called once before anything else.
-    pub start: Option<unsafe extern "C" fn(*mut c_void, *const StartInfo, *mut Error) -> Status>,
-    /// Transform: takes a batch.
-    pub process: Option<unsafe extern "C" fn(*mut c_void, *const Batch, *mut Error) -> Status>,
-    /// Transform: about once a second.
-    pub tick: Option<unsafe extern "C" fn(*mut c_void, now_ns: i64, *mut Error) -> Status>,
-    /// Transform: after the last batch.
-    pub flush: Option<unsafe extern "C" fn(*mut c_void, *mut Error) -> Status>,
-    /// Sink: called once before the first batch.
-    pub open: Option<
-        unsafe extern "C" fn(*mut c_void, *const StartInfo, token: u64, *mut Error) -> Status,
+    /// (main) Optional: calls `each` with what no other component may use at the same time.
+    pub claims: Option<
+        unsafe extern "C" fn(
+            component: *const Component,
+            options_json: Str,
+            arg: *mut c_void,
+            each: EachText,
+        ) -> Status,
     >,
-    /// Sink: delivers a batch.
-    pub write:
-        Option<unsafe extern "C" fn(*mut c_void, *const Batch, token: u64, *mut Error) -> Status>,
-    /// Sink: makes everything that was written durable.
-    pub commit: Option<unsafe extern "C" fn(*mut c_void, token: u64, *mut Error) -> Status>,
-    /// Sink: after the last batch and its commit.
-    pub close: Option<unsafe extern "C" fn(*mut c_void, token: u64, *mut Error) -> Status>,
-    /// Sink: open files anew.
-    pub reopen: Option<unsafe extern "C" fn(*mut c_void)>,
-    /// Source: emits what there is, waiting for it up to `timeout_ns`.
-    pub pull: Option<unsafe extern "C" fn(*mut c_void, timeout_ns: u64, *mut Error) -> Status>,
-    /// Source: stop taking new input; `pull` is called until it says END.
-    pub interrupt: Option<unsafe extern "C" fn(*mut c_void)>,
-    /// Source: whether a restart reads again, from the positions, all that was not acknowledged; 0 is no.
-    pub replays: Option<unsafe extern "C" fn(*mut c_void) -> u32>,
-    /// Transform: what it has learned, given to the callback. Since 1.1.
-    pub state: Option<unsafe extern "C" fn(*mut c_void, arg: *mut c_void, EachText) -> Status>,
+    /// (main) Makes an instance. The options were checked against the schema. No effect outside: `lograil check` creates
+    /// too. The plugin owns the instance until destroy; host and context live until destroy has returned. `LR_CONFIG` and
+    /// an error where options are wrong; then there is no instance.
+    pub create: Option<
+        unsafe extern "C" fn(
+            component: *const Component,
+            host: *const Host,
+            context: *mut Context,
+            options_json: Str,
+            instance: *mut *mut c_void,
+            error: *mut Error,
+        ) -> Status,
+    >,
+    /// (main) Ends an instance and its threads. The context is gone when it returns. It may come before an operation of a
+    /// sink is completed: that is broken off then, its batch lives until destroy returns, and nobody waits for more than
+    /// that; so it must not wait for a peer.
+    pub destroy: Option<unsafe extern "C" fn(instance: *mut c_void)>,
+    /// (inst) Source, transform; optional: once, before anything else.
+    pub start: Option<
+        unsafe extern "C" fn(
+            instance: *mut c_void,
+            info: *const StartInfo,
+            error: *mut Error,
+        ) -> Status,
+    >,
+    /// (inst) Transform: takes a batch; emits, during the call, what becomes of it. A failed call has no effect: the batch
+    /// is dead-lettered with the error as the reason.
+    pub process: Option<
+        unsafe extern "C" fn(
+            instance: *mut c_void,
+            batch: *const Batch,
+            error: *mut Error,
+        ) -> Status,
+    >,
+    /// (inst) Transform; optional: about once a second.
+    pub tick: Option<
+        unsafe extern "C" fn(instance: *mut c_void, now_ns: i64, error: *mut Error) -> Status,
+    >,
+    /// (inst) Transform; optional: after the last batch: emit what is held back.
+    pub flush: Option<unsafe extern "C" fn(instance: *mut c_void, error: *mut Error) -> Status>,
+    /// (inst) Sink: before the first batch; again where it failed with `LR_RETRY`. It, write, commit and close return
+    /// `LR_OK` and then complete their token exactly once, or return an error and do not. The next operation, and reopen,
+    /// come after the completion, also where the host no longer waits for it.
+    pub open: Option<
+        unsafe extern "C" fn(
+            instance: *mut c_void,
+            info: *const StartInfo,
+            token: u64,
+            error: *mut Error,
+        ) -> Status,
+    >,
+    /// (inst) Sink: delivers a batch, all of it or on an error nothing. The batch lives until the completion, or until
+    /// destroy returns if there is none. One whose completion the host did not wait for is offered again.
+    pub write: Option<
+        unsafe extern "C" fn(
+            instance: *mut c_void,
+            batch: *const Batch,
+            token: u64,
+            error: *mut Error,
+        ) -> Status,
+    >,
+    /// (inst) Sink; optional: makes what was written durable. NULL: write does already.
+    pub commit: Option<
+        unsafe extern "C" fn(instance: *mut c_void, token: u64, error: *mut Error) -> Status,
+    >,
+    /// (inst) Sink; optional: after the last batch and its commit.
+    pub close: Option<
+        unsafe extern "C" fn(instance: *mut c_void, token: u64, error: *mut Error) -> Status,
+    >,
+    /// (inst) Sink; optional: open files anew (SIGHUP).
+    pub reopen: Option<unsafe extern "C" fn(instance: *mut c_void)>,
+    /// (inst) Source: emits what there is, waiting for it up to `timeout_ns`. `LR_OK`, `LR_AGAIN` or `LR_END`. Not called
+    /// again before there is room for more.
+    pub pull: Option<
+        unsafe extern "C" fn(instance: *mut c_void, timeout_ns: u64, error: *mut Error) -> Status,
+    >,
+    /// (inst) Source; optional: take no new input; pull is called until `LR_END`. NULL: it can stop at any time.
+    pub interrupt: Option<unsafe extern "C" fn(instance: *mut c_void)>,
+    /// (main) Source; optional: not 0 if a restart reads again, from the positions, what was not acknowledged.
+    pub replays: Option<unsafe extern "C" fn(instance: *mut c_void) -> u32>,
+    /// (inst) Transform; optional: what it has learned from events so far, bytes in a notation of its own with a version in
+    /// it: calls `each` with them once, or not at all. Called after start and then between two batches, about once a
+    /// second. After a restart or a crash start gets them back; what makes no sense is to be ignored. Events that are held
+    /// back do not belong into it: they come again. At most 64 MiB are kept. Since 1.1.
+    pub state: Option<
+        unsafe extern "C" fn(instance: *mut c_void, arg: *mut c_void, each: EachText) -> Status,
+    >,
 }
 
 /// Bytes of [`Component`] in version 1.0: what every plugin has.
@@ -134,11 +191,11 @@ unsafe impl Send for Component {}
 // SAFETY: as above.
 unsafe impl Sync for Component {}
 
-/// What the exported function gives back; lives as long as the program.
+/// What the exported function gives back. It and what it points at live as long as the program.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Plugin {
-    /// `sizeof` of this, as the plugin knows it.
+    /// sizeof of this, as the plugin knows it.
     pub size: u32,
     /// Major version it was built for.
     pub abi_major: u16,

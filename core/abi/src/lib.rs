@@ -1,7 +1,12 @@
 //! The C interface between the program and a plugin: types and numbers, no behaviour.
 //!
-//! `include/lograil_plugin.h` says the same in C and documents every function: who calls it on which thread,
-//! and who owns what. A test holds the two against each other.
+//! The documentation is here, in terms of C: `include/lograil_plugin.h` is generated from this crate with
+//! `cbindgen.toml`, and a test holds it against it. After a change:
+//! `LOGRAIL_UPDATE_HEADER=1 cargo test -p lograil-abi --test header`.
+//!
+//! **Threads.** (main): any thread; for one instance never at the same time as another call on it. (inst): the thread
+//! that serves the instance: any thread, one call at a time. (any): any thread, at any time between create and the
+//! return of destroy.
 //!
 //! **Rules.** Fixed-width integers only. A table starts with its size and only ever grows at its end. Nothing
 //! is freed by the side that did not make it. No function unwinds.
@@ -15,7 +20,8 @@ mod manifest;
 mod outcome;
 
 pub use batch::{
-    Event, Field, LAYOUT, Output, Position, SEGMENT_HAS_ORIGIN, Segment, View, event_flags, tag,
+    Event, Field, LAYOUT, Output, Position, SEGMENT_HAS_ORIGIN, Segment, View, event_flags, port,
+    tag,
 };
 pub use component::{
     COMPONENT_BYTES_MIN, Component, EachText, Plugin, StartInfo, component_flags, kind, start_flags,
@@ -28,7 +34,7 @@ pub use outcome::{ERROR_IS_JSON, Error, Status, status};
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Str {
-    /// The first byte; null stands for "none", which is not the empty text.
+    /// The first byte; NULL stands for "none", which is not the empty text.
     pub ptr: *const u8,
     /// Number of bytes.
     pub len: usize,

@@ -1,56 +1,58 @@
 //! What a call says about how it went.
 
-/// 0 went well, above 0 went well with a remark, below 0 failed.
+/// How a call went: 0 went well, > 0 with a remark, < 0 failed. Unknown negative values mean `LR_FAILED`.
 pub type Status = i32;
 
-/// The values of [`Status`]. Unknown negative ones mean [`FAILED`].
+/// The values of [`Status`].
 pub mod status {
     use super::Status;
 
     /// Went well.
     pub const OK: Status = 0;
-    /// A source has nothing for now.
+    /// pull: nothing for now.
     pub const AGAIN: Status = 1;
-    /// A source has come to the end of its input.
+    /// pull: the input has ended.
     pub const END: Status = 3;
-    /// Failed. A transform's batch is dead-lettered; a sink or a source ends.
+    /// Transform: the batch is dead-lettered; source, sink: the component ends.
     pub const FAILED: Status = -1;
-    /// The options are wrong.
+    /// create: the options are wrong.
     pub const CONFIG: Status = -2;
     /// Host and plugin do not speak the same version.
     pub const VERSION: Status = -3;
-    /// Failed for now: the host offers the batch again, with backoff. Sinks only.
+    /// Sink: failed for now, offer the batch again, with backoff.
     pub const RETRY: Status = -4;
-    /// The batch will never be taken: the host dead-letters it.
+    /// Sink: the batch will never be taken: dead-letter it.
     pub const REJECT: Status = -5;
-    /// The plugin's code panicked: only `destroy` is called on the instance after this.
+    /// The instance is unusable: only destroy is called on it after this; a new one is made.
     pub const PANIC: Status = -6;
     /// An argument is wrong: an index, a tag, a text that is not UTF-8.
     pub const INVALID: Status = -7;
-    /// The call is not allowed at this moment or in this kind of component.
+    /// Not at this moment, or not in this kind of component.
     pub const NOT_NOW: Status = -8;
-    /// Nobody reads a sink's output any more; the topology ends quietly.
+    /// Sink: nobody reads the output any more; the topology ends quietly.
     pub const CLOSED: Status = -9;
 }
 
-/// Where a call says why it failed: a buffer of the caller, filled by the callee. Nothing is to be freed.
+/// Where a call says why it failed. The caller owns the buffer and gives `capacity`; the callee writes `text`, `len` and
+/// `flags` before it returns. Nothing is to be freed.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Error {
-    /// `sizeof` of this, as the caller knows it.
+    /// sizeof of this, as the caller knows it.
     pub size: u32,
-    /// [`ERROR_IS_JSON`] or 0.
+    /// `LR_ERROR_IS_JSON` or 0.
     pub flags: u32,
     /// Bytes that fit into `text`.
     pub capacity: u32,
     /// Bytes written; more are cut off at the end of a character.
     pub len: u32,
-    /// UTF-8.
+    /// UTF-8, without a NUL at the end.
     pub text: *mut u8,
 }
 
-/// The text is a JSON list of mistakes in the options, each an object with `path` (a list), `message`, and
-/// optionally `within` (two byte positions inside the option's text) and `help`.
+/// `flags` of an error: the text is a JSON list of mistakes in the options,
+/// `[{"path": ["option", "0"], "message": "...", "within": [3, 7], "help": "..."}]`; the last two are optional.
+/// `within` are two byte positions inside the option's text.
 pub const ERROR_IS_JSON: u32 = 1;
 
 impl Error {

@@ -1,4 +1,5 @@
-//! The C header against the Rust types: compiled as C11 and C++17, sizes and offsets compared.
+//! The C header: generated from the Rust types and their documentation; compiled as C11 and C++17, sizes and offsets
+//! compared.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -84,6 +85,8 @@ fn numbers() -> Vec<(&'static str, i64)> {
         ("LR_EVENT_TRUNCATED", event_flags::TRUNCATED.into()),
         ("LR_EVENT_RAW_DOCUMENT", event_flags::RAW_DOCUMENT.into()),
         ("LR_SEGMENT_HAS_ORIGIN", abi::SEGMENT_HAS_ORIGIN.into()),
+        ("LR_PORT_MAIN", abi::port::MAIN.into()),
+        ("LR_PORT_DEAD_LETTER", abi::port::DEAD_LETTER.into()),
         ("LR_METRIC_COUNTER", metric_kind::COUNTER.into()),
         ("LR_METRIC_GAUGE", metric_kind::GAUGE.into()),
         ("LR_KIND_SOURCE", kind::SOURCE.into()),
@@ -102,7 +105,7 @@ fn run(compiler: &str, standard: &str, extension: &str, body: &str) -> String {
     let source = directory.path().join(format!("layout.{extension}"));
     let program = directory.path().join("layout");
     let text = format!(
-        "#include \"lograil_plugin.h\"\n#include <stdio.h>\nLR_MANIFEST(\"{{}}\");\nint main(void) {{\n{body}    return 0;\n}}\n"
+        "#include \"lograil_plugin.h\"\n#include \"lograil_plugin.h\"\n#include <stdio.h>\nLR_MANIFEST(\"{{}}\");\nint main(void) {{\n{body}    return 0;\n}}\n"
     );
     std::fs::write(&source, text).unwrap();
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
@@ -125,9 +128,12 @@ fn c_and_cpp_see_the_same_tables_and_numbers_as_rust() {
         writeln!(expected, "{name} {value}").unwrap();
         writeln!(body, "    printf(\"{name} %lld\\n\", (long long)({name}));").unwrap();
     }
-    for (compiler, standard, extension) in
-        [("cc", "-std=c11", "c"), ("g++", "-std=c++17", "cpp"), ("clang", "-std=c11", "c")]
-    {
+    for (compiler, standard, extension) in [
+        ("cc", "-std=c11", "c"),
+        ("g++", "-std=c++17", "cpp"),
+        ("clang", "-std=c11", "c"),
+        ("clang++", "-std=c++17", "cpp"),
+    ] {
         match Command::new(compiler).arg("--version").output() {
             Ok(_) => assert_eq!(run(compiler, standard, extension, &body), expected, "{compiler}"),
             Err(error) => {
@@ -139,4 +145,54 @@ fn c_and_cpp_see_the_same_tables_and_numbers_as_rust() {
             }
         }
     }
+}
+
+/// Where this crate is.
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The header as cbindgen makes it, in a form that is read with more ease: a comment that fits on a line is on one, and a
+/// negative number is in brackets.
+fn generate() -> String {
+    let config = cbindgen::Config::from_file(here().join("cbindgen.toml")).unwrap();
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for module in ["lib", "outcome", "batch", "host", "component", "manifest"] {
+        builder = builder.with_src(here().join(format!("src/{module}.rs")));
+    }
+    let mut made = Vec::new();
+    builder.generate().unwrap().write(&mut made);
+    let made = String::from_utf8(made).unwrap();
+    let mut lines: Vec<String> = Vec::new();
+    for line in made.lines() {
+        if let (" */", [.., start, text]) = (line.trim_start_matches("    "), &lines[..])
+            && start.trim() == "/**"
+        {
+            let one = format!("{}{} */", start.replace("/**", "/*"), &text.trim_start()[1..]);
+            lines.truncate(lines.len() - 2);
+            lines.push(one);
+        } else if let Some((name, number)) = line.split_once(" -")
+            && name.starts_with("#define ")
+        {
+            lines.push(format!("{name} (-{number})"));
+        } else if !(line.is_empty() && lines.last().is_some_and(String::is_empty)) {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn the_header_is_what_is_generated() {
+    let path = here().join("include/lograil_plugin.h");
+    let generated = generate();
+    if std::env::var_os("LOGRAIL_UPDATE_HEADER").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    let differs = generated.lines().zip(committed.lines()).find(|(new, old)| new != old);
+    assert!(
+        generated == committed,
+        "the header is out of date at {differs:?}: LOGRAIL_UPDATE_HEADER=1 cargo test -p lograil-abi --test header"
+    );
 }
