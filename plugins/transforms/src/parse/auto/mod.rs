@@ -6,6 +6,7 @@ mod elements;
 mod header;
 mod json;
 mod parser;
+mod remainder;
 mod streams;
 mod syslog;
 mod words;

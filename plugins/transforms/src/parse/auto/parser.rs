@@ -9,6 +9,7 @@ use lograil_codec::timestamp::{Reference, Timestamp, parse_prefix};
 use lograil_codec::{Strictness, Zone};
 
 use super::header::{Header, Range, Scanner, Style};
+use super::remainder;
 use super::streams::Streams;
 use super::words::{self, FormatWord};
 use crate::level::Level;
@@ -18,7 +19,7 @@ const ACCESS_TIME_MAX: usize = 160;
 /// Most bytes of the first key of logfmt.
 const KEY_LEN_MAX: usize = 40;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "timestamp",
     "level",
     "level_original",
@@ -32,6 +33,7 @@ const COLUMNS: [&str; 13] = [
     "msgid",
     "structured_data",
     "message",
+    "rest",
 ];
 const TIMESTAMP: u32 = 0;
 const LEVEL: u32 = 1;
@@ -46,6 +48,7 @@ const FACILITY: u32 = 9;
 const MSGID: u32 = 10;
 const STRUCTURED_DATA: u32 = 11;
 const MESSAGE: u32 = 12;
+const REST: u32 = 13;
 
 /// Columns of glog, and what they are here: level, timestamp, id, file, line, message.
 const GLOG_LEVEL: u32 = 0;
@@ -357,6 +360,9 @@ fn push_header(header: &Header, text: &[u8], row: &mut Row) {
     }
     if let Some(Range { start, end }) = header.message {
         row.push_text(MESSAGE, start, end);
+    }
+    if let Some(Range { start, end }) = remainder::find(text, header) {
+        row.push_text(REST, start, end);
     }
 }
 

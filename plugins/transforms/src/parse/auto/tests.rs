@@ -186,6 +186,33 @@ fn reads_headers_of_syslog_files() {
 }
 
 #[test]
+fn what_has_no_field_of_its_own_is_kept() {
+    for (line, rest) in [
+        (
+            "2024-01-02 10:00:00 | INFO | a-12 | cart | user-7 | req-9 | 142ms | it works",
+            "user-7 | req-9 | 142ms",
+        ),
+        ("2024-01-02T10:00:00.1+01:00  INFO 4711 --- [shop] [  main] o.e.App   : up", "shop"),
+        ("2024-01-02 10:00:00 [main] [req-12] [user=7] INFO com.x - hello", "user=7"),
+        ("GET /a 2024-01-02 10:00:00", "/a"),
+        ("x | y | 2024-01-02 10:00:00 | INFO | cart | it works", "y"),
+    ] {
+        assert_eq!(parsed(line)["rest"], rest, "{line}");
+    }
+    for line in [
+        "2024-01-02 10:00:00,123 INFO [main] org.example.job.Runner: started 3 tasks",
+        "[Tue Apr 04 06:18:29.712806 2017] [core:notice] [pid 17:tid 14] AH1: up",
+        "[2024-01-02 10:00:00,123] INFO [Server id=1] started (kafka.server.Server)",
+        "\u{1b}[32m2024-01-02 10:00:00\u{1b}[0m \u{1b}[1;31mERROR\u{1b}[0m cart: empty",
+        "Dec 10 06:55:46 web sshd[24200]: Failed",
+        "I0102 15:04:05.678901   12345 main.go:23] hello",
+        "INFO:shop.cart:empty",
+    ] {
+        assert_eq!(parsed(line)["rest"], Value::Null, "{line}: {}", parsed(line));
+    }
+}
+
+#[test]
 fn leaves_prose_alone() {
     check(&[
         ("2024-01-02 10:00:00 Error opening file: none", "-|-|-|-|-", "Error opening file: none"),
