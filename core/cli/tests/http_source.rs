@@ -1,5 +1,5 @@
-//! HTTP to file through `kill -9` at any moment: what was answered 200 is in the file, whole.
-//! `LOGRAIL_HTTP_KILLS` sets how often.
+//! HTTP to file through `kill -9` at any moment: what was answered 200 is in the file, whole
+//! (`LOGRAIL_HTTP_KILLS` sets how often); and Elasticsearch's own client in Python.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -10,9 +10,11 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{PATIENCE, Place, until};
+use serde_json::Value;
+use support::{PATIENCE, Place, python_with, until};
 
 const LINES_PER_REQUEST: u64 = 50;
 
@@ -64,11 +66,7 @@ fn send(address: SocketAddr, mut next: u64, requests: usize) -> (Vec<u64>, u64) 
     (acknowledged, next)
 }
 
-#[test]
-fn kills_lose_nothing_that_was_answered() {
-    let kills = std::env::var("LOGRAIL_HTTP_KILLS").map_or(15, |kills| kills.parse().unwrap());
-    let place = Place::new();
-    let topology = r#"
+const TOPOLOGY: &str = r#"
 data_dir = "data"
 [sources.in]
 type = "http"
@@ -78,7 +76,58 @@ type = "file"
 inputs = ["in"]
 path = "out.ndjson"
 "#;
-    let topology = place.write("t.toml", topology).to_str().unwrap().to_owned();
+
+/// The numbers of the events that were written.
+fn written(place: &Place) -> Vec<u64> {
+    let written = place.read("out.ndjson");
+    let events = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.map(|event| event["n"].as_u64().unwrap()).collect()
+}
+
+const ELASTICSEARCH: &str = r#"
+import sys
+from elasticsearch import Elasticsearch, helpers
+from elasticsearch.exceptions import BadRequestError
+client = Elasticsearch(sys.argv[1])
+assert client.ping() and client.info()["tagline"]
+def documents(numbers, **more):
+    return ({"_index": "logs", "n": n, "text": "x" * (n % 100), **more} for n in numbers)
+taken, errors = helpers.bulk(client, documents(range(3000), _id="same"), chunk_size=700)
+assert (taken, errors) == (3000, []), errors
+assert all(ok for ok, _ in helpers.parallel_bulk(client, documents(range(3000, 6000)), thread_count=4))
+packed = Elasticsearch(sys.argv[1], http_compress=True)
+assert helpers.bulk(packed, documents(range(6000, 7000), _op_type="create"))[0] == 1000
+try:
+    helpers.bulk(client, [{"_op_type": "delete", "_index": "logs", "_id": "1"}])
+    print("it deletes")
+except BadRequestError as error:
+    print(error)
+"#;
+
+#[test]
+fn the_client_of_elasticsearch_sends_in_bulk() {
+    let Some(python) = python_with("elasticsearch") else { return };
+    let place = Place::new();
+    place.write("t.toml", TOPOLOGY);
+    let running = place.start(&["run", "t.toml"]);
+    let url = format!("http://{}", address(&place, 1));
+    let mut client = Command::new(python);
+    let ran = client.args(["-c", ELASTICSEARCH, &url]).stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{told}");
+    let printed = String::from_utf8_lossy(&ran.stdout);
+    assert!(printed.contains("expected an action"), "{printed}");
+    assert!(running.stop().success());
+    let mut numbers = written(&place);
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..7000).collect::<Vec<_>>());
+}
+
+#[test]
+fn kills_lose_nothing_that_was_answered() {
+    let kills = std::env::var("LOGRAIL_HTTP_KILLS").map_or(15, |kills| kills.parse().unwrap());
+    let place = Place::new();
+    let topology = place.write("t.toml", TOPOLOGY).to_str().unwrap().to_owned();
     let (mut acknowledged, mut next) = (Vec::new(), 0);
     for kill in 0..kills {
         let running = place.start(&["run", &topology]);
@@ -102,11 +151,7 @@ path = "out.ndjson"
     let last = place.start(&["run", &topology]);
     address(&place, kills + 1);
     assert!(last.stop().success());
-    let written = place.read("out.ndjson");
-    let written: BTreeSet<u64> = written
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["n"].as_u64().unwrap())
-        .collect();
+    let written: BTreeSet<u64> = written(&place).into_iter().collect();
     let lost: Vec<_> = acknowledged.iter().filter(|number| !written.contains(number)).collect();
     assert!(!acknowledged.is_empty());
     assert!(lost.is_empty(), "{} of {} lost: {lost:?}", lost.len(), acknowledged.len());

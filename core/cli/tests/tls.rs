@@ -119,7 +119,7 @@ stream.sendall(b"without an end")
 stream.unwrap().close()
 print(plain.recv(100))
 "#;
-    let printed = python(program, &place, script, port);
+    let printed = python(&program, &place, script, port);
     assert!(!printed.contains("it trusts anybody"), "{printed}");
     until("all lines are written", || messages(&place).len() > 20_000);
     assert!(running.stop().success());
@@ -150,7 +150,7 @@ for own in [None, "other", "client"]:
     except (ssl.SSLError, OSError) as error:
         print(own, type(error).__name__)
 "#;
-    let printed = python(program, &place, script, port);
+    let printed = python(&program, &place, script, port);
     until("the line is written", || !messages(&place).is_empty());
     assert!(running.stop().success());
     assert_eq!(messages(&place), ["from client"], "{printed}");
@@ -180,7 +180,7 @@ async def main():
             await peer.send(json.dumps({"message": f"event {number}"}))
 asyncio.run(main())
 "#;
-    python(program, &place, send, port);
+    python(&program, &place, send, port);
     until("all events are written", || messages(&place).len() >= 1000);
     assert!(running.stop().success());
     assert_eq!(messages(&place)[999], "event 999");
@@ -205,7 +205,7 @@ async def main():
             print(json.loads(await peer.recv())["message"])
 asyncio.run(main())
 "#;
-    assert_eq!(python(program, &place, receive, port).lines().count(), 20);
+    assert_eq!(python(&program, &place, receive, port).lines().count(), 20);
     assert!(running.stop().success());
 }
 

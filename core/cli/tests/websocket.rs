@@ -45,7 +45,7 @@ fn a_client_in_python_gets_the_mock_stream_it_asks_for() {
     let url = told(&place, "log stream on ");
     let client = |query: &str, count: &str| {
         let script = ["-c", CLIENT, &format!("{url}{query}"), count];
-        let ran = Command::new(python).args(script).stdin(Stdio::null()).output().unwrap();
+        let ran = Command::new(&python).args(script).stdin(Stdio::null()).output().unwrap();
         String::from_utf8(ran.stdout).unwrap()
     };
     let text = client("?interval_ms=10&service=shop&level=WARN&debug=true", "20");
@@ -90,7 +90,7 @@ fn a_server_in_python_is_read_to_the_last_message_and_told_goodbye() {
     let Some(python) = python_with("websockets") else { return };
     let place = Place::new();
     let output = std::fs::File::create(place.path("server")).unwrap();
-    let mut command = Command::new(python);
+    let mut command = Command::new(&python);
     command.args(["-c", SERVER]).stdin(Stdio::null()).stdout(output);
     let _server = Background(command.spawn().unwrap());
     let mut port = String::new();
@@ -147,7 +147,7 @@ listen = "127.0.0.1:0"
     let url = told(&place, "giving events on ");
     let clients = ["", "?level=ERROR", "?level=INFO,WARNING", "?user=x"].map(|query| {
         let script = ["-c", CLIENT, &format!("{url}{query}"), "10"];
-        let mut command = Command::new(python);
+        let mut command = Command::new(&python);
         command.args(script).stdin(Stdio::null()).stdout(Stdio::piped());
         (query, command.spawn().unwrap())
     });

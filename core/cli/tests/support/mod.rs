@@ -177,15 +177,17 @@ pub fn has(program: &str) -> bool {
     found
 }
 
-/// A Python that has this module. In CI (`LOGRAIL_REQUIRE_SERVERS=1`) there must be one.
-pub fn python_with(module: &str) -> Option<&'static str> {
+/// A Python that has this module: `LOGRAIL_TEST_PYTHON`, or one of the system's. In CI (`LOGRAIL_REQUIRE_SERVERS=1`)
+/// there must be one.
+pub fn python_with(module: &str) -> Option<String> {
     let import = format!("import {module}");
-    let has_it = |python: &&str| {
+    let has_it = |python: &String| {
         let mut command = Command::new(python);
         command.args(["-c", &import]).stdin(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
-    let found = ["python3", "/usr/bin/python3"].into_iter().find(has_it);
+    let systems = ["python3", "/usr/bin/python3"].map(str::to_owned);
+    let found = std::env::var("LOGRAIL_TEST_PYTHON").into_iter().chain(systems).find(has_it);
     if found.is_none() {
         assert!(
             std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(),

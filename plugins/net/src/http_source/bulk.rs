@@ -86,10 +86,14 @@ pub(super) fn greeting() -> Answer {
         "version": { "number": "8.0.0", "build_flavor": "default" },
         "tagline": "You Know, for Search",
     });
-    let mut greeting = http_server::answer(StatusCode::OK, &about);
+    of_product(http_server::answer(StatusCode::OK, &about))
+}
+
+/// The answer with what clients look for in every one, and without which they take none.
+pub(super) fn of_product(mut answer: Answer) -> Answer {
     let product = HeaderValue::from_static("Elasticsearch");
-    greeting.headers_mut().insert("x-elastic-product", product);
-    greeting
+    answer.headers_mut().insert("x-elastic-product", product);
+    answer
 }
 
 /// Where the documents are. `path_index` is the index that the path names; `pay` pays for what is kept of each. A refusal

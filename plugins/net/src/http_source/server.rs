@@ -108,7 +108,10 @@ impl Server {
             }
             // What clients of Elasticsearch ask before they send.
             (&Method::GET | &Method::HEAD, _) if path == "/" => Ok(bulk::greeting()),
-            (&Method::POST | &Method::PUT, Some(index)) => self.take_bulk(request, index).await,
+            (&Method::POST | &Method::PUT, Some(index)) => {
+                let taken = self.take_bulk(request, index).await;
+                Ok(bulk::of_product(taken.unwrap_or_else(Refusal::answer)))
+            }
             (&Method::POST, None) if self.settings.paths.contains(&path) => {
                 let (mut body, content_type) = self.read(request).await?;
                 let decoded = self.decode(&mut body, &content_type)?;

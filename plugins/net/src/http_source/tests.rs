@@ -288,6 +288,7 @@ async fn bulk_requests_are_answered_item_by_item() {
     let answer = ask(&running, &request("POST", "/logs/_bulk", "", body)).await;
     let (head, answer) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(head.to_lowercase().contains("x-elastic-product: elasticsearch"), "{head}");
     let answer: Value = serde_json::from_str(answer).unwrap();
     assert_eq!(answer["errors"], true);
     let status_of = |item: &Value| {
