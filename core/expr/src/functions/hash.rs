@@ -58,6 +58,40 @@ pub(super) const FUNCTIONS: &[Function] = &[
         },
     ),
     Function::new(
+        "hmac",
+        &[
+            required("value", Kind::STRING),
+            required("key", Kind::STRING),
+            optional("algorithm", Kind::STRING),
+        ],
+        Kind::STRING,
+        "The bytes of the keyed digest of a text (RFC 2104) by `SHA1`, `SHA-224`, `SHA-256` (unless told), `SHA-384` or \
+         `SHA-512`.",
+        &[
+            gives(
+                "encode_base64(hmac(\"Hello there\", \"super-secret-key\"))",
+                "{}",
+                r#""eLGE8YMviv85NPXgISRUZxstBNSU47JQdcXkUWcClmI=""#,
+            ),
+            gives(
+                "encode_base16(hmac(\"abc\", \"k\", algorithm: \"SHA1\"))",
+                "{}",
+                r#""f9bef091fe00d9f5128593836dba99e193f08174""#,
+            ),
+        ],
+        |arguments| {
+            let (text, key) = (arguments.string(0)?, arguments.string(1)?);
+            let digest = match arguments.string_or(2, "SHA-256")? {
+                b"SHA1" => hmac::<Sha1>(key, text, 64),
+                b"SHA-224" => hmac::<Sha224>(key, text, 64),
+                b"SHA-384" => hmac::<Sha384>(key, text, 128),
+                b"SHA-512" => hmac::<Sha512>(key, text, 128),
+                _ => hmac::<Sha256>(key, text, 64),
+            };
+            arguments.context.text(&digest)
+        },
+    ),
+    Function::new(
         "crc32",
         &[required("value", Kind::STRING)],
         Kind::STRING,
@@ -66,6 +100,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |arguments| hex(arguments, &crc32(arguments.string(0)?).to_be_bytes()),
     ),
 ];
+
+/// The keyed digest of RFC 2104; `block` is how many bytes the digest takes at a time.
+fn hmac<D: Digest>(key: &[u8], text: &[u8], block: usize) -> Vec<u8> {
+    let mut padded = if key.len() > block { D::digest(key).to_vec() } else { key.to_vec() };
+    padded.resize(block, 0);
+    let pad = |with: u8| padded.iter().map(|byte| byte ^ with).collect::<Vec<u8>>();
+    let inner = D::new().chain_update(pad(0x36)).chain_update(text).finalize();
+    D::new().chain_update(pad(0x5C)).chain_update(inner).finalize().to_vec()
+}
 
 fn hex<'a>(arguments: &Arguments<'a, '_>, bytes: &[u8]) -> Result<Value<'a>, EvalError> {
     arguments.context.text(&super::encode::hex_of(bytes))
@@ -91,4 +134,18 @@ const CRC32: [u32; 256] = {
 fn crc32(text: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| CRC32[usize::from(crc as u8 ^ byte)] ^ crc >> 8;
     !text.iter().fold(u32::MAX, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_longer_than_a_block_is_hashed_first() {
+        let digest = super::super::encode::hex_of(&hmac::<Sha512>(&[b'k'; 200], b"abc", 128));
+        assert!(
+            digest.starts_with(b"600057e6cba9ce3e078c0ae32f0ba3a786002d1da4853945"),
+            "{digest:?}"
+        );
+    }
 }

@@ -7,6 +7,7 @@ mod array;
 mod casing;
 mod coerce;
 mod encode;
+mod file_path;
 mod formats;
 mod grok;
 mod hash;
@@ -16,6 +17,7 @@ mod number;
 mod object;
 mod parse;
 mod program;
+mod redaction;
 mod string;
 mod syslog;
 mod text;
@@ -33,13 +35,15 @@ use crate::node::{Closure, Node};
 use crate::value::{Array, Object, Value};
 
 /// Every function, by family.
-const FAMILIES: [&[Function]; 17] = [
+const FAMILIES: [&[Function]; 19] = [
     program::FUNCTIONS,
     inspect::FUNCTIONS,
     coerce::FUNCTIONS,
     string::FUNCTIONS,
     text::FUNCTIONS,
     casing::FUNCTIONS,
+    redaction::FUNCTIONS,
+    file_path::FUNCTIONS,
     parse::FUNCTIONS,
     formats::FUNCTIONS,
     grok::FUNCTIONS,

@@ -75,6 +75,56 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .fallible(),
     Function::new(
+        "ip_subnet",
+        &[required("value", Kind::STRING), required("subnet", Kind::STRING)],
+        Kind::STRING,
+        "The network that an address lies in, by a mask such as `255.255.0.0` or `/16`.",
+        &[
+            gives("ip_subnet!(\"192.168.10.32\", \"255.255.255.0\")", "{}", r#""192.168.10.0""#),
+            gives("ip_subnet!(\"2404:6800:4003:c02::64\", \"/32\")", "{}", r#""2404:6800::""#),
+            fails("ip_subnet!(.a, \"/8\")", r#"{"a":"x"}"#, "`ip_subnet`: the text is not an address"),
+        ],
+        subnet,
+    )
+    .fallible(),
+    Function::new(
+        "ip_to_ipv6",
+        &[required("value", Kind::STRING)],
+        Kind::STRING,
+        "The IPv4 address as an IPv6 address; one of IPv6 stays.",
+        &[gives("ip_to_ipv6!(\"192.168.10.32\")", "{}", r#""::ffff:192.168.10.32""#)],
+        |arguments| {
+            let address = match address(arguments.string(0)?) {
+                Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
+                Some(IpAddr::V6(address)) => address,
+                None => return Err(arguments.error("the text is not an address")),
+            };
+            arguments.context.text(address.to_string().as_bytes())
+        },
+    )
+    .fallible(),
+    Function::new(
+        "ipv6_to_ipv4",
+        &[required("value", Kind::STRING)],
+        Kind::STRING,
+        "The IPv4 address that an IPv6 address stands for; one of IPv4 stays.",
+        &[
+            gives("ipv6_to_ipv4!(\"::ffff:192.168.0.1\")", "{}", r#""192.168.0.1""#),
+            fails("ipv6_to_ipv4!(\"fe80::1\")", "{}", "`ipv6_to_ipv4`: the address does not stand for one of IPv4"),
+        ],
+        |arguments| {
+            let address = match address(arguments.string(0)?) {
+                Some(IpAddr::V4(address)) => Some(address),
+                Some(IpAddr::V6(address)) => address.to_ipv4_mapped(),
+                None => return Err(arguments.error("the text is not an address")),
+            };
+            let wrong = "the address does not stand for one of IPv4";
+            let address = address.ok_or_else(|| arguments.error(wrong))?;
+            arguments.context.text(address.to_string().as_bytes())
+        },
+    )
+    .fallible(),
+    Function::new(
         "uuid_v4",
         &[],
         Kind::STRING,
@@ -125,6 +175,33 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn address(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn subnet<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let wrong = || arguments.error("the text is not a mask");
+    let text = arguments.utf8(1)?;
+    let bits =
+        text.strip_prefix('/').map(|bits| bits.parse::<u32>().map_err(|_| wrong())).transpose()?;
+    let network = match address(arguments.string(0)?) {
+        Some(IpAddr::V4(address)) => {
+            let mask = match bits {
+                Some(bits) if bits <= 32 => u32::MAX.checked_shl(32 - bits).unwrap_or(0),
+                Some(_) => return Err(wrong()),
+                None => text.parse::<Ipv4Addr>().map_err(|_| wrong())?.into(),
+            };
+            IpAddr::V4((u32::from(address) & mask).into())
+        }
+        Some(IpAddr::V6(address)) => {
+            let mask = match bits {
+                Some(bits) if bits <= 128 => u128::MAX.checked_shl(128 - bits).unwrap_or(0),
+                Some(_) => return Err(wrong()),
+                None => text.parse::<std::net::Ipv6Addr>().map_err(|_| wrong())?.into(),
+            };
+            IpAddr::V6((u128::from(address) & mask).into())
+        }
+        None => return Err(arguments.error("the text is not an address")),
+    };
+    arguments.context.text(network.to_string().as_bytes())
 }
 
 fn contains<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {

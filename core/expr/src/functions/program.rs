@@ -4,9 +4,17 @@ use super::{
     Accepts, Arguments, ClosureShape, ClosureTakes, Function, Parameter, fails, gives, optional,
     required,
 };
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use crate::error::EvalError;
 use crate::kind::Kind;
 use crate::value::Value;
+
+/// Places of programs whose last time is remembered. Two that share an entry hold each other back.
+const PLACES: usize = 64;
+
+/// When each place last wrote to the log.
+static WRITTEN_NS: [AtomicI64; PLACES] = [const { AtomicI64::new(i64::MIN) }; PLACES];
 
 const COLLECTION: Kind = Kind::ARRAY.or(Kind::OBJECT);
 
@@ -22,6 +30,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
             gives("del(.missing)", "{}", "null"),
         ],
         |arguments| Err(arguments.error("takes a path")),
+    )
+    .effect(),
+    Function::new(
+        "log",
+        &[
+            required("value", Kind::ANY.or(Kind::REGEX)),
+            optional("level", Kind::STRING),
+            optional("rate_limit_secs", Kind::INTEGER),
+        ],
+        Kind::NULL,
+        "Writes a value to the log of this program, at `trace`, `debug`, `info` (unless told), `warn` or `error`; from one \
+         place of the program once in so many seconds, 1 unless told, 0 for each time.",
+        &[
+            gives("log(\"unusual: \" + string!(.a), level: \"warn\", rate_limit_secs: 10)", r#"{"a":"x"}"#, "null"),
+        ],
+        write_log,
     )
     .effect(),
     Function::new(
@@ -132,6 +156,46 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .fallible()
     .effect(),
 ];
+
+fn write_log<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let value = arguments.value(0)?;
+    let level = arguments.string_or(1, "info")?;
+    let seconds = arguments.integer_or(2, 1)?;
+    let place = arguments.nodes.as_ptr() as usize / size_of::<usize>() % PLACES;
+    if !may_write(&WRITTEN_NS[place], arguments.context.now_ns, seconds) {
+        return Ok(Value::Null);
+    }
+    let mut text = Vec::new();
+    match value {
+        Value::String(value) => text.extend_from_slice(value),
+        other => {
+            other
+                .write_json_within(&mut text, 4 * crate::VALUE_DEPTH_MAX, crate::STRING_BYTES_MAX)
+                .map_err(|_| EvalError::TooMuch)?;
+        }
+    }
+    let text = String::from_utf8_lossy(&text);
+    match level {
+        b"trace" => tracing::trace!("{text}"),
+        b"debug" => tracing::debug!("{text}"),
+        b"warn" => tracing::warn!("{text}"),
+        b"error" => tracing::error!("{text}"),
+        _ => tracing::info!("{text}"),
+    }
+    Ok(Value::Null)
+}
+
+/// Whether the last time is long enough ago; then now is the last time.
+fn may_write(last_ns: &AtomicI64, now_ns: i64, seconds: i64) -> bool {
+    let last = last_ns.load(Ordering::Relaxed);
+    let next = last.saturating_add(seconds.saturating_mul(1_000_000_000));
+    // A clock that was set back holds nothing up.
+    let may = last == i64::MIN || now_ns >= next || now_ns < last;
+    if may {
+        last_ns.store(now_ns, Ordering::Relaxed);
+    }
+    may
+}
 
 fn for_each<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     let bump = arguments.context.bump;
@@ -270,4 +334,20 @@ fn assert_eq<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> 
     };
     arguments.context.raised.set(Some(message));
     Err(EvalError::Raised(arguments.function.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_writes_to_the_log_once_in_a_while() {
+        let last = AtomicI64::new(i64::MIN);
+        let at = |seconds: i64| 1_000_000_000 * seconds;
+        assert!(may_write(&last, at(100), 2));
+        assert!(!may_write(&last, at(101), 2));
+        assert!(may_write(&last, at(102), 2));
+        assert!(may_write(&last, at(102), 0));
+        assert!(may_write(&last, at(5), 2), "a clock that was set back");
+    }
 }

@@ -158,32 +158,71 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .fallible(),
     Function::new(
-        "redact",
-        &[required("value", Kind::STRING), required("filters", Kind::ARRAY)],
+        "sieve",
+        &[
+            required("value", Kind::STRING),
+            required("permitted_characters", Kind::REGEX),
+            optional("replace_single", Kind::STRING),
+            optional("replace_repeated", Kind::STRING),
+        ],
         Kind::STRING,
-        "The text with every match of the regular expressions replaced by `[REDACTED]`.",
-        &[gives(
-            "redact(.a, [r'\\d{3}-\\d{4}']) ?? \"\"",
-            r#"{"a":"call 555-1234"}"#,
-            r#""call [REDACTED]""#,
-        )],
+        "What the expression matches of a text. What stands between the matches is taken out, or replaced, a single \
+         character by the one text, several by the other.",
+        &[
+            gives("sieve(\"vector.dev/lowerUPPER\", r'[a-z]')", "{}", r#""vectordevlower""#),
+            gives(
+                "sieve(\"a%b.ñö.c\", r'[a-z.]', replace_single: \"X\", replace_repeated: \"<REMOVED>\")",
+                "{}",
+                r#""aXb.<REMOVED>.c""#,
+            ),
+        ],
+        sieve,
+    ),
+    Function::new(
+        "match_array",
+        &[
+            required("value", Kind::ARRAY),
+            required("pattern", Kind::REGEX),
+            optional("all", Kind::BOOLEAN),
+        ],
+        Kind::BOOLEAN,
+        "Whether the regular expression matches a text of the array, or with `all` every item.",
+        &[
+            gives("match_array([\"foobar\", \"bazqux\"], r'foo')", "{}", "true"),
+            gives("match_array([\"foo\", 1], r'foo', all: true)", "{}", "false"),
+        ],
         |arguments| {
-            let mut text = std::borrow::Cow::Borrowed(arguments.string(0)?);
-            for filter in arguments.array(1)?.iter(arguments.context.bump) {
-                match filter {
-                    Value::Regex(regex) => {
-                        let redacted = regex.replace_all(&text, &b"[REDACTED]"[..]).into_owned();
-                        arguments.context.check_text(redacted.len())?;
-                        text = redacted.into();
-                    }
-                    _ => return Err(arguments.error("the filters must be regular expressions")),
-                }
-            }
-            arguments.context.text(&text)
+            let pattern = arguments.regex(1)?;
+            let mut items = arguments.array(0)?.iter(arguments.context.bump);
+            let is_match =
+                |item: Value<'_>| matches!(item, Value::String(text) if pattern.is_match(text));
+            let all = arguments.flag(2, false)?;
+            Ok(Value::Boolean(if all { items.all(is_match) } else { items.any(is_match) }))
         },
-    )
-    .fallible(),
+    ),
 ];
+
+fn sieve<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let (text, permitted) = (arguments.string(0)?, arguments.regex(1)?);
+    let (single, repeated) = (arguments.string_or(2, "")?, arguments.string_or(3, "")?);
+    let mut out = BumpVec::new_in(arguments.context.bump);
+    let mut from = 0;
+    let ends = std::iter::once((text.len(), text.len()));
+    for (start, end) in
+        permitted.find_iter(text).map(|found| (found.start(), found.end())).chain(ends)
+    {
+        let between = String::from_utf8_lossy(&text[from..start]);
+        out.extend_from_slice_copy(match between.chars().take(2).count() {
+            0 => b"",
+            1 => single,
+            _ => repeated,
+        });
+        out.extend_from_slice_copy(&text[start..end]);
+        arguments.context.check_text(out.len())?;
+        from = end;
+    }
+    arguments.context.written_text(out)
+}
 
 fn replace<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     let context = arguments.context;
