@@ -70,7 +70,8 @@ fn the_address_sanitizer_finds_nothing() {
     support::Finished(check.output().unwrap()).assert_success();
 }
 
-/// A batch lives until the plugin has completed its write, also where a reload no longer waits for it.
+/// A batch lives until the plugin has completed its write, also where a reload no longer waits for it, or `hang_limit` is
+/// over.
 #[test]
 fn the_address_sanitizer_finds_nothing_in_a_sink_that_completes_late() {
     let place = Place::new();
@@ -103,6 +104,15 @@ fn the_address_sanitizer_finds_nothing_in_a_sink_that_completes_late() {
     });
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
     assert!(said("sink bad: 1 in, 1 out"), "{}", place.read("stderr"));
+
+    // One that takes longer than is allowed is destroyed while it works; after three tries the batch is dead-lettered.
+    place.write("t.toml", topology.replace("]\ndir", "]\nhang_limit = \"50ms\"\ndir"));
+    let mut run = place.lograil(&["run", "--once", "--data-dir", "other", "t.toml"]);
+    run.env("LD_PRELOAD", address_sanitizer()).env("ASAN_OPTIONS", "detect_leaks=0");
+    let ran = support::Finished(run.output().unwrap());
+    let told = ran.assert_success().stderr();
+    assert!(told.contains("sink bad: 1 in, 0 out, 0 discarded, 1 dead-lettered"), "{told}");
+    assert_eq!(told.matches("writes late").count(), 3, "{told}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use lograil_loader::Trust;
 use lograil_plugin::{Build, ComponentMetrics, Options, Sink, SinkContext, SystemFiles};
 use lograil_testkit::{ManualClock, TransformHarness, batch_of_lines};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::plugins::{cargo_plugin, install, make_plugin, repository};
 use support::{Place, until};
 
@@ -128,6 +128,49 @@ fn a_sink_whose_peer_does_not_read_ends_at_the_deadline() {
     let running = place.start(&["run", "--quiet", "t.toml"]);
     until("the connection is full", || place.read("stderr").contains("has not been completed for"));
     assert_eq!(running.stop().code(), Some(3), "{}", place.read("stderr"));
+}
+
+/// With `hang_limit`, what hangs is left behind: the batch is dealt with, and another instance takes over.
+#[test]
+fn an_instance_that_hangs_is_left_behind_where_calls_have_a_limit() {
+    let place = faulty();
+    let limit = "[plugins]\ndir = \"plugins\"\nhang_limit = \"100ms\"\n";
+    let run = |components: &str| {
+        place.write("t.toml", format!("{limit}{components}"));
+        place.run_with(&["run", "--once", "t.toml"], b"one line\n")
+    };
+    let letters_of = |kind: &str, fault: &str| {
+        let ran = run(&format!(
+            "[sources.in]\ntype = \"stdin\"\n\
+            [{kind}s.bad]\ntype = \"faulty.{kind}\"\ninputs = [\"in\"]\nfault = \"{fault}\"\n\
+            [sinks.out]\ntype = \"stdout\"\ninputs = [\"bad.dead_letter\"]\nencoding.codec = \"json\"\n"
+        ));
+        let letter: Value = serde_json::from_str(&ran.assert_success().stdout()).unwrap();
+        assert_eq!(letter["message"], "one line");
+        letter["dead_letter"]["reason"].as_str().unwrap().to_owned()
+    };
+    for (kind, fault, function) in [
+        ("transform", "hang", "process"),
+        ("sink", "sink_hang", "write"),
+        ("sink", "write_hang", "write"),
+    ] {
+        let reason = letters_of(kind, fault);
+        let told = format!("`{function}` has not come to its end for 0.1 s");
+        assert!(reason.contains(&told), "{fault}: {reason}");
+    }
+    let source = |fault: &str| {
+        run(&format!(
+            "[sources.in]\ntype = \"faulty.source\"\nfault = \"{fault}\"\n\
+            [sinks.out]\ntype = \"stdout\"\ninputs = [\"in\"]\nencoding.codec = \"json\"\n"
+        ))
+    };
+    let ran = source("source_hang_once");
+    let out = ran.assert_success().stdout();
+    assert_eq!(out, "{\"number\":1}\n{\"number\":2}\n{\"number\":3}\n", "{}", ran.stderr());
+    assert_eq!(ran.stderr().matches("it is started anew in").count(), 1, "{}", ran.stderr());
+    let ran = source("source_hang");
+    assert_eq!(ran.code(), 1);
+    assert!(ran.stderr().contains("stopped after 5 panics or hangs"), "{}", ran.stderr());
 }
 
 /// Starts a topology in order, then makes its sink one of the plugin with this fault.

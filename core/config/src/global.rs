@@ -42,6 +42,8 @@ pub struct PluginOptions {
     pub sha256: BTreeMap<String, String>,
     /// How long a call into a plugin may last before a warning names it.
     pub hang_after: Period,
+    /// How long it may last before its instance is left behind.
+    pub hang_limit: Option<Period>,
 }
 
 impl Default for PluginOptions {
@@ -106,12 +108,15 @@ pub(crate) struct PluginsTable {
     pub sha256: BTreeMap<String, String>,
     /// How long a call into a plugin may last before a warning names it, and again whenever as much has passed.
     pub hang_after: Period,
+    /// How long a call, or an operation of a sink, may last before its instance is left behind and another takes over.
+    /// Without it: for ever. With it, each call goes by another thread.
+    pub hang_limit: Option<Period>,
 }
 
 impl Default for PluginsTable {
     fn default() -> Self {
         let hang_after = Period(Duration::from_secs(30));
-        Self { dir: None, path: Vec::new(), sha256: BTreeMap::new(), hang_after }
+        Self { dir: None, path: Vec::new(), sha256: BTreeMap::new(), hang_after, hang_limit: None }
     }
 }
 
@@ -120,7 +125,8 @@ impl PluginsTable {
         let dir = self.dir.map(|dir| base_dir.join(dir));
         let start = dir.as_deref().unwrap_or(base_dir);
         let path = self.path.iter().map(|path| start.join(path)).collect();
-        PluginOptions { dir, path, sha256: self.sha256, hang_after: self.hang_after }
+        let (hang_after, hang_limit) = (self.hang_after, self.hang_limit);
+        PluginOptions { dir, path, sha256: self.sha256, hang_after, hang_limit }
     }
 }
 

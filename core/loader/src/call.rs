@@ -5,6 +5,8 @@ use std::time::Duration;
 use lograil_abi as abi;
 use lograil_abi::{Status, status};
 
+use crate::calls::Function;
+
 const CAPACITY: usize = 16 << 10;
 
 /// A buffer that a plugin says in why a call failed. Takes memory when it is first used.
@@ -57,6 +59,12 @@ pub(crate) fn explain(code: Status, said: &str) -> String {
         status::FAILED | status::REJECT | status::RETRY | status::CONFIG => said.to_owned(),
         other => format!("{said} (status {other})"),
     }
+}
+
+/// What a call says that took longer than is allowed.
+pub(crate) fn too_long(function: Function, limit: Duration) -> String {
+    let (function, seconds) = (function.name(), limit.as_secs_f64());
+    format!("`{function}` has not come to its end for {seconds:.1} s; the instance is left behind")
 }
 
 /// How long an instance that panicked stays away: longer each time.

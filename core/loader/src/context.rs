@@ -10,7 +10,7 @@ use lograil_event::{AckStatus, Acks, Batch};
 use lograil_plugin::{Clock, ComponentMetrics, Port, PositionUpdate, SystemClock};
 use tokio::sync::oneshot;
 
-use crate::batch::KeyCache;
+use crate::batch::{HostBatch, KeyCache};
 use crate::calls::Calls;
 use crate::instance::Loaded;
 use crate::watchdog;
@@ -69,6 +69,8 @@ pub(crate) struct Work {
     /// Totals of counters as they were last told.
     pub totals: HashMap<(String, String), u64>,
     last_token: u64,
+    /// What an instance was left behind with: lives as long as it does.
+    left_with: Option<Arc<HostBatch>>,
 }
 
 /// The host's side of an instance.
@@ -125,6 +127,17 @@ impl Context {
         self.loaded.table.flags & component_flags::TOKENS != 0
     }
 
+    /// Expects nothing more of the instance, which is left behind.
+    pub fn give_up(&self) {
+        self.drop_tokens();
+        watchdog::forget(self);
+    }
+
+    /// What the instance was given lives as long as it does.
+    pub fn leave_with(&self, shown: Option<&Arc<HostBatch>>) {
+        self.work().left_with = shown.cloned();
+    }
+
     /// Gives up what the instance held back: whoever read it must read it again.
     pub fn drop_tokens(&self) {
         let held = std::mem::take(&mut self.work().held);
@@ -160,6 +173,11 @@ impl Context {
         let token = work.last_token;
         work.completions.insert(token, sender);
         (token, receiver)
+    }
+
+    /// Expects no completion: the operation was refused.
+    pub fn expect_none(&self, token: u64) {
+        self.work().completions.remove(&token);
     }
 
     /// Ends an operation of a sink, which happens once.

@@ -13,11 +13,12 @@ use lograil_plugin::{BoxFuture, Build, Delivery, Rejection, Sink, SinkContext, S
 use tokio::sync::oneshot;
 
 use crate::batch::{HostBatch, KeyCache};
-use crate::call::explain;
+use crate::call::{explain, too_long};
 use crate::calls::Function;
 use crate::context::{Completed, Started};
 use crate::instance::{Instance, Loaded, options_text};
-use crate::watchdog::hang_after;
+use crate::lane;
+use crate::watchdog::{hang_after, hang_limit};
 
 /// Panics over one batch after which it is dead-lettered.
 const PANICS_PER_BATCH_MAX: u32 = 3;
@@ -66,13 +67,16 @@ struct PluginSink {
     panics: u32,
 }
 
+/// Orders an operation, to be completed by its token.
+type Order = Box<dyn FnOnce(&mut Instance, u64) -> Status + Send>;
+
 /// An operation that the plugin has begun and not completed. It outlives the call that ordered it, which the
 /// topology may break off: neither its batch may go nor the next operation begin before it is completed.
 struct UnderWay {
     operation: Operation,
     completion: oneshot::Receiver<Completed>,
     /// What is being written.
-    _shown: Option<Arc<HostBatch>>,
+    shown: Option<Arc<HostBatch>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,48 +107,72 @@ impl PluginSink {
     fn begin(
         &mut self,
         operation: Operation,
-        shown: *const abi::Batch,
+        shown: Option<&Arc<HostBatch>>,
     ) -> Result<Option<oneshot::Receiver<Completed>>, Completed> {
-        let Some(instance) = &mut self.instance else { return Ok(None) };
         if !self.is_open && operation != Operation::Open {
             return Ok(None);
         }
-        let table = self.loaded.table;
-        let (token, completion) = instance.context.expect_completion();
-        let (pointer, error) = (instance.pointer, instance.error.for_call());
-        let in_call = instance.context.calls.enter(operation.function());
-        // SAFETY: the instance is alive, in no other call, and has no operation under way; the info lives during the
-        // call, the batch until the completion.
-        let code = unsafe {
-            match operation {
-                Operation::Open => {
-                    let info = self.context.as_ref().map(|context| info(context, &self.state));
-                    match (table.open, &info) {
-                        (Some(open), Some((info, _base_dir))) => {
-                            open(pointer, &raw const *info, token, error)
-                        }
-                        _ => return Ok(None),
-                    }
-                }
-                Operation::Write => match table.write {
-                    Some(write) => write(pointer, shown, token, error),
-                    None => return Ok(None),
-                },
-                Operation::Commit => match table.commit {
-                    Some(commit) => commit(pointer, token, error),
-                    None => return Ok(None),
-                },
-                Operation::Close => match table.close {
-                    Some(close) => close(pointer, token, error),
-                    None => return Ok(None),
-                },
-            }
+        let (Some(order), Some(instance)) = (self.order(operation, shown), &self.instance) else {
+            return Ok(None);
         };
-        drop(in_call);
-        if code >= status::OK {
-            return Ok(Some(completion));
+        let context = Arc::clone(&instance.context);
+        let (token, completion) = context.expect_completion();
+        let called = lane::call(&mut self.instance, operation.function(), move |instance| {
+            order(instance, token)
+        });
+        match called {
+            Ok(code) if code >= status::OK => Ok(Some(completion)),
+            Ok(code) => {
+                context.expect_none(token);
+                let said = self.instance.as_ref().map(|instance| instance.error.text());
+                Err(completed(code, said.unwrap_or_default()))
+            }
+            Err(limit) => {
+                context.leave_with(shown);
+                Err(completed(status::PANIC, too_long(operation.function(), limit)))
+            }
         }
-        Err(completed(code, instance.error.text()))
+    }
+
+    /// The call that orders an operation; `None` where the plugin has none.
+    fn order(&self, operation: Operation, shown: Option<&Arc<HostBatch>>) -> Option<Order> {
+        let table = self.loaded.table;
+        // SAFETY (of all): the instance is alive, in no other call, and has no operation under way; the info lives during
+        // the call, the batch until the completion.
+        Some(match operation {
+            Operation::Open => {
+                let open = table.open?;
+                let (context, state) = (self.context.clone()?, self.state.clone());
+                Box::new(move |instance, token| {
+                    let (info, _base_dir) = info(&context, &state);
+                    let error = instance.error.for_call();
+                    // SAFETY: see above.
+                    unsafe { open(instance.pointer, &raw const info, token, error) }
+                })
+            }
+            Operation::Write => {
+                let (write, shown) = (table.write?, Arc::clone(shown?));
+                Box::new(move |instance, token| {
+                    let (batch, error) = (shown.as_handle(), instance.error.for_call());
+                    // SAFETY: see above.
+                    unsafe { write(instance.pointer, batch, token, error) }
+                })
+            }
+            Operation::Commit => {
+                let commit = table.commit?;
+                // SAFETY: see above.
+                Box::new(move |instance, token| unsafe {
+                    commit(instance.pointer, token, instance.error.for_call())
+                })
+            }
+            Operation::Close => {
+                let close = table.close?;
+                // SAFETY: see above.
+                Box::new(move |instance, token| unsafe {
+                    close(instance.pointer, token, instance.error.for_call())
+                })
+            }
+        })
     }
 
     /// Carries out an operation to its end, once the one before has come to its own. May be broken off.
@@ -154,11 +182,10 @@ impl PluginSink {
         shown: Option<Arc<HostBatch>>,
     ) -> Result<Completed, SinkError> {
         self.settle().await?;
-        let handle = shown.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
-        let ended = match self.begin(operation, handle) {
+        let ended = match self.begin(operation, shown.as_ref()) {
             Ok(None) => completed(status::OK, String::new()),
             Ok(Some(completion)) => {
-                self.under_way = Some(UnderWay { operation, completion, _shown: shown });
+                self.under_way = Some(UnderWay { operation, completion, shown });
                 match self.complete().await {
                     Some((_, ended)) => ended,
                     None => completed(status::NOT_NOW, "the sink is not open".to_owned()),
@@ -179,19 +206,30 @@ impl PluginSink {
         }
     }
 
-    /// Waits until nothing is under way, and says so when that takes long.
+    /// Waits until nothing is under way, and says so when that takes long. An instance that takes longer than is allowed
+    /// is left behind with what it works at.
     async fn complete(&mut self) -> Option<(Operation, Completed)> {
         let (Some(under_way), Some(context)) = (&mut self.under_way, &self.context) else {
             return None;
         };
         let operation = under_way.operation;
-        let (mut waited, patience) = (Duration::ZERO, hang_after());
+        let (mut waited, limit) = (Duration::ZERO, hang_limit().unwrap_or(Duration::MAX));
         let ended = loop {
+            let patience = hang_after().min(limit.saturating_sub(waited));
             tokio::select! {
                 biased;
                 ended = &mut under_way.completion => break ended,
                 () = context.clock.sleep(patience) => {
                     waited += patience;
+                    if waited >= limit {
+                        let shown = self.under_way.take().and_then(|left| left.shown);
+                        if let Some(instance) = self.instance.take() {
+                            instance.context.leave_with(shown.as_ref());
+                            lane::leave(instance);
+                        }
+                        let why = too_long(operation.function(), waited);
+                        return Some((operation, completed(status::PANIC, why)));
+                    }
                     tracing::warn!(
                         component_id = &*context.id,
                         "plugin {}: `{}` of {} has not been completed for {:.1} s",
@@ -253,17 +291,17 @@ impl PluginSink {
         }
     }
 
-    /// The instance panicked: it goes, and a new one takes over if nothing was lost with it.
+    /// The instance panicked, or hangs: it goes, and a new one takes over if nothing was lost with it.
     fn poisoned(&mut self, said: &str) -> SinkError {
         let why = format!("plugin {}: {said}", self.loaded.plugin);
         self.instance = None;
-        self.is_open = false;
+        (self.is_open, self.must_reopen) = (false, false);
         self.panics += 1;
         if self.has_uncommitted {
             return SinkError::Fatal(format!("{why}; what it had not made durable is read again"));
         }
         if self.panics >= PANICS_MAX {
-            return SinkError::Fatal(format!("{why}; stopped after {PANICS_MAX} panics"));
+            return SinkError::Fatal(format!("{why}; stopped after {PANICS_MAX} panics or hangs"));
         }
         SinkError::retry(format!("{why}; it is started anew"))
     }

@@ -7,10 +7,11 @@ use lograil_abi as abi;
 use lograil_abi::{Status, Str, start_flags, status};
 use lograil_plugin::{BoxFuture, Build, Port, Source, SourceContext, SourceError};
 
-use crate::call::{backoff, explain};
+use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
 use crate::context::{Emission, Started};
 use crate::instance::{Instance, Loaded, options_text};
+use crate::lane;
 
 /// How long a call may wait for events: what bounds the time until a request to stop is seen.
 const PULL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -22,7 +23,7 @@ const PANICS_MAX: u32 = 5;
 pub(crate) fn build(loaded: Loaded) -> Build {
     Build::Source(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
         let options = options_text(options);
-        let instance = Instance::create(loaded, &options)?;
+        let instance = Some(Instance::create(loaded, &options)?);
         Ok(Box::new(PluginSource { loaded, options, instance }) as Box<dyn Source>)
     })))
 }
@@ -30,7 +31,8 @@ pub(crate) fn build(loaded: Loaded) -> Build {
 struct PluginSource {
     loaded: Loaded,
     options: String,
-    instance: Instance,
+    /// None where it was left behind.
+    instance: Option<Instance>,
 }
 
 /// The code of a call that failed, and what is to be said.
@@ -41,7 +43,8 @@ struct Failed {
 
 impl PluginSource {
     fn start(&mut self, context: &SourceContext) -> Result<(), SourceError> {
-        self.instance.context.start(Started {
+        let Some(instance) = &mut self.instance else { return Ok(()) };
+        instance.context.start(Started {
             id: context.id.clone(),
             clock: context.clock.clone(),
             metrics: context.metrics.clone(),
@@ -56,24 +59,36 @@ impl PluginSource {
             base_dir: Str::NONE,
             positions_json: Str::new(&positions),
         };
-        let (pointer, error) = (self.instance.pointer, self.instance.error.for_call());
-        let _in_call = self.instance.context.calls.enter(Function::Start);
+        let (pointer, error) = (instance.pointer, instance.error.for_call());
+        let in_call = instance.context.calls.enter(Function::Start);
         // SAFETY: the instance is alive and in no other call; the info lives during the call.
         let code = unsafe { start(pointer, &raw const info, error) };
+        drop(in_call);
         if code < status::OK { Err(self.failed("start", code)) } else { Ok(()) }
     }
 
     /// One call for events; what it emitted.
     fn pull(&mut self) -> Result<(Status, Vec<Emission>), Failed> {
-        let Some(pull) = self.loaded.table.pull else { return Ok((status::END, Vec::new())) };
-        let context = Arc::clone(&self.instance.context);
+        let (Some(pull), Some(instance)) = (self.loaded.table.pull, &self.instance) else {
+            return Ok((status::END, Vec::new()));
+        };
+        let context = Arc::clone(&instance.context);
         context.work().begin(None);
-        let (pointer, error) = (self.instance.pointer, self.instance.error.for_call());
-        let in_call = context.calls.enter(Function::Pull);
-        // SAFETY: the instance is alive and in no other call.
-        let code = unsafe { pull(pointer, PULL_TIMEOUT.as_nanos() as u64, error) };
-        drop(in_call);
+        let called = lane::call(&mut self.instance, Function::Pull, move |instance| {
+            let error = instance.error.for_call();
+            // SAFETY: the instance is alive and in no other call.
+            unsafe { pull(instance.pointer, PULL_TIMEOUT.as_nanos() as u64, error) }
+        });
         let mut work = context.work();
+        let code = match called {
+            Ok(code) => code,
+            Err(limit) => {
+                let _nothing_to_settle = work.abort();
+                let (plugin, why) = (self.loaded.plugin, too_long(Function::Pull, limit));
+                let error = SourceError::Failed(format!("plugin {plugin}: {why}"));
+                return Err(Failed { code: status::PANIC, error });
+            }
+        };
         if let Some(why) = work.fault.take() {
             let _nothing_to_settle = work.abort();
             let (plugin, why) = (self.loaded.plugin, explain(status::INVALID, &why));
@@ -89,7 +104,8 @@ impl PluginSource {
     }
 
     fn failed(&self, function: &str, code: Status) -> SourceError {
-        let why = explain(code, &self.instance.error.text());
+        let said = self.instance.as_ref().map(|instance| instance.error.text());
+        let why = explain(code, &said.unwrap_or_default());
         SourceError::Failed(format!("plugin {}: {function}: {why}", self.loaded.plugin))
     }
 
@@ -99,10 +115,14 @@ impl PluginSource {
         loop {
             if context.shutdown.is_requested() && !is_interrupted {
                 is_interrupted = true;
-                let Some(interrupt) = self.loaded.table.interrupt else { return Ok(()) };
-                let _in_call = self.instance.context.calls.enter(Function::Interrupt);
+                let (Some(interrupt), Some(instance)) =
+                    (self.loaded.table.interrupt, &self.instance)
+                else {
+                    return Ok(());
+                };
+                let _in_call = instance.context.calls.enter(Function::Interrupt);
                 // SAFETY: the instance is alive and in no other call.
-                unsafe { interrupt(self.instance.pointer) };
+                unsafe { interrupt(instance.pointer) };
             }
             let (code, emitted) = match self.pull() {
                 Ok(pulled) => pulled,
@@ -127,7 +147,7 @@ impl PluginSource {
         }
     }
 
-    /// Puts a new instance in the place of one that panicked. It goes on behind the last batch that was sent. `false`
+    /// Puts a new instance in the place of one that panicked or hangs. It goes on behind the last batch that was sent. `false`
     /// if a request to stop came first: nothing more may be asked of the old one.
     async fn start_anew(
         &mut self,
@@ -136,7 +156,9 @@ impl PluginSource {
         panics: u32,
     ) -> Result<bool, SourceError> {
         if panics >= PANICS_MAX {
-            return Err(SourceError::Failed(format!("{error}; stopped after {PANICS_MAX} panics")));
+            return Err(SourceError::Failed(format!(
+                "{error}; stopped after {PANICS_MAX} panics or hangs"
+            )));
         }
         let pause = backoff(panics);
         tracing::error!(
@@ -149,7 +171,7 @@ impl PluginSource {
             () = context.shutdown.requested() => return Ok(false),
         }
         let made = Instance::create_again(self.loaded, &self.options);
-        self.instance = made.map_err(SourceError::Failed)?;
+        self.instance = Some(made.map_err(SourceError::Failed)?);
         self.start(context)?;
         Ok(true)
     }
@@ -180,9 +202,11 @@ impl Source for PluginSource {
     }
 
     fn replays(&self) -> bool {
-        let Some(replays) = self.loaded.table.replays else { return false };
-        let _in_call = self.instance.context.calls.enter(Function::Replays);
+        let (Some(replays), Some(instance)) = (self.loaded.table.replays, &self.instance) else {
+            return false;
+        };
+        let _in_call = instance.context.calls.enter(Function::Replays);
         // SAFETY: the instance is alive and in no other call.
-        unsafe { replays(self.instance.pointer) != 0 }
+        unsafe { replays(instance.pointer) != 0 }
     }
 }

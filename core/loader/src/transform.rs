@@ -10,10 +10,11 @@ use lograil_event::Batch;
 use lograil_plugin::{Build, Outputs, Transform, TransformContext, TransformError};
 
 use crate::batch::HostBatch;
-use crate::call::{backoff, explain};
+use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
 use crate::context::Started;
 use crate::instance::{Instance, Loaded, options_text};
+use crate::lane;
 
 /// After so many panics without a good batch in between, an instance is not made anew.
 const PANICS_MAX: u32 = 5;
@@ -81,13 +82,15 @@ impl PluginTransform {
         batch: Option<Batch>,
         out: &mut Outputs,
         function: Function,
-        work: impl FnOnce(&mut Instance, *const abi::Batch) -> Status,
+        work: impl FnOnce(&mut Instance, *const abi::Batch) -> Status + Send + 'static,
     ) {
         self.revive();
-        let Some(instance) = &mut self.instance else {
+        let Some(instance) = &self.instance else {
             if let Some(batch) = batch {
-                let why =
-                    format!("plugin {}: stopped after {PANICS_MAX} panics", self.loaded.plugin);
+                let why = format!(
+                    "plugin {}: stopped after {PANICS_MAX} panics or hangs",
+                    self.loaded.plugin
+                );
                 out.dead_letter(batch, |_| &why);
             }
             return;
@@ -104,20 +107,23 @@ impl PluginTransform {
         if shown.is_none() {
             context.work().begin(None);
         }
-        let handle = shown.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
-        let in_call = context.calls.enter(function);
-        let code = work(instance, handle);
-        drop(in_call);
+        let lent = shown.clone();
+        let called = lane::call(&mut self.instance, function, move |instance| {
+            let handle = lent.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
+            work(instance, handle)
+        });
         let fault = context.work().fault.take();
-        let failed = match fault {
-            Some(why) => Some(Failed {
+        let failed = match (called, fault) {
+            (Err(limit), _) => Some(Failed { code: status::PANIC, why: too_long(function, limit) }),
+            (Ok(code), Some(why)) => Some(Failed {
                 code: code.min(status::INVALID),
                 why: explain(status::INVALID, &why),
             }),
-            None if code < status::OK => {
-                Some(Failed { code, why: explain(code, &instance.error.text()) })
+            (Ok(code), None) if code < status::OK => {
+                let said = self.instance.as_ref().map(|instance| instance.error.text());
+                Some(Failed { code, why: explain(code, &said.unwrap_or_default()) })
             }
-            None => None,
+            (Ok(_), None) => None,
         };
         match failed {
             None => {
@@ -217,7 +223,7 @@ impl Transform for PluginTransform {
 
     fn process(&mut self, batch: Batch, out: &mut Outputs) {
         let Some(process) = self.loaded.table.process else { return };
-        self.call(Some(batch), out, Function::Process, |instance, batch| {
+        self.call(Some(batch), out, Function::Process, move |instance, batch| {
             // SAFETY: the instance is alive and in no other call; the batch lives during the call.
             unsafe { process(instance.pointer, batch, instance.error.for_call()) }
         });
@@ -225,7 +231,7 @@ impl Transform for PluginTransform {
 
     fn tick(&mut self, now_ns: i64, out: &mut Outputs) {
         let Some(tick) = self.loaded.table.tick else { return };
-        self.call(None, out, Function::Tick, |instance, _| {
+        self.call(None, out, Function::Tick, move |instance, _| {
             // SAFETY: the instance is alive and in no other call.
             unsafe { tick(instance.pointer, now_ns, instance.error.for_call()) }
         });
@@ -233,7 +239,7 @@ impl Transform for PluginTransform {
 
     fn flush(&mut self, out: &mut Outputs) {
         let Some(flush) = self.loaded.table.flush else { return };
-        self.call(None, out, Function::Flush, |instance, _| {
+        self.call(None, out, Function::Flush, move |instance, _| {
             // SAFETY: the instance is alive and in no other call.
             unsafe { flush(instance.pointer, instance.error.for_call()) }
         });

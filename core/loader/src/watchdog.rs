@@ -1,4 +1,5 @@
-//! Says which call into a plugin does not return. A thread cannot be taken out of it; the user can act.
+//! Says which call into a plugin does not return. A thread cannot be taken out of it: the user can act, or had said how
+//! long calls may last (`lane`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -15,11 +16,26 @@ const LOOK_MAX: Duration = Duration::from_secs(1);
 
 static HANG_AFTER_MS: AtomicU64 = AtomicU64::new(HANG_AFTER.as_millis() as u64);
 
+/// 0 where there is none.
+static HANG_LIMIT_MS: AtomicU64 = AtomicU64::new(0);
+
 /// How long a call into a plugin, or an operation of a plugin's sink, may last before a warning names it; another
 /// follows whenever that much time has passed again. 30 seconds unless this says otherwise.
 pub fn set_hang_after(period: Duration) {
     let ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
     HANG_AFTER_MS.store(ms, Ordering::Relaxed);
+}
+
+/// How long a call into a plugin, or an operation of a plugin's sink, may last before its instance is left behind and
+/// another takes over. For ever unless this says otherwise, because each call then goes by another thread.
+pub fn set_hang_limit(limit: Option<Duration>) {
+    let ms = limit.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1));
+    HANG_LIMIT_MS.store(ms, Ordering::Relaxed);
+}
+
+pub(crate) fn hang_limit() -> Option<Duration> {
+    let ms = HANG_LIMIT_MS.load(Ordering::Relaxed);
+    (ms > 0).then(|| Duration::from_millis(ms))
 }
 
 pub(crate) fn hang_after() -> Duration {
@@ -48,6 +64,12 @@ pub(crate) fn watch(context: &Arc<Context>) {
             "cannot start the thread that watches plugins: calls that hang are not named"
         );
     }
+}
+
+/// Watches the calls of an instance no more.
+pub(crate) fn forget(context: &Context) {
+    let mut all = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|watched| !std::ptr::eq(watched.context.as_ptr(), context));
 }
 
 fn run() {

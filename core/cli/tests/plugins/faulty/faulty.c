@@ -206,6 +206,7 @@ static lr_status write_sink(void *instance, const lr_batch *in, uint64_t token, 
     if (atomic_load(&self->is_busy)) return lr_fail(error, LR_FAILED, "another operation is under way");
     if (is(self, "late")) return write_late(self, in, token, error);
     if (is(self, "sink_hang")) return LR_OK; /* it never completes */
+    if (is(self, "write_hang")) sleep_forever(NULL);
     if (is(self, "reject")) return done(self, token, LR_REJECT, "not to my taste"), LR_OK;
     if (is(self, "sink_panic")) return done(self, token, LR_PANIC, "panicked: oh no"), LR_OK;
     if (is(self, "fatal")) return done(self, token, LR_FAILED, "the disk is gone"), LR_OK;
@@ -257,6 +258,10 @@ static lr_status pull(void *instance, uint64_t timeout_ns, lr_error *error) {
         return self->next > 3 ? LR_END : emit_number(self);
     }
     if (is(self, "source_hang")) sleep_forever(NULL);
+    if (is(self, "source_hang_once")) {
+        if (++pulled == 2) sleep_forever(NULL);
+        return self->next > 3 ? LR_END : emit_number(self);
+    }
     if (is(self, "source_crash")) crash();
     if (self->is_interrupted && !is(self, "deaf")) return LR_END;
     nanosleep(&wait, NULL);

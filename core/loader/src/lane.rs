@@ -1,0 +1,101 @@
+//! Calls into an instance on a thread that can be left behind, for topologies that give calls a limit.
+//!
+//! A thread cannot be taken out of a call. So the instance is lent to a thread of its own for the call; where that does
+//! not return in time, thread, instance and all that the call works at stay with each other, and whoever asked goes on
+//! with another instance. Should the call return after all, the instance is destroyed there and the thread ends.
+//!
+//! **Invariant:** an instance is in one thread's hands; one that is left behind never comes back.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lograil_abi::{Status, status};
+
+use crate::calls::Function;
+use crate::instance::Instance;
+use crate::watchdog::hang_limit;
+
+/// Threads without work that are kept for the next call.
+const IDLE_MAX: usize = 64;
+
+type Call = Box<dyn FnOnce(&mut Instance) -> Status + Send>;
+
+/// A thread that makes calls, one at a time.
+struct Lane {
+    calls: SyncSender<(Instance, Call)>,
+    /// The instance comes back with the status of the call.
+    returns: Receiver<(Instance, Status)>,
+}
+
+static IDLE: Mutex<Vec<Lane>> = Mutex::new(Vec::new());
+
+/// Makes a call of the instance in `place`. Where calls have a limit and this one exceeds it, the place is empty
+/// afterwards, and the error says for how long the call was waited for.
+pub(crate) fn call(
+    place: &mut Option<Instance>,
+    function: Function,
+    call: impl FnOnce(&mut Instance) -> Status + Send + 'static,
+) -> Result<Status, Duration> {
+    let entered = move |instance: &mut Instance| {
+        let context = Arc::clone(&instance.context);
+        let _in_call = context.calls.enter(function);
+        call(instance)
+    };
+    let Some(limit) = hang_limit() else {
+        return Ok(place.as_mut().map_or(status::NOT_NOW, entered));
+    };
+    let Some(instance) = place.take() else { return Ok(status::NOT_NOW) };
+    let context = Arc::clone(&instance.context);
+    let lane = idle();
+    if let Err(refused) = lane.calls.send((instance, Box::new(entered))) {
+        // There is no thread to be had: better without a limit than not at all.
+        let (mut instance, call) = refused.0;
+        let code = call(&mut instance);
+        *place = Some(instance);
+        return Ok(code);
+    }
+    match lane.returns.recv_timeout(limit) {
+        Ok((instance, code)) => {
+            *place = Some(instance);
+            let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < IDLE_MAX {
+                idle.push(lane);
+            }
+            Ok(code)
+        }
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            context.give_up();
+            Err(limit)
+        }
+    }
+}
+
+/// Lets go of an instance without waiting for its end.
+pub(crate) fn leave(instance: Instance) {
+    instance.context.give_up();
+    let thread = std::thread::Builder::new().name("plugin-left".to_owned());
+    // Without a thread it is destroyed here, by the closure that comes to its end.
+    let _detached = thread.spawn(move || drop(instance));
+}
+
+fn idle() -> Lane {
+    let known = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    known.unwrap_or_else(start)
+}
+
+fn start() -> Lane {
+    let (calls, orders) = sync_channel::<(Instance, Call)>(1);
+    let (done, returns) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("plugin-calls".to_owned());
+    // Where it cannot be had, `orders` is gone, and the first call says so.
+    let _detached = thread.spawn(move || {
+        while let Ok((mut instance, call)) = orders.recv() {
+            let code = call(&mut instance);
+            if done.send((instance, code)).is_err() {
+                break;
+            }
+        }
+    });
+    Lane { calls, returns }
+}
