@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HOST};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -44,7 +44,7 @@ impl AdminClient {
     /// The JSON that is at a path.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let answer = async {
-            let response = self.ask(path).await?;
+            let response = self.ask(Method::GET, path).await?;
             anyhow::Ok(response.into_body().collect().await?.to_bytes())
         };
         let body = tokio::time::timeout(TIMEOUT, answer)
@@ -53,16 +53,23 @@ impl AdminClient {
         serde_json::from_slice(&body).context("read the answer")
     }
 
+    /// What comes of a change, however long it takes.
+    pub async fn post(&self, path: &str) -> anyhow::Result<Value> {
+        let response = self.ask(Method::POST, path).await?;
+        let body = response.into_body().collect().await.context("read the answer")?.to_bytes();
+        serde_json::from_slice(&body).context("read the answer")
+    }
+
     /// The server-sent events of a path.
     pub async fn listen(&self, path: &str) -> anyhow::Result<ServerEvents> {
-        let response = tokio::time::timeout(TIMEOUT, self.ask(path))
+        let response = tokio::time::timeout(TIMEOUT, self.ask(Method::GET, path))
             .await
             .with_context(|| format!("wait for {}", self.address))??;
         Ok(ServerEvents { body: response.into_body(), rest: Vec::new() })
     }
 
     /// Asks; an answer that tells of a problem is an error.
-    async fn ask(&self, path: &str) -> anyhow::Result<Response<Incoming>> {
+    async fn ask(&self, method: Method, path: &str) -> anyhow::Result<Response<Incoming>> {
         let stream = TcpStream::connect(&self.address)
             .await
             .with_context(|| format!("connect to the admin server on {}", self.address))?;
@@ -70,7 +77,7 @@ impl AdminClient {
             .await
             .context("talk to the admin server")?;
         tokio::spawn(connection);
-        let mut request = Request::get(path).header(HOST, &self.address);
+        let mut request = Request::builder().method(method).uri(path).header(HOST, &self.address);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -137,7 +144,12 @@ fn parse(block: &str) -> Option<ServerEvent> {
 
 /// The path of a tap, its parameters encoded.
 pub(crate) fn tap_path(component: &str, parameters: &[(&str, String)]) -> String {
-    let mut path = format!("/tap/{}", encode(component));
+    with_parameters(&format!("/tap/{}", encode(component)), parameters)
+}
+
+/// A path with parameters, these encoded.
+pub(crate) fn with_parameters(path: &str, parameters: &[(&str, String)]) -> String {
+    let mut path = path.to_owned();
     for (at, (name, value)) in parameters.iter().enumerate() {
         path.push(if at == 0 { '?' } else { '&' });
         path.push_str(name);

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use admin::{AdminArguments, TapArguments, TopArguments};
+pub(crate) use admin::{
+    AdminArguments, DeadLettersArguments, DeadLettersCommand, LetterChoice, LetterNarrowing,
+    TapArguments, TopArguments,
+};
 pub(crate) use query::{QueryArguments, QueryFormat, QueryOrder, QueryTemplates};
 
 const AFTER_HELP: &str = "\
@@ -71,6 +74,8 @@ pub(crate) enum Command {
     Tap(TapArguments),
     /// Watch a running lograil: rates, utilisation, buffers, live events
     Top(TopArguments),
+    /// List, replay or drop the events that a running lograil refused
+    DeadLetters(DeadLettersArguments),
     /// Begin, check and look at plugins
     Plugin(PluginArguments),
     /// Run the `[[tests]]` of topologies

@@ -34,6 +34,7 @@ fn main() -> std::process::ExitCode {
         Command::Query(query) => commands::query::run(&query),
         Command::Tap(tap) => commands::tap::run(&tap),
         Command::Top(top) => commands::top::run(&top),
+        Command::DeadLetters(letters) => commands::dead_letters::run(&letters),
         Command::Plugin(plugin) => commands::plugin::run(&plugin),
         Command::Test(test) => commands::test::run(&test),
         Command::Graph(graph) => commands::graph::run(&graph),

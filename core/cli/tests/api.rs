@@ -60,6 +60,8 @@ const OPERATIONS: &[(&str, &str, &str, u16)] = &[
     ("get", "/components", "/components?kind=source", 200),
     ("get", "/components/{kind}/{name}", "/components/source/generator", 200),
     ("get", "/dead-letters", "/dead-letters?limit=5", 200),
+    ("post", "/dead-letters/replay", "/dead-letters/replay?all=true", 200),
+    ("post", "/dead-letters/drop", "/dead-letters/drop?component=parsed", 200),
     ("post", "/ingest", "/ingest", 404),
     ("get", "/send", "/send?message=hello", 404),
     ("get", "/tap/{component}", "/tap/nobody", 404),

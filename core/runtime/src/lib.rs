@@ -17,6 +17,7 @@ mod error;
 mod gauges;
 mod injection;
 mod ledger;
+mod letters;
 mod outlet;
 mod sink_task;
 mod source_task;

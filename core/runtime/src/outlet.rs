@@ -8,6 +8,7 @@ use lograil_plugin::Port;
 
 use crate::departures::Departures;
 use crate::ledger::Counts;
+use crate::letters;
 
 /// For each port that is read, its consumers.
 pub(crate) type Targets = Vec<(Port, Vec<EdgeSender>)>;
@@ -53,6 +54,9 @@ impl Outlet {
 
     /// Sends a batch on its way to every consumer of a port, each with its own share.
     pub fn depart(&self, port: Port, mut batch: Batch, departures: &mut Departures) {
+        if port == Port::DEAD_LETTER {
+            letters::stamp(&mut batch);
+        }
         self.counts.tap.offer(port, &mut batch);
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let targets = targets.iter().find(|(of, _)| *of == port);

@@ -138,6 +138,8 @@ pub(crate) struct Shared {
     pub questions: Arc<Semaphore>,
     /// What bounds the requests with a body.
     pub bodies: Arc<Semaphore>,
+    /// Held by whoever replays or drops dead letters.
+    pub letters: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Shared {
@@ -160,6 +162,7 @@ pub async fn listen(address: SocketAddr, state: AdminState) -> io::Result<Socket
         taps: Arc::new(Semaphore::new(TAPS_MAX)),
         questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         bodies: Arc::new(Semaphore::new(body::BODIES_MAX)),
+        letters: Arc::default(),
     };
     tokio::spawn(listener::accept(listener, router(Arc::new(shared), access)));
     Ok(address)

@@ -10,6 +10,7 @@
 mod access;
 mod admin;
 mod body;
+mod dead_letters;
 mod listener;
 mod openapi;
 mod page;

@@ -1,6 +1,6 @@
 //! The commands that ask a running lograil.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Which running lograil.
 #[derive(Debug, Args)]
@@ -85,4 +85,72 @@ pub(crate) struct TopArguments {
     pub json: bool,
     #[command(flatten)]
     pub admin: AdminArguments,
+}
+
+const DEAD_LETTERS_HELP: &str = "\
+Examples:
+  lograil dead-letters list --component parsed
+  lograil dead-letters replay --component parsed    once the topology was mended and read again
+  lograil dead-letters replay --all --to parsed     to another component than the one that refused them
+  lograil dead-letters drop 5f0c2a9be1d37744-1c";
+
+#[derive(Debug, Args)]
+#[command(after_help = DEAD_LETTERS_HELP)]
+pub(crate) struct DeadLettersArguments {
+    #[command(subcommand)]
+    pub command: DeadLettersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// Show the newest refused events as JSON, one a line
+    List {
+        #[command(flatten)]
+        narrowing: LetterNarrowing,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+        #[command(flatten)]
+        admin: AdminArguments,
+    },
+    /// Offer refused events again; those that are delivered are dead letters no longer
+    Replay {
+        #[command(flatten)]
+        choice: LetterChoice,
+        /// The component that gets them, instead of the one that refused them.
+        #[arg(long, value_name = "COMPONENT")]
+        to: Option<String>,
+        #[command(flatten)]
+        admin: AdminArguments,
+    },
+    /// Take refused events out of the list for good
+    Drop {
+        #[command(flatten)]
+        choice: LetterChoice,
+        #[command(flatten)]
+        admin: AdminArguments,
+    },
+}
+
+/// Which dead letters, by what is told of them.
+#[derive(Debug, Args)]
+pub(crate) struct LetterNarrowing {
+    /// Only those that this component refused.
+    #[arg(long)]
+    pub component: Option<String>,
+    /// Only those whose reason has this text in it.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub(crate) struct LetterChoice {
+    /// The ids of letters, as `list` shows them.
+    pub ids: Vec<String>,
+    #[command(flatten)]
+    pub narrowing: LetterNarrowing,
+    /// Every letter there is.
+    #[arg(long)]
+    pub all: bool,
 }

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod components;
+pub(crate) mod dead_letters;
 pub(crate) mod graph;
 pub(crate) mod mock;
 pub(crate) mod pipe;

@@ -1,44 +1,107 @@
-//! Dead letters: what components refused, with the reason and the original bytes.
+//! Dead letters: what components refused, with the reason and the original bytes; offering it again, and dropping it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::http::StatusCode;
+use lograil_plugin::dead_letter::FIELD_PREFIX;
 use lograil_plugin::schemars::{self, JsonSchema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::admin::Shared;
+use crate::dead_letters::{self, BrokenOff, Done, Handled, LetterId, Selection, Waiting, slot};
 use crate::parameter::{Parameter, ParameterKind};
-use crate::problem::Problem;
+use crate::problem::{Mistake, Problem};
 use crate::route::{Answer, Asked, Content, Method, Route, json};
 
 /// Bytes of a file that are looked at, from its end.
 const TAIL_BYTES_MAX: u64 = 8 << 20;
 
-pub(super) const ROUTES: &[Route] = &[Route {
-    method: Method::Get,
-    path: "/dead-letters",
-    tag: "topology",
-    summary: "The newest events that components refused, with the reason: of those that the topology does not read \
-        itself, out of the last 8 MiB of the current file in the data directory and of the one before.",
-    parameters: &[
-        Parameter::query(
-            "component",
-            ParameterKind::Text { bytes_max: 256 },
-            "Only those that this component refused.",
-        ),
-        Parameter::query(
-            "limit",
-            ParameterKind::Integer { min: 1, max: 1000, default: Some(50) },
-            "At most so many.",
-        ),
-    ],
-    body: None,
-    answer: Content::json::<DeadLettersAnswer>(),
-    problems: &[500],
-    handler: dead_letters,
-}];
+const COMPONENT: Parameter = Parameter::query(
+    "component",
+    ParameterKind::Text { bytes_max: 256 },
+    "Only those that this component refused.",
+);
+
+const REASON: Parameter = Parameter::query(
+    "reason",
+    ParameterKind::Text { bytes_max: 1024 },
+    "Only those whose reason has this text in it.",
+);
+
+const IDS: Parameter = Parameter::query(
+    "ids",
+    ParameterKind::Text { bytes_max: 8192 },
+    "Only those of these ids, with commas between.",
+);
+
+const ALL: Parameter = Parameter::query(
+    "all",
+    ParameterKind::Flag,
+    "Every letter there is; must be said where nothing else chooses.",
+);
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: Method::Get,
+        path: "/dead-letters",
+        tag: "topology",
+        summary: "The newest events that components refused, with the reason: of those that the topology does not read \
+            itself, out of the last 8 MiB of the current file in the data directory and of the one before. Not those \
+            that were replayed or dropped.",
+        parameters: &[
+            COMPONENT,
+            REASON,
+            Parameter::query(
+                "limit",
+                ParameterKind::Integer { min: 1, max: 1000, default: Some(50) },
+                "At most so many.",
+            ),
+        ],
+        body: None,
+        answer: Content::json::<DeadLettersAnswer>(),
+        problems: &[500],
+        handler: dead_letters,
+    },
+    Route {
+        method: Method::Post,
+        path: "/dead-letters/replay",
+        tag: "topology",
+        summary: "Offers refused events again to the components that refused them, as they were then, the oldest first. \
+            A letter is gone once its event is delivered and part of a checkpoint; an event that is refused again \
+            becomes a new letter. If it is broken off, what is not gone is offered again the next time.",
+        parameters: &[
+            IDS,
+            COMPONENT,
+            REASON,
+            ALL,
+            Parameter::query(
+                "to",
+                ParameterKind::Text { bytes_max: 256 },
+                "The component that gets them instead of the one that refused them; a source sends them on.",
+            ),
+        ],
+        body: None,
+        answer: Content::json::<ReplayAnswer>(),
+        problems: &[404, 409, 500, 503],
+        handler: replay,
+    },
+    Route {
+        method: Method::Post,
+        path: "/dead-letters/drop",
+        tag: "topology",
+        summary: "Takes refused events out of the list for good.",
+        parameters: &[IDS, COMPONENT, REASON, ALL],
+        body: None,
+        answer: Content::json::<DropAnswer>(),
+        problems: &[404, 409, 500],
+        handler: drop_letters,
+    },
+];
 
 /// Refused events.
 #[derive(Serialize, JsonSchema)]
@@ -56,6 +119,10 @@ struct DeadLettersAnswer {
 #[derive(Serialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct DeadLetter {
+    /// What tells it from all others; null in a file of an earlier version.
+    id: Option<String>,
+    /// When the event happened, RFC 3339 in UTC.
+    timestamp: Option<String>,
     /// The component that refused it.
     component_id: Option<String>,
     /// The type of that component.
@@ -64,7 +131,7 @@ struct DeadLetter {
     reason: Option<String>,
     /// The bytes it was read from, as text; null for an event that was not read but made.
     message: Option<String>,
-    /// Its other fields.
+    /// The fields that the event had when it was refused, where they are not just `message`.
     fields: Map<String, Value>,
 }
 
@@ -74,11 +141,23 @@ impl DeadLetter {
         let mut fields: Map<String, Value> = serde_json::from_str(line).ok()?;
         let why = fields.remove("dead_letter")?;
         let text = |name: &str| why[name].as_str().map(str::to_owned);
+        let mut own = |name: &str| match fields.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let (id, timestamp) = (own("dead_letter_id"), own("dead_letter_event_time"));
         let message = fields.remove("message").map(|message| match message {
             Value::String(text) => text,
             other => other.to_string(),
         });
+        if why["fields"] == "prefixed" {
+            let all = std::mem::take(&mut fields).into_iter();
+            let without = |name: String| name.strip_prefix(FIELD_PREFIX).map(str::to_owned);
+            fields = all.filter_map(|(name, value)| Some((without(name)?, value))).collect();
+        }
         Some(Self {
+            id,
+            timestamp,
             component_id: text("component_id"),
             component_type: text("component_type"),
             reason: text("reason"),
@@ -93,33 +172,165 @@ fn dead_letters(asked: Asked) -> Answer {
         let described = asked.shared.described();
         let status = asked.shared.state.observer.status();
         let refused = status.components.iter().map(|one| one.ledger.dead_lettered).sum();
-        let component = asked.parameters.text("component").map(str::to_owned);
+        let selection = Selection {
+            ids: None,
+            component: asked.parameters.text("component").map(str::to_owned),
+            reason: asked.parameters.text("reason").map(str::to_owned),
+        };
         let limit = asked.parameters.count("limit");
         let file = described.dead_letters.clone();
         let shown = file.as_ref().map(|file| file.display().to_string());
         let read = tokio::task::spawn_blocking(move || match file {
-            Some(file) => newest(&file, component.as_deref(), limit),
+            Some(file) => newest(&file, &selection, limit),
             None => Ok(Vec::new()),
         });
         let letters = read.await.map_err(io::Error::other).and_then(|letters| letters);
-        let letters = letters.map_err(|error| {
-            let detail = format!("read the dead letters: {error}");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
-        })?;
+        let letters = letters.map_err(|error| problem(&error))?;
         json(&DeadLettersAnswer { file: shown, refused, letters })
     })
 }
 
-/// The newest letters of a component, or of all, out of the ends of the file and of the one before it.
-fn newest(file: &Path, component: Option<&str>, limit: usize) -> io::Result<Vec<DeadLetter>> {
-    let mut letters = Vec::new();
-    let mut before = file.as_os_str().to_owned();
-    before.push(".1");
-    for path in [file.to_owned(), PathBuf::from(before)] {
-        let text = tail(&path)?;
+/// What became of the letters that were replayed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct ReplayAnswer {
+    /// Letters whose events were offered again and are delivered, or are new letters.
+    replayed: u64,
+    /// Ids that no letter has, or one that was replayed or dropped before.
+    unknown: Vec<String>,
+    /// Letters that stay because the topology has no such component any more, or they cannot be read.
+    left_out: Vec<LeftOut>,
+}
+
+/// Letters that stay.
+#[derive(Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct LeftOut {
+    /// The component that would have got them; `to` names another.
+    component_id: String,
+    /// How many.
+    letters: u64,
+}
+
+/// What became of the letters that were dropped.
+#[derive(Serialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct DropAnswer {
+    /// Letters that are gone.
+    dropped: u64,
+    /// Ids that no letter has, or one that was replayed or dropped before.
+    unknown: Vec<String>,
+}
+
+fn replay(asked: Asked) -> Answer {
+    Box::pin(async move {
+        let (file, selection) = chosen(&asked)?;
+        let observer = asked.shared.state.observer.clone();
+        let to = asked.parameters.text("to").map(str::to_owned);
+        if let Some(to) = &to
+            && !observer.status().components.iter().any(|one| one.id == *to)
+        {
+            let detail = format!("the topology has no component `{to}`");
+            return Err(Problem::mistakes(vec![Mistake::new("query", "to", detail)]));
+        }
+        let turn = turn(&asked.shared)?;
+        let waiting = Waiting::default();
+        let is_over = waiting.is_over();
+        let work = tokio::spawn(async move {
+            let handled = dead_letters::replay(observer, file, selection, to, is_over).await;
+            drop(turn);
+            handled
+        });
+        let handled = work.await.map_err(|crash| problem(&crash.into()))?;
+        let handled = handled.map_err(|error| match error {
+            BrokenOff::Files(error) => problem(&error),
+            error @ BrokenOff::NotDelivered { .. } => {
+                Problem::later(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
+        })?;
+        let left_out = handled.left_out.iter();
+        let left_out =
+            left_out.map(|(id, letters)| LeftOut { component_id: id.clone(), letters: *letters });
+        json(&ReplayAnswer {
+            replayed: handled.letters,
+            unknown: told(&handled),
+            left_out: left_out.collect(),
+        })
+    })
+}
+
+fn drop_letters(asked: Asked) -> Answer {
+    Box::pin(async move {
+        let (file, selection) = chosen(&asked)?;
+        let turn = turn(&asked.shared)?;
+        let work = tokio::task::spawn_blocking(move || {
+            let handled = dead_letters::drop_letters(&file, selection);
+            drop(turn);
+            handled
+        });
+        let handled = work.await.map_err(io::Error::other).and_then(|handled| handled);
+        let handled = handled.map_err(|error| problem(&error))?;
+        json(&DropAnswer { dropped: handled.letters, unknown: told(&handled) })
+    })
+}
+
+/// Only one at a time: the journal has one writer.
+fn turn(shared: &Shared) -> Result<tokio::sync::OwnedMutexGuard<()>, Problem> {
+    Arc::clone(&shared.letters).try_lock_owned().map_err(|_| {
+        let detail = "letters are being replayed or dropped; ask again when that is done";
+        Problem::later(StatusCode::CONFLICT, detail)
+    })
+}
+
+/// The file of the letters, and which of them are meant.
+fn chosen(asked: &Asked) -> Result<(PathBuf, Selection), Problem> {
+    let parameters = &asked.parameters;
+    let text = |name: &str| parameters.text(name).map(str::to_owned);
+    let mut selection =
+        Selection { ids: None, component: text("component"), reason: text("reason") };
+    if let Some(ids) = parameters.text("ids") {
+        let mut all = HashSet::new();
+        for id in ids.split(',') {
+            let Some(id) = LetterId::parse(id) else {
+                let detail = "is a list of ids as /dead-letters tells them, with commas between";
+                return Err(Problem::mistakes(vec![Mistake::new("query", "ids", detail)]));
+            };
+            all.insert(id);
+        }
+        selection.ids = Some(all);
+    }
+    let is_narrowed =
+        parameters.text("ids").or(parameters.text("component")).or(parameters.text("reason"));
+    if is_narrowed.is_none() && !parameters.flag("all") {
+        let detail = "say which letters: `ids`, `component`, `reason`, or `all=true`";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    let file = asked.shared.described().dead_letters.clone().ok_or_else(|| {
+        Problem::not_found("no letters are kept: the topology reads all dead letters itself")
+    })?;
+    Ok((file, selection))
+}
+
+fn told(handled: &Handled) -> Vec<String> {
+    handled.unknown.iter().map(LetterId::to_string).collect()
+}
+
+fn problem(error: &io::Error) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("read or note dead letters: {error}"))
+}
+
+/// The newest letters that are asked for and not done, out of the ends of the file and of the one before it.
+fn newest(file: &Path, selection: &Selection, limit: usize) -> io::Result<Vec<DeadLetter>> {
+    let (mut letters, done) = (Vec::new(), Done::read(file)?);
+    for number in 0..2 {
+        let text = tail(&slot(file, number))?;
         let read = text.lines().rev().filter_map(DeadLetter::read);
-        let wanted = read
-            .filter(|letter| component.is_none_or(|id| letter.component_id.as_deref() == Some(id)));
+        let id = |letter: &DeadLetter| letter.id.as_deref().and_then(LetterId::parse);
+        let is_done = |letter: &DeadLetter| id(letter).is_some_and(|id| done.contains(id));
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let wanted = read.filter(|one| {
+            !is_done(one) && selection.has(id(one), &text(&one.component_id), &text(&one.reason))
+        });
         letters.extend(wanted.take(limit - letters.len()));
         if letters.len() == limit {
             break;
