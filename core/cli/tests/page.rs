@@ -78,6 +78,7 @@ fn day() -> String {
         )
         .unwrap();
     }
+    text.push_str("<b>refused</b> one\n<b>refused</b> two\n");
     text
 }
 

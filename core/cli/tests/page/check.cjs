@@ -200,6 +200,14 @@ async function system(page) {
   await picture(page, "topology");
   await page.keyboard.press("5");
   await page.locator(".config", { hasText: '"sources"' }).waitFor();
+  const letters = page.locator("tr", { hasText: "<b>refused</b>" });
+  await letters.nth(1).waitFor();
+  await letters.first().locator("button", { hasText: "Drop" }).click();
+  await page.waitForFunction(() => [...document.querySelectorAll("tr")].filter((row) => row.textContent.includes("<b>refused</b>")).length === 1);
+  const title = await letters.first().getAttribute("data-id");
+  await letters.first().locator("button", { hasText: "Replay" }).click();
+  // It is refused again, and is another letter then.
+  await page.locator(`tr[data-id]:not([data-id="${title}"])`, { hasText: "<b>refused</b>" }).waitFor();
   await page.keyboard.press("d");
   await page.keyboard.press("1");
   await page.locator(".chart .u-over").waitFor();

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { copy, h, put } from "./dom.js";
 import { bytes, count, time } from "./format.js";
+import { showLetters } from "./letters.js";
 
 let parts, shared;
 
@@ -23,7 +24,7 @@ async function update() {
   try {
     const paths = ["/plugins", "/stores", "/ledger", "/dead-letters", "/components", "/config"];
     const [plugins, stores, ledger, letters, components, config] = await Promise.all(paths.map((path) => get(path)));
-    showLetters(letters);
+    showLetters(parts.letters, letters, update, shared.tell);
     showPlugins(plugins);
     showStores(stores.stores);
     showLedger(ledger.components);
@@ -64,12 +65,6 @@ function showLedger(components) {
   const names = ["received", "created", "sent", "discarded", "dead_lettered", "in_flight"];
   const row = (one) => h("tr", {}, h("td", {}, one.id), h("td", { class: "muted" }, one.kind), names.map((name) => number(one[name])), h("td", {}, one.in_flight >= 0 ? "✓" : h("b", { class: "text-error" }, "✗")));
   put(parts.ledger, table(["Component", "", "received", "+ created", "= sent", "+ discarded", "+ dead-lettered", "+ in flight", ""], components.map(row), ""));
-}
-
-function showLetters({ letters, refused, file }) {
-  const row = (one) => h("tr", {}, h("td", {}, one.component_id ?? ""), h("td", {}, one.reason ?? ""), h("td", { class: "mono clip", title: one.message ?? "" }, one.message ?? JSON.stringify(one.fields)));
-  const empty = refused > 0 ? `${count(refused)} were refused; the topology reads them itself.` : "Nothing was refused.";
-  put(parts.letters, table(["Refused by", "Reason", "Original"], letters.slice(0, 20).map(row), empty), letters.length > 0 && h("small", {}, `${count(refused)} since the start; kept in ${file}`));
 }
 
 function showComponents(components) {
