@@ -16,8 +16,8 @@ const CONNECTIONS_MAX: usize = 64;
 /// How long a client may take to send its request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bytes a request's head may have.
-const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Bytes a request's head may have. A condition of the longest allowed takes 12 times its characters in an address.
+const HEADER_BYTES_MAX: usize = 128 * 1024;
 
 /// Serves whoever connects.
 pub(crate) async fn accept(listener: TcpListener, router: Router) {

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::output;
 
 /// Ids that go into one request.
-const IDS_MAX: usize = 200;
+const IDS_MAX: usize = 100;
 
 type Parameters = Vec<(&'static str, String)>;
 

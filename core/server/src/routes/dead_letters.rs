@@ -35,7 +35,7 @@ const REASON: Parameter = Parameter::query(
 
 const IDS: Parameter = Parameter::query(
     "ids",
-    ParameterKind::Text { bytes_max: 8192 },
+    ParameterKind::Text { bytes_max: 4096 },
     "Only those of these ids, with commas between.",
 );
 

@@ -28,7 +28,7 @@ const BODY_BYTES_MAX: usize = 10 << 20;
 const EVENTS_MAX: usize = (64 << 20) / EVENT_BYTES;
 
 /// Bytes a message in the query may have.
-const MESSAGE_BYTES_MAX: usize = 8192;
+const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// How long room and delivery may take.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
