@@ -1,5 +1,5 @@
 //! HTTP to file through `kill -9` at any moment: what was answered 200 is in the file, whole
-//! (`LOGRAIL_HTTP_KILLS` sets how often); and Elasticsearch's own client in Python.
+//! (`LOGRAIL_HTTP_KILLS` sets how often); and clients of Elasticsearch: its own in Python, and rsyslog.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{PATIENCE, Place, python_with, until};
+use support::{PATIENCE, Place, python_with, rsyslog, until};
 
 const LINES_PER_REQUEST: u64 = 50;
 
@@ -121,6 +121,37 @@ fn the_client_of_elasticsearch_sends_in_bulk() {
     let mut numbers = written(&place);
     numbers.sort_unstable();
     assert_eq!(numbers, (0..7000).collect::<Vec<_>>());
+}
+
+#[test]
+fn rsyslog_sends_as_to_elasticsearch() {
+    const LINES: usize = 2000;
+    if !rsyslog::has_rsyslog_with("omelasticsearch", "rsyslog-elasticsearch") {
+        return;
+    }
+    let place = Place::new();
+    place.write("t.toml", TOPOLOGY);
+    let running = place.start(&["run", "t.toml"]);
+    let port = address(&place, 1).port();
+    let text = |line: usize| format!("event {line} {}", "x".repeat(line % 90));
+    place.write("rsyslog/input", (0..LINES).map(|line| text(line) + "\n").collect::<String>());
+    let errors = place.path("rsyslog/errors").display().to_string();
+    let action = format!(
+        r#"action(type="omelasticsearch" server="127.0.0.1" serverport="{port}" template="json"
+    searchIndex="logs" searchType="" bulkmode="on" errorfile="{errors}" queue.type="linkedlist"
+    queue.dequeuebatchsize="300" action.resumeRetryCount="-1" action.resumeInterval="1")"#
+    );
+    let daemon = rsyslog::start(&place, "", &["omelasticsearch"], &action);
+    until("all events are written", || place.read("out.ndjson").lines().count() >= LINES);
+    assert!(daemon.stop().success(), "{}", place.read("rsyslog/stderr"));
+    assert!(running.stop().success());
+    assert_eq!(place.read("rsyslog/errors"), "", "it takes every answer for a good one");
+    let written = place.read("out.ndjson");
+    for (line, event) in written.lines().enumerate() {
+        let event = serde_json::from_str::<Value>(event).unwrap();
+        assert_eq!(event["message"].as_str().unwrap().trim_end(), text(line).trim_end());
+    }
+    assert_eq!(written.lines().count(), LINES);
 }
 
 #[test]

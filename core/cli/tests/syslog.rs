@@ -6,11 +6,10 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{Background, Place, has, until};
+use support::{Background, Place, has, rsyslog, until};
 
 /// A run that takes syslog in all four ways and writes what it takes to `out.ndjson`.
 fn start(place: &Place) -> (Background, [SocketAddr; 2]) {
@@ -111,7 +110,7 @@ fn logger_is_understood_in_every_way_it_sends() {
     }
 }
 
-/// rsyslog reads a file and forwards every line twice: counted and as lines.
+/// rsyslog forwards every line twice: counted and as lines.
 fn rsyslog(place: &Place, port: u16) -> Background {
     let action = |framing: &str, tag: &str| {
         format!(
@@ -119,29 +118,8 @@ fn rsyslog(place: &Place, port: u16) -> Background {
     template="{tag}" action.resumeRetryCount="-1" action.resumeInterval="1")"#
         )
     };
-    let directory = place.path("rsyslog").display().to_string();
-    let config = format!(
-        r#"
-global(workDirectory="{directory}" maxMessageSize="64k")
-module(load="imfile" mode="inotify")
-template(name="counted" type="string" string="<%pri%>1 %timereported:::date-rfc3339% host counted - - - %msg%")
-template(name="traditional" type="string" string="<%pri%>%timereported% host traditional: %msg%\n")
-input(type="imfile" file="{directory}/input" tag="x" ruleset="forward")
-ruleset(name="forward") {{
-{}
-{}
-}}
-"#,
-        action("octet-counted", "counted"),
-        action("traditional", "traditional")
-    );
-    let config = place.write("rsyslog/rsyslog.conf", config);
-    let open = |name: &str| std::fs::File::create(place.path(name)).unwrap();
-    let program = Path::new("/usr/sbin/rsyslogd");
-    let mut command = Command::new(program);
-    command.args(["-n", "-i", "NONE", "-f"]).arg(config).stdin(Stdio::null());
-    command.stdout(open("rsyslog/stdout")).stderr(open("rsyslog/stderr"));
-    Background(command.spawn().unwrap())
+    let both = [action("octet-counted", "counted"), action("traditional", "traditional")];
+    rsyslog::start(place, "", &[], &both.join("\n"))
 }
 
 #[test]

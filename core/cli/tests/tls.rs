@@ -5,14 +5,13 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
 use serde_json::Value;
-use support::{Background, Place, has, python_with, until};
+use support::{Background, Place, python_with, rsyslog, until};
 
 /// An authority (`NAME.ca.pem`), and a certificate of it with its key (`NAME.cert.pem`, `NAME.key.pem`).
 fn certificates(place: &Place, name: &str) {
@@ -209,24 +208,9 @@ asyncio.run(main())
     assert!(running.stop().success());
 }
 
-/// Whether rsyslog can speak TLS. In CI (`LOGRAIL_REQUIRE_SERVERS=1`) it must.
-fn has_gnutls() -> bool {
-    let libraries = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let found = libraries.map(|entry| entry.path().join("rsyslog/lmnsd_gtls.so"));
-    let found = found.filter(|path| path.exists()).count() > 0;
-    assert!(
-        found || std::env::var_os("LOGRAIL_REQUIRE_SERVERS").is_none(),
-        "rsyslog-gnutls is not installed"
-    );
-    if !found {
-        eprintln!("skipped: rsyslog-gnutls is not installed");
-    }
-    found
-}
-
 #[test]
 fn rsyslog_sends_encrypted_to_the_name_it_knows() {
-    if !has("rsyslogd") || !has_gnutls() {
+    if !rsyslog::has_rsyslog_with("lmnsd_gtls", "rsyslog-gnutls") {
         return;
     }
     const LINES: usize = 1000;
@@ -236,27 +220,15 @@ fn rsyslog_sends_encrypted_to_the_name_it_knows() {
     let (running, port) = start(&place, &topology, "taking messages on tcp ");
     let input: String = (0..LINES).map(|line| format!("event {line}\n")).collect();
     place.write("rsyslog/input", input);
-    let directory = place.path("rsyslog").display().to_string();
     let authority = place.path("server.ca.pem").display().to_string();
-    let config = format!(
-        r#"
-global(workDirectory="{directory}" DefaultNetstreamDriverCAFile="{authority}")
-module(load="imfile" mode="inotify")
-input(type="imfile" file="{directory}/input" tag="x" ruleset="forward")
-ruleset(name="forward") {{
-action(type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp" TCP_Framing="octet-counted"
+    let action = format!(
+        r#"action(type="omfwd" target="127.0.0.1" port="{port}" protocol="tcp" TCP_Framing="octet-counted"
     template="RSYSLOG_SyslogProtocol23Format" StreamDriver="gtls" StreamDriverMode="1"
     StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="localhost"
-    action.resumeRetryCount="-1" action.resumeInterval="1")
-}}
-"#
+    action.resumeRetryCount="-1" action.resumeInterval="1")"#
     );
-    let config = place.write("rsyslog/rsyslog.conf", config);
-    let open = |name: &str| fs::File::create(place.path(name)).unwrap();
-    let mut command = Command::new(Path::new("/usr/sbin/rsyslogd"));
-    command.args(["-n", "-i", "NONE", "-f"]).arg(config).stdin(Stdio::null());
-    command.stdout(open("rsyslog/stdout")).stderr(open("rsyslog/stderr"));
-    let daemon = Background(command.spawn().unwrap());
+    let authority = format!("DefaultNetstreamDriverCAFile=\"{authority}\"");
+    let daemon = rsyslog::start(&place, &authority, &[], &action);
     until("all messages are written", || messages(&place).len() >= LINES);
     assert!(daemon.stop().success(), "{}", place.read("rsyslog/stderr"));
     assert!(running.stop().success());

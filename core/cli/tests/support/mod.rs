@@ -5,6 +5,7 @@
 pub mod delivered;
 pub mod http;
 pub mod plugins;
+pub mod rsyslog;
 
 use std::fs;
 use std::io::Write;
