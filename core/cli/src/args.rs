@@ -359,7 +359,7 @@ pub(crate) struct PipeArguments {
     #[arg(long, value_name = "CODEC")]
     pub format: Option<String>,
     /// The columns of `--format csv`, as in time,level,message.
-    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', required_if_eq("format", "csv"))]
     pub columns: Vec<String>,
     /// Write events as text, as in '[{timestamp}] {level}: {message}'.
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "format")]

@@ -193,3 +193,20 @@ fn a_topology_can_be_drawn_and_commands_completed() {
         assert!(script.assert_success().stdout().contains("lograil"), "{shell}");
     }
 }
+
+#[test]
+fn what_is_misspelt_or_missing_is_said() {
+    let place = Place::new();
+    let ran = place.run(&["--log-level", "inof", "check", "none.toml"]);
+    assert!(ran.stderr().contains("`inof` is no level"), "{}", ran.stderr());
+    let ran = place.run(&["pipe", "--format", "csv"]);
+    assert!(ran.stderr().contains("--columns <FIELDS>"), "{}", ran.stderr());
+    let source = "data_dir = \"data\"\n[sources.in]\ntype = \"file\"\ninclude = [\"*.log\"]\n";
+    let sink = "[sinks.out]\ntype = \"file\"\ninputs = [\"in\"]\npath = ";
+    place.write("none.toml", format!("{source}{sink}\"out.txt\""));
+    let ran = place.run(&["run", "--once", "none.toml"]);
+    assert!(ran.assert_success().stderr().contains("finds no regular file"));
+    place.write("loop.toml", format!("{source}{sink}\"./out.log\""));
+    let ran = place.run(&["check", "loop.toml"]);
+    assert!(ran.stderr().contains("error[feedback]"), "{}", ran.stderr());
+}

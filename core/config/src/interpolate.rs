@@ -217,6 +217,15 @@ fn replace_variable(
     end
 }
 
+/// A boolean as environment variables hold them: `True` of Python, `1` and `yes` of shells.
+fn boolean_of(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// Reads a string that holds variables as the type its option wants: number or boolean.
 pub(crate) fn retype(text: &Text, wanted: &[&str]) -> Option<Value> {
     text.replaced.as_ref()?;
@@ -224,23 +233,31 @@ pub(crate) fn retype(text: &Text, wanted: &[&str]) -> Option<Value> {
     if wanted.contains(&"string") {
         return None;
     }
-    if wanted.contains(&"boolean")
-        && let Ok(boolean) = value.parse()
-    {
-        return Some(Value::Boolean(boolean));
-    }
     if (wanted.contains(&"integer") || wanted.contains(&"number"))
         && let Ok(integer) = value.parse::<i64>()
     {
         return Some(Value::Integer(i128::from(integer)));
     }
     let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
-    number.filter(|_| wanted.contains(&"number")).map(Value::Float)
+    match number.filter(|_| wanted.contains(&"number")) {
+        Some(number) => Some(Value::Float(number)),
+        None => boolean_of(value).filter(|_| wanted.contains(&"boolean")).map(Value::Boolean),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn booleans_are_taken_as_the_environment_has_them() {
+        for (text, boolean) in
+            [("True", true), ("1", true), (" yes ", true), ("OFF", false), ("0", false)]
+        {
+            assert_eq!(boolean_of(text.trim()), Some(boolean), "{text}");
+        }
+        assert_eq!(boolean_of("2"), None);
+    }
 
     fn env(name: &str) -> Option<String> {
         match name {

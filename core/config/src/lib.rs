@@ -11,6 +11,7 @@
 mod component;
 mod diagnostic;
 mod document;
+mod feedback;
 mod global;
 mod graph;
 mod interpolate;

@@ -13,7 +13,7 @@ use crate::global::PluginOptions;
 use crate::graph::{self, Edge, Vertex, VertexInputs};
 use crate::plan::{InputRef, Plan, PlannedComponent};
 use crate::test_case::{self, TestCase};
-use crate::{global, interpolate, json, secret, set, topology};
+use crate::{feedback, global, interpolate, json, secret, set, topology};
 
 /// What a topology is read from.
 pub struct LoadOptions<'a> {
@@ -84,6 +84,7 @@ pub fn load_with_plugins(
     diagnostics.extend(problems.iter().map(|problem| explain(problem, plugins.as_ref())));
     let edges = connect(&components, &files, &mut diagnostics);
     diagnostics.extend(double_claims(&components));
+    diagnostics.extend(feedback::find(&components, &edges));
 
     settle(&mut diagnostics, &files);
     let mut secrets = secret::Places::default();

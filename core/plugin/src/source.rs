@@ -1,6 +1,7 @@
 //! Sources: what brings events in.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -23,6 +24,12 @@ pub trait Source: Send {
     /// Whether a restart reads again, from [`SourceContext::positions`], all that was not acknowledged. Only
     /// then may a sink undo what it wrote after its last checkpoint.
     fn replays(&self) -> bool {
+        false
+    }
+
+    /// Whether it would read the file at a path, were it there. A topology in which a sink behind it writes that file
+    /// is refused.
+    fn reads_file(&self, _path: &Path) -> bool {
         false
     }
 

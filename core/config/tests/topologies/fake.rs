@@ -29,6 +29,19 @@ impl Transform for Nothing {
     }
 }
 
+/// A source that reads the files it includes.
+struct Reading(Vec<String>);
+
+impl Source for Reading {
+    fn run(self: Box<Self>, _: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn reads_file(&self, path: &std::path::Path) -> bool {
+        self.0.iter().any(|included| std::path::Path::new(included) == path)
+    }
+}
+
 /// A transform of which only the named outputs carry anything.
 struct Split;
 
@@ -166,7 +179,7 @@ fn demo(options: &Options) -> Result<Box<dyn Source>, ConfigErrors> {
 }
 
 fn files(options: &Options) -> Result<Box<dyn Source>, ConfigErrors> {
-    options.parse::<Files>().map(|_| Box::new(Nothing) as Box<dyn Source>)
+    options.parse::<Files>().map(|files| Box::new(Reading(files.include)) as Box<dyn Source>)
 }
 
 fn filter(options: &Options) -> Result<Box<dyn Transform>, ConfigErrors> {

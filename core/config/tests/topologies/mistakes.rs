@@ -181,6 +181,22 @@ fn inputs() {
 }
 
 #[test]
+fn a_source_that_reads_what_comes_of_it() {
+    let topology = |path: &str, inputs: &str| {
+        format!(
+            "[sources.logs]\ntype = \"files\"\ninclude = [\"a.log\", \"b.log\"]\n\n\
+             [transforms.keep]\ntype = \"filter\"\ninputs = [\"logs\"]\ncondition = \".a\"\n\n\
+             [sinks.copy]\ntype = \"file\"\ninputs = [{inputs}]\npath = \"{path}\"\n\n"
+        )
+    };
+    in_topology("feedback", &topology("b.log", "\"keep\""));
+    for (path, inputs) in [("c.log", "\"keep\""), ("b.log", "\"app\"")] {
+        let text = topology(path, inputs) + "[sources.app]\ntype = \"demo\"\n";
+        assert!(load_files(&[("app.toml", &text)], &[]).plan.is_some(), "{path} {inputs}");
+    }
+}
+
+#[test]
 fn cycles() {
     let filter = |id: &str, inputs: &str| {
         format!("[transforms.{id}]\ntype = \"filter\"\ncondition = \".a\"\ninputs = [{inputs}]\n\n")

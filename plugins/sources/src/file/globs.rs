@@ -75,6 +75,22 @@ impl Globs {
         }
     }
 
+    /// Whether the patterns mean a file at a path, relative to the same directory as they or absolute.
+    pub fn mean(&self, path: &Path) -> bool {
+        let path = path.strip_prefix(".").unwrap_or(path);
+        let here = std::env::current_dir().unwrap_or_default();
+        let absolute = here.join(path);
+        let relative = path.strip_prefix(&here).unwrap_or(path);
+        let is_included = |path: &Path| {
+            self.roots.iter().any(|root| match &root.pattern {
+                Some(glob) => glob.is_match(path),
+                None => root.start.strip_prefix(".").unwrap_or(&root.start) == path,
+            })
+        };
+        let is_meant = |path: &Path| is_included(path) && !self.exclude.is_match(path);
+        is_meant(relative) || is_meant(&absolute)
+    }
+
     /// The files that the patterns mean now.
     pub fn find(&self, files: &dyn FileSystem) -> Found {
         let mut walk = Walk { files, globs: self, found: Found::default(), seen: HashSet::new() };
@@ -192,5 +208,24 @@ impl Walk<'_> {
         if error.kind() != std::io::ErrorKind::NotFound && !excluded {
             self.found.unreadable.push(Unreadable { path: path.to_path_buf(), error });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_not_there_yet_are_meant_by_either_way_of_writing_them() {
+        let globs =
+            |include: &str, exclude: &[String]| Globs::new(&[include.to_owned()], exclude).unwrap();
+        let here = std::env::current_dir().unwrap();
+        let absolute = here.join("out/a.log");
+        for include in ["out/*.log", "./out/a.log", "**/*.log", absolute.to_str().unwrap()] {
+            assert!(globs(include, &[]).mean(Path::new("out/a.log")), "{include}");
+            assert!(globs(include, &[]).mean(&absolute), "{include}");
+            assert!(!globs(include, &[]).mean(Path::new("out/a.txt")), "{include}");
+        }
+        assert!(!globs("out/*.log", &["**/a.log".to_owned()]).mean(Path::new("out/a.log")));
     }
 }

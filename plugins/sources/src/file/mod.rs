@@ -20,6 +20,8 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 pub use options::{FileOptions, ReadFrom};
 
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
@@ -56,5 +58,9 @@ impl Source for FileSource {
 
     fn replays(&self) -> bool {
         true
+    }
+
+    fn reads_file(&self, path: &Path) -> bool {
+        self.0.globs.mean(path)
     }
 }

@@ -157,7 +157,12 @@ impl Reader {
     }
 
     fn scan(&mut self, now: Duration) {
-        self.tracker.scan(now, self.clock.now_ns());
+        let is_first = self.tracker.is_first_scan;
+        let found = self.tracker.scan(now, self.clock.now_ns());
+        if is_first && found == 0 {
+            let id = &*self.component_id;
+            tracing::warn!(component_id = id, "`include` finds no regular file; looking for some");
+        }
         self.hot.clear();
         let hot = self.tracker.files.iter().filter(|file| file.is_hot);
         self.hot.extend(hot.map(|file| file.position.id));

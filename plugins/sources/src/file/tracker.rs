@@ -124,9 +124,10 @@ impl Tracker {
         self.by_path.contains_key(path)
     }
 
-    /// Looks for files that are new, grown, renamed or gone.
-    pub fn scan(&mut self, now: Duration, wall_ns: i64) {
+    /// Looks for files that are new, grown, renamed or gone. How many the patterns find.
+    pub fn scan(&mut self, now: Duration, wall_ns: i64) -> usize {
         let found = self.globs.find(&*self.fs);
+        let count = found.files.len();
         for unreadable in &found.unreadable {
             self.meters.error(&unreadable.path, &unreadable.error);
         }
@@ -172,6 +173,7 @@ impl Tracker {
         self.wants_scan = false;
         self.meters.followed_files.set(self.files.len() as i64);
         self.meters.lag_bytes.set(self.files.iter().map(Tracked::unread).sum::<u64>() as i64);
+        count
     }
 
     /// One path for each file: the one it is known by, else the first in order.
