@@ -82,6 +82,10 @@ fn a_transform_that_panics_is_made_anew_but_not_for_ever() {
     assert!(first[0].contains("panicked: oh no"), "{first:?}");
     assert_eq!(harness.feed_lines(&["two"]).main(), [json!({ "message": "two" })]);
 
+    let mut harness = TransformHarness::build(spec, json!({ "fault": "state_panic" }));
+    assert_eq!((harness.state(), harness.state()), (None, None));
+    assert_eq!(harness.feed_lines(&["three"]).main(), [json!({ "message": "three" })]);
+
     let mut harness = TransformHarness::build(spec, json!({ "fault": "panic" }));
     let mut reasons = Vec::new();
     for _ in 0..7 {

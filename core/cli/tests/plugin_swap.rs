@@ -206,7 +206,7 @@ fn goes_on(place: &Place, versions: &str) {
 
 #[test]
 fn sources_states_and_sinks_are_swapped_under_load() {
-    let swaps = std::env::var("LOGRAIL_SWAPS").map_or(100, |swaps| swaps.parse().unwrap());
+    let swaps = std::env::var("LOGRAIL_SWAPS").map_or(1_000, |swaps| swaps.parse().unwrap());
     if !support::has("cc") {
         return;
     }

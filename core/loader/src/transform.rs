@@ -1,6 +1,6 @@
 //! A plugin's transform, as the runtime sees it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -24,8 +24,9 @@ pub(crate) fn build(loaded: Loaded) -> Build {
     Build::Transform(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
         let options = options_text(options);
         let instance = Some(Instance::create(loaded, &options)?);
-        let (context, state) = (None, RefCell::default());
-        let made = PluginTransform { loaded, options, instance, context, state, panics: 0 };
+        let (context, state, is_unusable) = (None, RefCell::default(), Cell::default());
+        let made =
+            PluginTransform { loaded, options, instance, context, state, is_unusable, panics: 0 };
         Ok(Box::new(made) as Box<dyn Transform>)
     })))
 }
@@ -38,6 +39,8 @@ struct PluginTransform {
     context: Option<TransformContext>,
     /// What the instance said last that it had learned; one that takes over goes on with it.
     state: RefCell<Option<Arc<[u8]>>>,
+    /// Whether it panicked when it was asked for its state.
+    is_unusable: Cell<bool>,
     panics: u32,
 }
 
@@ -167,6 +170,10 @@ impl PluginTransform {
 
     /// Puts a new instance in the place of one that panicked, unless that happened too often.
     fn revive(&mut self) {
+        if self.is_unusable.take() {
+            self.instance = None;
+            self.panics += 1;
+        }
         if self.instance.is_some() || self.panics >= PANICS_MAX {
             return;
         }
@@ -253,12 +260,16 @@ impl Transform for PluginTransform {
         let (Some(instance), Some(ask)) = (&self.instance, self.loaded.table.state) else {
             return None;
         };
+        if self.is_unusable.get() {
+            return None;
+        }
         let mut state: Option<Vec<u8>> = None;
         let in_call = instance.context.calls.enter(Function::State);
         // SAFETY: the instance is alive and in no other call; the place lives during the call.
         let code = unsafe { ask(instance.pointer, (&raw mut state).cast(), keep) };
         drop(in_call);
         if code < status::OK {
+            self.is_unusable.set(code == status::PANIC);
             tracing::error!(
                 component_id = instance.context.calls.id(),
                 "plugin {}: state: it failed with status {code}; nothing is kept",

@@ -80,6 +80,14 @@ static lr_status create(const lr_component *component, const lr_host *host, lr_c
     return LR_OK;
 }
 
+static lr_status state(void *instance, void *arg, lr_each_text each) {
+    faulty *self = (faulty *)instance;
+    (void)arg, (void)each;
+    if (!is(self, "state_panic")) return LR_OK;
+    self->next = -1;
+    return LR_PANIC;
+}
+
 static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     const faulty *self = (const faulty *)instance;
     static int processed;
@@ -89,6 +97,7 @@ static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     lr_event event;
     lr_str key;
     if (self->host->view(in, &view) != LR_OK) return lr_fail(error, LR_FAILED, "cannot see the batch");
+    if (self->next < 0) return lr_fail(error, LR_FAILED, "called after a panic");
     if (is(self, "error")) return lr_fail(error, LR_FAILED, "I do not feel well");
     if (is(self, "panic")) return lr_fail(error, LR_PANIC, "panicked: oh no");
     if (is(self, "panic_once") && processed++ == 0) return lr_fail(error, LR_PANIC, "panicked: oh no");
@@ -286,6 +295,7 @@ LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *erro
     transform.destroy = free;
     sink = source = transform;
     transform.process = process;
+    transform.state = state;
     source.kind = LR_KIND_SOURCE;
     source.name = lr_text("faulty.source");
     source.start = start;
