@@ -85,10 +85,10 @@ function reasons(why) {
   const of = why.key !== undefined ? ` for ${why.key_field} ${why.key}` : "";
   const expected = `${rounded(why.expected_low)} to ${rounded(why.expected_high)} is usual${of}`;
   const sentences = {
-    value: `${why.field} is ${rounded(why.value)}; ${expected}.`,
+    value: why.median === undefined || why.median === null ? `${why.field} is ${rounded(why.value)}; ${expected}.` : `The median of the newest ${why.field} is ${rounded(why.median)}; ${expected}.`,
     rate: `${rounded(why.value)} events in an interval; ${expected}.`,
     new: `This ${why.field} was never seen before${of}.`,
-    rare: `This ${why.field} is rare${of}: seen ${why.seen_before} times before, one in ${rounded(why.expected_one_in)} events.`,
+    rare: `This ${why.field} is rare${of}: seen ${why.seen_before === 1 ? "once" : `${why.seen_before} times`} before, one in ${rounded(why.expected_one_in)} events.`,
   };
   const rest = Object.entries(why).filter(([name, value]) => value !== null && !["score", "alarm"].includes(name));
   const about = rest.map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : rounded(value)}`).join(" · ");

@@ -30,8 +30,9 @@ function columns(stats, from, to) {
 }
 
 export class Timeline {
-  /** Dragging calls `onZoom(from, to)`, a click `onPick(at)`, in milliseconds. */
-  constructor(element, { height = 190, onZoom, onPick }) {
+  /** Dragging calls `onZoom(from, to)`, a click `onPick(at, step)` with the interval's start and length, in milliseconds. */
+  constructor(element, { height = 190, onZoom, onPick, hint }) {
+    this.hint = hint;
     this.element = element;
     this.height = height;
     this.onZoom = onZoom;
@@ -53,7 +54,7 @@ export class Timeline {
     this.plot?.destroy();
   }
 
-  /** Draws counts between two moments in milliseconds; `bursts` are pairs of moments. */
+  /** Draws counts between two moments in milliseconds; `bursts` have a start, an end, a name and a factor. */
   show(stats, from, to, bursts = []) {
     this.last = [stats, from, to, bursts];
     const { times, counts, anomalies, step, seconds } = columns(stats, from, to);
@@ -82,14 +83,15 @@ export class Timeline {
     this.plot.over.append(hover, this.place);
     this.plot.over.addEventListener("click", (event) => {
       const { plot } = this;
-      if (plot.select.width < 4) this.onPick?.(plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x") * 1000);
+      const at = plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x");
+      if (plot.select.width < 4) this.onPick?.((times[0] + Math.floor((at - times[0]) / step) * step) * 1000, step * 1000);
     });
     if (this.marked) this.mark(...this.marked);
     const total = (name) => counts[name].reduce((a, b) => a + b, 0);
     const item = (name) => h("span", { class: `swatch ${name}` }, `${name} ${compact(total(name))}`);
     const found = anomalies.reduce((a, b) => a + b, 0);
     put(this.legend, [...used].reverse().map(item), found > 0 && h("span", { class: "swatch anomaly" }, `anomalies ${compact(found)}`),
-      bursts.length > 0 && h("span", { class: "swatch burst" }, `bursts ${bursts.length}`), h("span", { class: "hint" }, "drag to zoom"));
+      bursts.length > 0 && h("span", { class: "swatch burst" }, `bursts ${bursts.length}`), this.hint && h("span", { class: "hint" }, this.hint));
   }
 
   /** Marks the times that are looked at elsewhere. */
@@ -133,7 +135,7 @@ export class Timeline {
 function drawBursts(plot, bursts) {
   plot.ctx.save();
   plot.ctx.fillStyle = colour("burst");
-  for (const [start, end] of bursts) {
+  for (const { start, end } of bursts) {
     const left = plot.valToPos(start / 1000, "x", true);
     const right = plot.valToPos(end / 1000, "x", true);
     plot.ctx.fillRect(left, plot.bbox.top, Math.max(3, right - left), plot.bbox.height);
@@ -158,14 +160,17 @@ function drawAnomalies(plot, { times, anomalies, sum, step }) {
   plot.ctx.restore();
 }
 
-function showHover(plot, { times, counts, anomalies, step, seconds, used, hover }) {
+function showHover(plot, { times, counts, anomalies, step, seconds, used, hover, bursts }) {
   const at = plot.cursor.left < 0 ? -1 : Math.floor((plot.posToVal(plot.cursor.left, "x") - times[0]) / step);
   hover.hidden = at < 0 || at >= times.length;
   if (hover.hidden) return;
+  const [from, to] = [times[at] * 1000, (times[at] + step) * 1000];
+  const inside = bursts.filter(({ start, end }) => start < to && end > from).slice(0, 6);
   const lines = [...used].reverse().filter((name) => counts[name][at] > 0);
   put(hover, h("b", {}, new Date(times[at] * 1000).toLocaleString()),
     lines.map((name) => h("div", { class: `swatch ${name}` }, `${name} ${count(counts[name][at])} · ${rate(counts[name][at] / seconds[at])}`)),
-    anomalies[at] > 0 && h("div", { class: "swatch anomaly" }, `anomalies ${anomalies[at]}`));
+    anomalies[at] > 0 && h("div", { class: "swatch anomaly" }, `anomalies ${anomalies[at]}`),
+    inside.map(({ name, factor }) => h("div", { class: "swatch burst" }, `burst of ${name}${factor ? `, ${factor.toFixed(1)}×` : ""}`)));
   const right = plot.cursor.left > plot.over.clientWidth / 2;
   hover.style.left = right ? "" : `${plot.cursor.left + 12}px`;
   hover.style.right = right ? `${plot.over.clientWidth - plot.cursor.left + 12}px` : "";

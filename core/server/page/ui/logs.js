@@ -61,7 +61,7 @@ function enter(main, given) {
   };
   put(main, h("form", { class: "search", role: "search", onsubmit: submit }, parts.mode, search, parts.history, h("button", { class: "primary" }, "Search"), parts.filter, parts.tail, parts.of, parts.pause, parts.copy, parts.told),
     parts.mistake, parts.chips, parts.chart, h("div", { class: "logs" }, parts.facets, parts.table, parts.detail));
-  parts.timeline = new Timeline(parts.chart, { height: 116, onZoom: state.zoom, onPick: (ms) => goTo(ms) });
+  parts.timeline = new Timeline(parts.chart, { height: 116, onZoom: state.zoom, onPick: (at, step) => goTo(at + step) });
   pages = new Pages({ ask, changed: () => showRows(), failed: (problem) => showMistake(problem) });
   parts.list = new LogTable(parts.table, { need, open: (row) => open(row) });
   parts.list.onselect = () => { parts.copy.hidden = parts.list.selected.size === 0; };

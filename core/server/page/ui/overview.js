@@ -7,7 +7,10 @@ import { bytes, change, compact, count, percent, rate, span, time } from "./form
 import * as state from "./state.js";
 
 const REFRESH_MS = 2000;
-let parts, shared, timer, asking;
+/** What has changed is looked for less often: templates are counted from a sample of events. */
+const CHANGES_MS = 10000;
+const SAMPLE = { events: 10000, time_ms: 150 };
+let parts, shared, timer, asking, changesAt;
 
 function tile(name) {
   const value = h("b", {});
@@ -19,7 +22,7 @@ function enter(main, given) {
   shared = given;
   parts = {
     events: tile("Events"), rate: tile("Rate"), errors: tile("Errors"), anomalies: tile("Anomalies"), store: tile("Stored"),
-    chart: h("div", { class: "chart" }), services: h("div"), templates: h("div"), changes: h("div"),
+    chart: h("div", { class: "chart" }), services: h("div"), templates: h("div"), changes: h("div"), periods: h("span", { class: "muted" }),
   };
   const tiles = ["events", "rate", "errors", "anomalies", "store"].map((name) => parts[name].element);
   parts.tiles = h("section", { class: "tiles" }, tiles);
@@ -27,9 +30,10 @@ function enter(main, given) {
     h("section", { class: "panel" }, h("h2", {}, "Events by level"), parts.chart),
     h("div", { class: "columns" },
       h("section", { class: "panel" }, h("h2", {}, "Services"), parts.services),
-      h("section", { class: "panel" }, h("h2", {}, "Changed since the time before"), parts.changes),
+      h("section", { class: "panel" }, h("h2", {}, "What changed ", parts.periods), parts.changes),
       h("section", { class: "panel wide" }, h("h2", {}, "Templates"), parts.templates)));
-  parts.timeline = new Timeline(parts.chart, { onZoom: state.zoom });
+  const eventsOf = (at, step) => state.go("logs", { from: new Date(at).toISOString(), to: new Date(at + step).toISOString() });
+  parts.timeline = new Timeline(parts.chart, { onZoom: state.zoom, onPick: eventsOf, hint: "drag to zoom, click for the events" });
   timer = setInterval(() => { if (!document.hidden && state.isLive() && !asking) refresh(); }, REFRESH_MS);
 }
 
@@ -42,6 +46,7 @@ function leave() {
 
 function update() {
   asking?.abort();
+  changesAt = 0;
   parts.tiles.setAttribute("aria-busy", "true");
   refresh();
 }
@@ -77,30 +82,39 @@ async function load(signal) {
   showServices(stats, earlier);
   parts.tiles.setAttribute("aria-busy", "false");
   if (!performance.getEntriesByName("interactive").length) performance.mark("interactive");
-  // Templates come later: counting them costs more than the rest of the page.
-  const [top, fresh] = await Promise.all([
+  if (Date.now() - changesAt < CHANGES_MS) return;
+  changesAt = Date.now();
+  // Where there is no time before, the second half is held against the first.
+  const middle = (start + to) / 2;
+  const [first, second] = oldest < from ? [2 * from - to, from] : [start, middle];
+  const period = (one, other) => ({ from: new Date(one).toISOString(), to: new Date(other).toISOString(), intervals: 1, values: 100, ...SAMPLE });
+  const [top, fresh, was, is] = await Promise.all([
     get("/templates", { order: "top", limit: 8 }, signal),
-    get("/templates", { order: "new", limit: 5, first_seen_from: range.from }, signal),
+    get("/templates", { order: "new", limit: 3, first_seen_from: new Date(second).toISOString() }, signal),
+    get("/facets", period(first, second), signal),
+    get("/facets", period(second, to), signal),
   ]);
   showTemplates(top.templates);
-  showChanges(stats, earlier, fresh.templates);
+  parts.periods.textContent = `in the last ${span((to - second) / 1000)} against the ${span((second - first) / 1000)} before`;
+  if (!state.isLive()) parts.periods.textContent = `in these ${span((to - second) / 1000)} against the ${span((second - first) / 1000)} before`;
+  showChanges(is, was, fresh.templates);
 }
 
-/** Starts and ends of bursts as pairs; one that has no end lasts until the end of the range. */
+/** Starts and ends of bursts as times with what they are of; one that has no end lasts until the end of the range. */
 function pairs(logs, from, to) {
+  const open = new Map();
   const found = [];
-  let start;
   for (const log of logs) {
     const at = Date.parse(log.timestamp);
-    const event = log.explanation?.event;
-    if (event === "start") start ??= at;
+    const { event, id, key, factor } = log.explanation ?? {};
+    if (event === "start") open.set(id ?? key, { start: at, end: to, name: key ?? "all events", factor });
     if (event === "end") {
-      found.push([start ?? from, at]);
-      start = undefined;
+      const burst = open.get(id ?? key) ?? { start: from, name: key ?? "all events" };
+      open.delete(id ?? key);
+      found.push({ ...burst, end: at, factor });
     }
   }
-  if (start !== undefined) found.push([start, to]);
-  return found;
+  return [...found, ...open.values()];
 }
 
 function showTiles(stats, earlier, seconds, store) {
@@ -147,26 +161,31 @@ function showTemplates(templates) {
     h("tbody", {}, templates.map(row))));
 }
 
-function showChanges(stats, earlier, fresh) {
-  const differences = (now, before, name) => {
-    const old = new Map(before.map((one) => [one[name], one.total ?? one.count]));
-    const all = now.map((one) => ({ name: one[name] || "(none)", now: one.total ?? one.count, before: old.get(one[name]) ?? 0 }));
-    const names = new Set(now.map((one) => one[name]));
-    for (const [key, value] of old) if (!names.has(key)) all.push({ name: key || "(none)", now: 0, before: value });
-    const weight = (one) => Math.abs(one.now - one.before) / Math.sqrt(one.before + 1);
-    return all.filter((one) => weight(one) > 3).sort((a, b) => weight(b) - weight(a));
-  };
-  const line = (kind) => (one) => h("li", {}, h("span", { class: "tag" }, kind), ` ${one.name} `, h("b", {}, change(one.now, one.before)),
-    h("small", {}, ` ${count(one.before)} → ${count(one.now)}`));
+/** What is more or less than chance explains, the most striking first; the counts may stand for more events than were seen. */
+function differences(now, before, noise) {
+  const old = new Map(before.map((one) => [one.id, one]));
+  const all = now.map((one) => ({ ...one, before: old.get(one.id)?.count ?? 0 }));
+  const ids = new Set(now.map((one) => one.id));
+  for (const one of before) if (!ids.has(one.id)) all.push({ ...one, count: 0, before: one.count });
+  const weight = (one) => Math.abs(one.count - one.before) / Math.sqrt((one.before + one.count + 1) * noise);
+  return all.filter((one) => weight(one) > 4).sort((a, b) => weight(b) - weight(a));
+}
+
+function showChanges(is, was, fresh) {
+  const noise = (found) => (found.is_estimate_of_templates ? Math.max(1, found.total / Math.max(1, found.events_seen)) : 1);
+  const levels = ({ levels: all }) => all.map((one) => ({ id: one.level, text: one.level || "(none)", count: one.count, link: { level: one.level } }));
+  const services = ({ services: all }) => all.map((one) => ({ id: one.service, text: one.service || "(none)", count: one.total, link: { service: one.service } }));
+  const templates = ({ templates: all }) => all.map((one) => ({ id: one.id, text: one.text || one.id, count: one.count, link: { template: one.id }, mono: "mono" }));
+  const known = new Set(fresh.map((one) => one.id));
+  const line = (kind) => (one) => h("li", {}, h("span", { class: "tag" }, kind), " ", h("a", { class: one.mono, href: state.link("logs", one.link) }, one.text), " ",
+    h("b", {}, change(one.count, one.before)), h("small", {}, ` ${compact(one.before)} → ${compact(one.count)}`));
   const items = [
-    ...fresh.map((one) => h("li", {}, h("span", { class: "tag" }, "new template"), " ", h("a", { class: "mono", href: state.link("logs", { template: one.id }) }, one.text))),
+    ...fresh.map((one) => h("li", {}, h("span", { class: "tag" }, "new template"), " ", h("a", { class: "mono", href: state.link("logs", { template: one.id }) }, one.text), h("small", {}, ` ${compact(one.count)}`))),
+    ...differences(levels(is), levels(was), 1).slice(0, 4).map(line("level")),
+    ...differences(services(is), services(was), 1).slice(0, 4).map(line("service")),
+    ...differences(templates(is), templates(was), Math.max(noise(is), noise(was))).filter((one) => !known.has(one.id)).slice(0, 6).map(line("template")),
   ];
-  if (earlier.total > 0) {
-    items.push(...differences(stats.levels, earlier.levels, "level").slice(0, 4).map(line("level")),
-      ...differences(stats.services, earlier.services, "service").slice(0, 6).map(line("service")));
-  }
-  const empty = earlier.total === 0 ? "There is nothing before to compare with." : "Nothing out of the ordinary.";
-  put(parts.changes, items.length > 0 ? h("ul", { class: "changes" }, items) : h("p", { class: "empty" }, empty));
+  put(parts.changes, items.length > 0 ? h("ul", { class: "changes" }, items) : h("p", { class: "empty" }, "Nothing out of the ordinary."));
 }
 
 export const overview = { enter, leave, update };
