@@ -346,6 +346,10 @@ fn tap_prints_live_events_and_top_the_topology() {
     assert_eq!(ran.assert_success().stdout(), "<ERROR>\n<ERROR>\n");
     let ran = run(&["tap", "app", "--limit", "1", "--format", "raw"]);
     assert!(ran.assert_success().stdout().starts_with("{\"timestamp\""), "{}", ran.stdout());
+    // What is left out is told now and then, not for each of 500 events a second.
+    let slow = run(&["tap", "app", "--rate", "5", "--limit", "8"]);
+    let told = slow.assert_success().stderr().matches("events were not shown").count();
+    assert!((1..=8).contains(&told), "{}", slow.stderr());
     let wrong = run(&["tap", "parsed", "--where", ".level =="]);
     assert_eq!(wrong.code(), 1);
     assert!(wrong.stderr().contains("`where`"), "{}", wrong.stderr());

@@ -126,18 +126,26 @@ fn quickstart_keeps_every_event_in_the_database_and_in_the_file() {
         "--set",
         "sources.shop.rate=4000",
         "--set",
+        "sources.storms.count=50",
+        "--set",
+        "sources.storms.rate=100",
+        "--set",
         "admin.listen=\"127.0.0.1:0\"",
     ];
     run(&place, "quickstart.toml", &variables, &sets, b"").assert_success();
     let kept = events(&place.read("out.ndjson"));
-    assert_eq!(kept.len(), 2000);
+    assert_eq!(kept.len(), 2050);
     assert!(kept.iter().all(|event| !event["template_id"].is_null()), "{}", kept[0]);
+    let is_of_storm = |event: &&Value| event["message"].as_str().unwrap().ends_with("db-1 refused");
+    let of_storm: Vec<&Value> = kept.iter().filter(is_of_storm).collect();
+    assert!(of_storm.len() >= 50, "{}", of_storm.len());
+    assert!(of_storm.iter().all(|event| event["severity"].as_f64() >= Some(50.0)));
     let alarms = place.run(&["query", "logs.db", "--where", ".anomaly.alarm == true"]);
     alarms.assert_success();
     let stats = place.run(&["query", "logs.db", "--stats", "--format", "json"]);
     let total = stats.assert_success().stdout();
     let total: Value = serde_json::from_str(&total).unwrap();
-    assert!(total["total"].as_u64() >= Some(2000), "{total}");
+    assert!(total["total"].as_u64() >= Some(2050), "{total}");
 }
 
 #[test]

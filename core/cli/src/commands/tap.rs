@@ -1,6 +1,7 @@
 //! `lograil tap`: live events of a component of a running lograil.
 
 use std::io::{ErrorKind, Write};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -8,6 +9,9 @@ use crate::admin_client::{AdminClient, ServerEvents, tap_path};
 use crate::args::TapArguments;
 use crate::exit::Exit;
 use crate::output;
+
+/// How often it is told at most how many events were left out.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &TapArguments) -> anyhow::Result<Exit> {
     let client = AdminClient::new(&arguments.admin);
@@ -45,7 +49,9 @@ fn parameters(arguments: &TapArguments) -> Vec<(&'static str, String)> {
 
 /// Prints events to their end, or until nobody reads any more; what is left out is told on stderr.
 async fn print(mut events: ServerEvents) -> anyhow::Result<()> {
+    let mut left_out = LeftOut::default();
     while let Some(event) = events.next().await? {
+        let count = || event.data.parse().unwrap_or(0_u64);
         match event.name.as_str() {
             "event" => {
                 let mut out = std::io::stdout().lock();
@@ -54,15 +60,39 @@ async fn print(mut events: ServerEvents) -> anyhow::Result<()> {
                     printed => printed.context("write to stdout")?,
                 }
             }
-            "missed" => output::error(&format!(
-                "{} events were not shown: there are more than `--rate`, or they come too fast",
-                event.data
-            )),
-            "failed" => {
-                output::error(&format!("the condition has no value for {} events", event.data));
-            }
+            "missed" => left_out.missed += count(),
+            "failed" => left_out.failed += count(),
             _ => {}
         }
+        if left_out.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            left_out.tell();
+        }
     }
+    left_out.tell();
     Ok(())
+}
+
+/// Events that are not printed, since it was told last.
+#[derive(Default)]
+struct LeftOut {
+    missed: u64,
+    failed: u64,
+    told: Option<Instant>,
+}
+
+impl LeftOut {
+    fn tell(&mut self) {
+        if self.missed > 0 {
+            output::error(&format!(
+                "{} events were not shown: there are more than `--rate`, or they come too fast",
+                self.missed
+            ));
+        }
+        if self.failed > 0 {
+            output::error(&format!("the condition has no value for {} events", self.failed));
+        }
+        if self.missed > 0 || self.failed > 0 {
+            *self = Self { told: Some(Instant::now()), ..Self::default() };
+        }
+    }
 }

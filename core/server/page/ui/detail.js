@@ -62,7 +62,7 @@ export class Detail {
   }
 
   fields(row) {
-    const own = { level: row.level, service: row.service, template_id: row.template_id, ...row.fields };
+    const own = { level: row.level, service: row.service, template_id: row.template_id, template: row.template, ...row.fields };
     const line = ([path, value]) => {
       const simple = value === null || typeof value !== "object";
       return h("tr", {}, h("th", {}, path.join(".")), h("td", { class: "mono" }, simple ? String(value) : JSON.stringify(value)),

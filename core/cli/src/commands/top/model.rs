@@ -41,6 +41,7 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Buffer {
+    pub events: u64,
     pub bytes: u64,
     pub capacity_bytes: u64,
 }
@@ -50,6 +51,12 @@ impl Component {
     pub fn buffer_fill(&self) -> Option<f64> {
         let buffer = self.buffer.as_ref()?;
         Some(buffer.bytes as f64 / buffer.capacity_bytes.max(1) as f64)
+    }
+
+    /// How long what waits in front of it takes at the rate it has now.
+    pub fn lag_seconds(&self) -> Option<f64> {
+        let waiting = self.buffer.as_ref()?.events as f64;
+        Some(if waiting > 0.0 { waiting / self.received_events_per_second.max(0.1) } else { 0.0 })
     }
 }
 
@@ -82,6 +89,15 @@ pub(super) struct Model {
     /// Events that all sources read in a second, the newest last.
     pub rates: VecDeque<u64>,
     taps: u64,
+}
+
+/// An event in few words, if it has a message: the rest of it would hide that behind the edge of the screen.
+fn short(line: String) -> String {
+    let Ok(serde_json::Value::Object(event)) = serde_json::from_str(&line) else { return line };
+    let text = |name: &str| event.get(name).and_then(serde_json::Value::as_str);
+    let Some(message) = text("message") else { return line };
+    let head = ["timestamp", "level", "service"].into_iter().filter_map(text);
+    head.chain([message]).collect::<Vec<_>>().join(" ")
 }
 
 impl Model {
@@ -151,7 +167,7 @@ impl Model {
         else {
             return;
         };
-        tap.lines.push_back(line);
+        tap.lines.push_back(short(line));
         if tap.lines.len() > LINES_MAX {
             tap.lines.pop_front();
         }

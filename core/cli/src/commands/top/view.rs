@@ -12,17 +12,19 @@ use ratatui::widgets::{
 
 use super::model::{Component, Model, Tap, Topology, View};
 
-const HEADS: [&str; 10] = [
-    "COMPONENT",
-    "TYPE",
-    "IN/s",
-    "OUT/s",
-    "BUSY",
-    "BUFFER",
-    "IN FLIGHT",
-    "DISCARDED",
-    "REFUSED",
-    "ERRORS",
+/// Columns: the name, the least width, and from which width of the screen on there is room for it.
+const COLUMNS: [(&str, u16, u16); 11] = [
+    ("COMPONENT", 18, 0),
+    ("TYPE", 12, 84),
+    ("IN/s", 7, 0),
+    ("OUT/s", 7, 0),
+    ("BUSY", 6, 0),
+    ("BUFFER", 7, 62),
+    ("LAG", 7, 70),
+    ("IN FLIGHT", 10, 96),
+    ("DISCARDED", 10, 108),
+    ("REFUSED", 8, 52),
+    ("ERRORS", 7, 0),
 ];
 
 const KEYS: &str = " j k select   t listen   p pause   g graph   q leave";
@@ -47,8 +49,10 @@ pub(super) fn draw(frame: &mut Frame, model: &Model) {
 }
 
 fn draw_head(frame: &mut Frame, area: Rect, model: &Model) {
+    let [figures, problem] =
+        Layout::vertical([Constraint::Min(3), Constraint::Length(1)]).areas(area);
     let [text, curve] =
-        Layout::horizontal([Constraint::Length(44), Constraint::Min(10)]).areas(area);
+        Layout::horizontal([Constraint::Length(44), Constraint::Min(10)]).areas(figures);
     let rate = model.rates.back().copied().unwrap_or_default();
     let mut lines = vec![Line::from(vec![
         "lograil".bold(),
@@ -61,10 +65,11 @@ fn draw_head(frame: &mut Frame, area: Rect, model: &Model) {
             topology.in_flight_batches
         )));
     }
-    if let Some(problem) = &model.problem {
-        lines.push(Line::from(problem.clone().red()));
-    }
     frame.render_widget(Paragraph::new(lines), text);
+    if let Some(told) = &model.problem {
+        let old = if model.topology.is_some() { "no answer, this is old: " } else { "" };
+        frame.render_widget(Paragraph::new(format!("{old}{told}").red()), problem);
+    }
     let width = usize::from(curve.width);
     let rates: Vec<u64> =
         model.rates.iter().skip(model.rates.len().saturating_sub(width)).copied().collect();
@@ -72,8 +77,8 @@ fn draw_head(frame: &mut Frame, area: Rect, model: &Model) {
         .render_widget(Sparkline::default().data(rates).style(Style::new().fg(Color::Blue)), curve);
 }
 
-/// The cells of a component, in the order of [`HEADS`].
-fn cells(component: &Component) -> [String; 10] {
+/// The cells of a component, in the order of [`COLUMNS`].
+fn cells(component: &Component) -> [String; 11] {
     let percent = |part: f64| format!("{:.0}%", part * 100.0);
     [
         component.id.clone(),
@@ -82,6 +87,7 @@ fn cells(component: &Component) -> [String; 10] {
         number(component.sent_events_per_second),
         if component.kind == "source" { "-".to_owned() } else { percent(component.utilisation) },
         component.buffer_fill().map_or("-".to_owned(), percent),
+        component.lag_seconds().map_or("-".to_owned(), lag),
         component.in_flight_events.to_string(),
         component.ledger.discarded.to_string(),
         component.ledger.dead_lettered.to_string(),
@@ -90,6 +96,7 @@ fn cells(component: &Component) -> [String; 10] {
 }
 
 fn draw_table(frame: &mut Frame, area: Rect, model: &Model) {
+    let fits = |(_, _, from): &(&str, u16, u16)| area.width >= *from;
     let row = |component: &Component| {
         let is_high =
             component.utilisation > HIGH || component.buffer_fill().is_some_and(|fill| fill > HIGH);
@@ -101,12 +108,15 @@ fn draw_table(frame: &mut Frame, area: Rect, model: &Model) {
             (false, true) => Color::Yellow,
             _ => Color::Reset,
         };
-        Row::new(cells(component)).style(Style::new().fg(colour))
+        let cells = cells(component).into_iter().zip(COLUMNS);
+        Row::new(cells.filter(|(_, column)| fits(column)).map(|(cell, _)| cell))
+            .style(Style::new().fg(colour))
     };
     let rows: Vec<Row> = model.components().iter().map(row).collect();
-    let widths = [18, 12, 8, 8, 6, 7, 10, 10, 9, 8].map(Constraint::Min);
-    let table = Table::new(rows, widths)
-        .header(Row::new(HEADS).style(Style::new().add_modifier(Modifier::BOLD)))
+    let shown: Vec<_> = COLUMNS.into_iter().filter(fits).collect();
+    let heads = shown.iter().map(|(name, ..)| *name);
+    let table = Table::new(rows, shown.iter().map(|(_, width, _)| Constraint::Min(*width)))
+        .header(Row::new(heads).style(Style::new().add_modifier(Modifier::BOLD)))
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
     let mut state = TableState::new().with_selected(Some(model.selected));
     frame.render_stateful_widget(table, area, &mut state);
@@ -165,15 +175,16 @@ fn draw_tap(frame: &mut Frame, area: Rect, tap: &Tap) {
 
 /// The table without a screen.
 pub(super) fn plain(topology: &Topology) -> String {
-    let rows: Vec<[String; 10]> = topology.components.iter().map(cells).collect();
-    let mut widths = HEADS.map(str::len);
+    let rows: Vec<[String; 11]> = topology.components.iter().map(cells).collect();
+    let heads = COLUMNS.map(|(name, ..)| name);
+    let mut widths = heads.map(str::len);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut text = String::new();
-    for row in std::iter::once(HEADS.map(str::to_owned)).chain(rows) {
+    for row in std::iter::once(heads.map(str::to_owned)).chain(rows) {
         let mut line = String::new();
         for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
             // Writing to a string does not fail.
@@ -194,6 +205,11 @@ fn number(value: f64) -> String {
         1e4.. => format!("{:.0}k", value / 1e3),
         _ => format!("{value:.0}"),
     }
+}
+
+/// A delay: to a tenth of a second where it is short.
+fn lag(seconds: f64) -> String {
+    if seconds < 10.0 { format!("{seconds:.1} s") } else { time(seconds) }
 }
 
 fn time(seconds: f64) -> String {
@@ -218,7 +234,7 @@ mod tests {
             "id": id, "kind": kind, "component_type": "kind", "inputs": inputs, "in_flight_events": 3, "errors": 0,
             "ledger": { "discarded": 7, "dead_lettered": 0 }, "utilisation": 0.25,
             "received_events_per_second": rate, "sent_events_per_second": rate,
-            "buffer": { "bytes": 512, "capacity_bytes": 1024 },
+            "buffer": { "events": 30_000, "bytes": 512, "capacity_bytes": 1024 },
         })
     }
 
@@ -247,12 +263,18 @@ mod tests {
         let mut model = Model::default();
         model.take(Ok(topology()));
         let shown = screen(&model, 110, 20);
-        for part in ["12k events/s in", "2 batches in flight", "parsed", "25%", "50%", "BUFFER"] {
+        let parts =
+            ["12k events/s in", "2 batches in flight", "parsed", "25%", "50%", "BUFFER", "2.5 s"];
+        for part in parts {
             assert!(shown.contains(part), "{part} in\n{shown}");
         }
         model.switch_view();
         let graph = screen(&model, 110, 20);
         assert!(graph.contains("      └─ out (kind)  20/s  ← parsed.errors"), "{graph}");
+        model.switch_view();
+        let narrow = screen(&model, 60, 20);
+        assert!(narrow.contains("COMPONENT") && narrow.contains("ERRORS"), "{narrow}");
+        assert!(narrow.contains("REFUSED") && !narrow.contains("DISC"), "{narrow}");
         for (width, height) in [(1, 1), (10, 3), (300, 2), (40, 100)] {
             screen(&model, width, height);
         }
@@ -279,9 +301,10 @@ mod tests {
     fn what_is_wrong_is_shown_and_the_last_state_stays() {
         let mut model = Model::default();
         model.take(Ok(topology()));
-        model.take(Err("connect: refused".to_owned()));
+        model.take(Err("connect to the admin server: refused".to_owned()));
         let shown = screen(&model, 110, 20);
-        assert!(shown.contains("connect: refused") && shown.contains("parsed"), "{shown}");
+        let problem = "no answer, this is old: connect to the admin server: refused";
+        assert!(shown.contains(problem) && shown.contains("parsed"), "{shown}");
     }
 
     #[test]
