@@ -132,10 +132,24 @@ export class Timeline {
   }
 }
 
+/** The times of bursts, each once, however many there are at the same time. */
+function union(bursts) {
+  const all = [];
+  for (const { start, end } of [...bursts].sort((a, b) => a.start - b.start)) {
+    const last = all[all.length - 1];
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else all.push({ start, end });
+  }
+  return all;
+}
+
 function drawBursts(plot, bursts) {
   plot.ctx.save();
+  plot.ctx.beginPath();
+  plot.ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+  plot.ctx.clip();
   plot.ctx.fillStyle = colour("burst");
-  for (const { start, end } of bursts) {
+  for (const { start, end } of union(bursts)) {
     const left = plot.valToPos(start / 1000, "x", true);
     const right = plot.valToPos(end / 1000, "x", true);
     plot.ctx.fillRect(left, plot.bbox.top, Math.max(3, right - left), plot.bbox.height);

@@ -9,6 +9,8 @@ import * as state from "./state.js";
 const REFRESH_MS = 2000;
 /** What has changed is looked for less often: templates are counted from a sample of events. */
 const CHANGES_MS = 10000;
+/** Starts and ends of bursts, the newest. */
+const BURSTS = 500;
 const SAMPLE = { events: 10000, time_ms: 150 };
 let parts, shared, timer, asking, changesAt;
 
@@ -74,19 +76,21 @@ async function load(signal) {
   const [stats, preceding, bursts] = await Promise.all([
     get("/stats", { ...counted, intervals: 120 }, signal),
     get("/stats", { ...before, intervals: 1 }, signal),
-    get("/bursts", { ...range, limit: 200, order: "oldest" }, signal),
+    get("/bursts", { ...range, limit: BURSTS }, signal),
   ]);
-  const earlier = oldest < from ? preceding : { ...preceding, total: 0, errors: 0, anomalies: 0, levels: [], services: [] };
-  parts.timeline.show(stats, start, to, pairs(bursts.logs, start, to));
+  // A time before of which a part is missing would make everything more.
+  const hasEarlier = oldest <= 2 * from - to;
+  const earlier = hasEarlier ? preceding : { ...preceding, total: 0, errors: 0, anomalies: 0, levels: [], services: [] };
+  parts.timeline.show(stats, start, to, pairs(bursts.logs.reverse(), to));
   showTiles(stats, earlier, (to - start) / 1000, stores[0]);
   showServices(stats, earlier);
   parts.tiles.setAttribute("aria-busy", "false");
   if (!performance.getEntriesByName("interactive").length) performance.mark("interactive");
   if (Date.now() - changesAt < CHANGES_MS) return;
   changesAt = Date.now();
-  // Where there is no time before, the second half is held against the first.
+  // Without a time before, the second half is held against the first.
   const middle = (start + to) / 2;
-  const [first, second] = oldest < from ? [2 * from - to, from] : [start, middle];
+  const [first, second] = hasEarlier ? [2 * from - to, from] : [start, middle];
   const period = (one, other) => ({ from: new Date(one).toISOString(), to: new Date(other).toISOString(), intervals: 1, values: 100, ...SAMPLE });
   const [top, fresh, was, is] = await Promise.all([
     get("/templates", { order: "top", limit: 8 }, signal),
@@ -101,15 +105,15 @@ async function load(signal) {
 }
 
 /** Starts and ends of bursts as times with what they are of; one that has no end lasts until the end of the range. */
-function pairs(logs, from, to) {
+function pairs(logs, to) {
   const open = new Map();
   const found = [];
   for (const log of logs) {
     const at = Date.parse(log.timestamp);
-    const { event, id, key, factor } = log.explanation ?? {};
+    const { event, id, key, factor, duration_seconds: seconds } = log.explanation ?? {};
     if (event === "start") open.set(id ?? key, { start: at, end: to, name: key ?? "all events", factor });
     if (event === "end") {
-      const burst = open.get(id ?? key) ?? { start: from, name: key ?? "all events" };
+      const burst = open.get(id ?? key) ?? { start: at - 1000 * (seconds ?? 0), name: key ?? "all events" };
       open.delete(id ?? key);
       found.push({ ...burst, end: at, factor });
     }
