@@ -57,6 +57,8 @@ function enter(main, given) {
     event.preventDefault();
     const text = search.value.trim();
     remember(text);
+    // The keys go to the events that were found.
+    parts.list.scroller.focus();
     state.change({ text: text && !isCondition(text) ? text : undefined, where: text && isCondition(text) ? text : undefined });
   };
   put(main, h("form", { class: "search", role: "search", onsubmit: submit }, parts.mode, search, parts.history, h("button", { class: "primary" }, "Search"), parts.filter, parts.tail, parts.of, parts.pause, parts.copy, parts.told),

@@ -67,7 +67,10 @@ function draw(topology) {
   const size = [Math.max(...all.map(left)) + WIDTH + 12, Math.max(...all.map(top)) + HEIGHT + 12];
   const edges = components.flatMap((one) => one.inputs.map((input, at) => edge(components, place, one, input, left, top, at)));
   const nodes = components.map((one) => node(one, left(place.get(one.id)), top(place.get(one.id))));
+  // The keyboard stays where it is although every second all is drawn anew.
+  const focused = document.activeElement?.closest?.(".node")?.dataset.id;
   put(parts.graph, svg("svg", { viewBox: `0 0 ${size[0]} ${size[1]}`, width: size[0], height: size[1], role: "group", "aria-label": "Components" }, edges, nodes));
+  if (focused) [...parts.graph.querySelectorAll(".node")].find((one) => one.dataset.id === focused)?.focus();
   parts.told.textContent = `up ${span(topology.uptime_seconds)} · ${count(topology.in_flight_batches)} batches under way`;
 }
 
@@ -93,7 +96,7 @@ function node(one, x, y) {
   const fill = buffer && buffer.capacity_bytes > 0 ? buffer.bytes / buffer.capacity_bytes : 0;
   const label = one.id.length > 22 ? `${one.id.slice(0, 21)}…` : one.id;
   return svg("g", {
-    class: `node ${one.kind}${chosen === one.id ? " chosen" : ""}${balanced ? "" : " wrong"}`, transform: `translate(${x},${y})`, tabindex: "0", role: "button",
+    class: `node ${one.kind}${chosen === one.id ? " chosen" : ""}${balanced ? "" : " wrong"}`, transform: `translate(${x},${y})`, tabindex: "0", role: "button", "data-id": one.id,
     "aria-label": `${one.kind} ${one.id}, ${rate(out)}; listen`, onclick: open_, onkeydown: (event) => { if (event.key === "Enter") open_(); },
   },
   svg("title", {}, `${one.id}: ${count(ledger.received)} in + ${count(ledger.created)} created = ${count(ledger.sent)} out + ${count(ledger.discarded)} discarded + ${count(ledger.dead_lettered)} dead-lettered + ${count(one.in_flight_events)} in flight`),
