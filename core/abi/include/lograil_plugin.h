@@ -133,7 +133,7 @@ extern "C" {
 #define LR_ABI_MAJOR 1
 
 /* Minor version of the interface. Grows with every addition. */
-#define LR_ABI_MINOR 1
+#define LR_ABI_MINOR 2
 
 /* The first four bytes of the section: `LRIL`. */
 #define LR_MAGIC 1279873612
@@ -279,8 +279,9 @@ typedef struct lr_position {
 } lr_position;
 
 /**
- * A batch to emit as arrays. Everything is copied and checked during the call. Segments and keys of `base` come first,
- * so that fields of `base` can be given back as they are.
+ * A batch to emit as arrays. Everything is checked and, but for what it lends, copied during the call. Segments and keys
+ * of `base` come first, so that fields of `base` can be given back as they are. Cheapest are the arrays of the view of
+ * `base` themselves, next such that begin as those do.
  */
 typedef struct lr_output {
     /* sizeof of this, as the plugin knows it. */
@@ -313,6 +314,13 @@ typedef struct lr_output {
     uint32_t token_count;
     /* Number of positions. */
     uint32_t position_count;
+    /* What `release` gets. Since 1.2. */
+    void *owner;
+    /**
+     * Events, fields and the bytes of segments are lent: they stay as they are until the host calls this, once, from
+     * any thread, even where it refuses the batch. NULL: they are copied. Since 1.2.
+     */
+    void (*release)(void *owner);
 } lr_output;
 
 /* An event that a sink will never take. */

@@ -1,5 +1,7 @@
 //! Batches as both sides see them: flat arrays, layout 1.
 
+use std::ffi::c_void;
+
 use crate::Str;
 use crate::host::Batch;
 
@@ -157,8 +159,9 @@ pub mod port {
     pub const DEAD_LETTER: u32 = 65535;
 }
 
-/// A batch to emit as arrays. Everything is copied and checked during the call. Segments and keys of `base` come first,
-/// so that fields of `base` can be given back as they are.
+/// A batch to emit as arrays. Everything is checked and, but for what it lends, copied during the call. Segments and keys
+/// of `base` come first, so that fields of `base` can be given back as they are. Cheapest are the arrays of the view of
+/// `base` themselves, next such that begin as those do.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Output {
@@ -192,10 +195,18 @@ pub struct Output {
     pub token_count: u32,
     /// Number of positions.
     pub position_count: u32,
+    /// What `release` gets. Since 1.2.
+    pub owner: *mut c_void,
+    /// Events, fields and the bytes of segments are lent: they stay as they are until the host calls this, once, from
+    /// any thread, even where it refuses the batch. NULL: they are copied. Since 1.2.
+    pub release: Option<unsafe extern "C" fn(owner: *mut c_void)>,
 }
+
+/// Bytes of [`Output`] in version 1.0: what every plugin gives.
+pub const OUTPUT_BYTES_MIN: usize = std::mem::offset_of!(Output, owner);
 
 const _: () = assert!(size_of::<Field>() == 16 && align_of::<Field>() == 8);
 const _: () = assert!(size_of::<Event>() == 40 && align_of::<Event>() == 8);
 const _: () = assert!(size_of::<Segment>() == 40);
 const _: () = assert!(size_of::<View>() == 72);
-const _: () = assert!(size_of::<Output>() == 88);
+const _: () = assert!(size_of::<Output>() == 104 && OUTPUT_BYTES_MIN == 88);

@@ -20,8 +20,8 @@ mod manifest;
 mod outcome;
 
 pub use batch::{
-    Event, Field, LAYOUT, Output, Position, SEGMENT_HAS_ORIGIN, Segment, View, event_flags, port,
-    tag,
+    Event, Field, LAYOUT, OUTPUT_BYTES_MIN, Output, Position, SEGMENT_HAS_ORIGIN, Segment, View,
+    event_flags, port, tag,
 };
 pub use component::{
     COMPONENT_BYTES_MIN, Component, EachText, Plugin, StartInfo, component_flags, kind, start_flags,

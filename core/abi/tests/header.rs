@@ -37,7 +37,7 @@ fn tables() -> (String, String) {
         "lr_segment" abi::Segment { ptr len stream offset flags reserved }
         "lr_view" abi::View { size layout events fields segments keys event_count field_count segment_count key_count keys_id token }
         "lr_position" abi::Position { stream position }
-        "lr_output" abi::Output { size port base events fields segments keys tokens positions event_count field_count segment_count key_count token_count position_count }
+        "lr_output" abi::Output { size port base events fields segments keys tokens positions event_count field_count segment_count key_count token_count position_count owner release }
         "lr_rejected" abi::Rejected { event reserved reason }
         "lr_completion" abi::Completion { size status bytes retry_after_ns rejected rejected_count reserved state detail }
         "lr_start_info" abi::StartInfo { size flags id state base_dir positions_json }

@@ -190,7 +190,7 @@ fn a_file_that_cannot_be_trusted_is_refused_with_its_reason() {
     refused("path = [\"other/arch.so\"]", "was built for aarch64");
     let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x01\0").unwrap();
     changed("major.so", head + 4, 2);
-    refused("path = [\"other/major.so\"]", "plugin interface 2.1; this program offers 1.1");
+    refused("path = [\"other/major.so\"]", "plugin interface 2.1; this program offers 1.2");
     changed("minor.so", head + 6, 9);
     refused("path = [\"other/minor.so\"]", "plugin interface 1.9");
     refused(
@@ -368,7 +368,7 @@ fn plugins_are_shown_without_running_them_and_listed_with_their_manuals() {
     let library = make_plugin(&place, "examples/c-transform", "mask.so");
     let sha256 = lograil_loader::sha256_hex(&fs::read(&library).unwrap());
     let inspected = place.run(&["plugin", "inspect", "plugins/mask.so"]);
-    for part in ["mask 1.0.0", "interface 1.1", "linux", "transform mask.digits", &sha256] {
+    for part in ["mask 1.0.0", "interface 1.2", "linux", "transform mask.digits", &sha256] {
         assert!(inspected.assert_success().stdout().contains(part), "{}", inspected.stdout());
     }
     let json = place.run(&["plugin", "inspect", "--json", "plugins/mask.so"]);

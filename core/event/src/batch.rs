@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::ack::Acks;
+use crate::array::Array;
 use crate::edit::{Arena, BatchMut};
 use crate::event::EventRef;
 use crate::field::{Field, Span};
@@ -48,8 +49,8 @@ pub struct Segment {
 pub struct Batch {
     pub(crate) segments: Vec<Segment>,
     pub(crate) arena: Arena,
-    pub(crate) fields: Arc<Vec<Field>>,
-    pub(crate) events: Arc<Vec<EventRecord>>,
+    pub(crate) fields: Array<Field>,
+    pub(crate) events: Array<EventRecord>,
     pub(crate) keys: Arc<KeyTable>,
     pub(crate) acks: Acks,
 }
@@ -168,8 +169,8 @@ impl Batch {
     /// Opens the batch for changes. Arrays that are shared are copied now, once, not event by event.
     pub fn edit(&mut self) -> BatchMut<'_> {
         BatchMut {
-            fields: Arc::make_mut(&mut self.fields),
-            events: Arc::make_mut(&mut self.events),
+            fields: self.fields.make_mut(),
+            events: self.events.make_mut(),
             keys: &mut self.keys,
             segments: &mut self.segments,
             arena: &mut self.arena,
@@ -183,8 +184,8 @@ impl Batch {
         Self {
             segments: self.segments.clone(),
             arena: Arena::default(),
-            fields: Arc::clone(&self.fields),
-            events: Arc::clone(&self.events),
+            fields: self.fields.clone(),
+            events: self.events.clone(),
             keys: Arc::clone(&self.keys),
             acks: self.acks.clone(),
         }
@@ -200,8 +201,8 @@ impl Batch {
         Self {
             segments,
             arena: Arena::default(),
-            fields: Arc::clone(&self.fields),
-            events: Arc::clone(&self.events),
+            fields: self.fields.clone(),
+            events: self.events.clone(),
             keys: Arc::clone(&self.keys),
             acks: Acks::default(),
         }
@@ -246,10 +247,10 @@ impl Batch {
             let (segment, by) = moves[usize::from(span.segment)];
             Span { segment, offset: span.offset + by, len: span.len }
         };
-        for field in Arc::make_mut(&mut self.fields).iter_mut().filter(|f| f.tag.is_span()) {
+        for field in self.fields.make_mut().iter_mut().filter(|f| f.tag.is_span()) {
             *field = Field::text(field.key, field.tag, moved(field.span()), field.flags());
         }
-        for event in Arc::make_mut(&mut self.events) {
+        for event in self.events.make_mut() {
             if let Some(raw) = event.raw() {
                 event.set_raw(moved(raw));
             }
@@ -260,7 +261,7 @@ impl Batch {
     pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) -> usize {
         let before = self.events.len();
         let mut index = 0;
-        Arc::make_mut(&mut self.events).retain(|_| {
+        self.events.retain(|_| {
             index += 1;
             keep(index - 1)
         });
@@ -272,11 +273,11 @@ impl Batch {
     pub fn share_where(&mut self, mut take: impl FnMut(usize) -> bool) -> Self {
         self.freeze();
         let taken = self.events.iter().enumerate().filter(|(index, _)| take(*index));
-        let events = Arc::new(taken.map(|(_, record)| *record).collect());
+        let events = taken.map(|(_, record)| *record).collect::<Vec<_>>().into();
         Self {
             segments: self.segments.clone(),
             arena: Arena::default(),
-            fields: Arc::clone(&self.fields),
+            fields: self.fields.clone(),
             events,
             keys: Arc::clone(&self.keys),
             acks: self.acks.clone(),
@@ -290,7 +291,7 @@ impl Batch {
             return None;
         }
         let mut other = self.share();
-        other.events = Arc::new(taken.iter().map(|index| self.events[*index]).collect());
+        other.events = taken.iter().map(|index| self.events[*index]).collect::<Vec<_>>().into();
         let mut next = taken.into_iter().peekable();
         self.retain(|index| next.next_if_eq(&index).is_none());
         Some(other)

@@ -1,12 +1,14 @@
 //! Arrays that code outside made from a batch of ours: only what differs from that batch is checked.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use crate::array::Array;
 use crate::batch::{Batch, SEGMENTS_MAX, Segment};
-use crate::edit::Arena;
-use crate::field::Field;
+use crate::field::{Field, ForeignField, Tag};
 use crate::key::KeyTable;
 use crate::record::{EventFlags, EventRecord};
+use crate::scan::same_fields;
 use crate::validate::{InvalidBatch, Texts, check_overlap, check_range};
 
 /// A batch that was made from `base`, with arrays of which nothing is known yet.
@@ -22,17 +24,115 @@ pub struct DerivedBatch<'a> {
     /// The keys of `base` and, behind them, more.
     pub keys: Arc<KeyTable>,
     /// All fields; `None` for those of `base`.
-    pub fields: Option<Vec<Field>>,
-    /// All events.
-    pub events: Vec<EventRecord>,
+    pub fields: Option<&'a [ForeignField]>,
+    /// All events; `None` for those of `base`.
+    pub events: Option<&'a [EventRecord]>,
 }
 
-fn is_same(one: &Field, other: &Field) -> bool {
-    one.key == other.key
-        && one.tag == other.tag
-        && one.flags() == other.flags()
-        && one.payload() == other.payload()
-        && one.span().segment == other.span().segment
+/// Arrays that were found to be a batch, but for what they claim of it in vain.
+#[derive(Debug)]
+pub struct CheckedBatch<'a> {
+    base: &'a Batch,
+    segments: Vec<Segment>,
+    keys: Arc<KeyTable>,
+    claims: Claims,
+}
+
+/// Claims that are not true.
+#[derive(Debug, Default)]
+struct Claims {
+    /// Fields that say more of their text than is true.
+    of_fields: Vec<usize>,
+    /// The events as they truly are, where some are not what they claim.
+    events: Option<Vec<EventRecord>>,
+}
+
+impl<'a> DerivedBatch<'a> {
+    /// Checks what differs from the base.
+    pub fn check(mut self) -> Result<CheckedBatch<'a>, InvalidBatch> {
+        let base = self.base;
+        let extends = Arc::ptr_eq(&self.keys, &base.keys) || self.keys.extends(&base.keys);
+        assert!(extends, "a batch's key table only ever grows");
+        let mut segments = base.segments.clone();
+        segments.append(&mut self.segments);
+        if segments.len() >= SEGMENTS_MAX {
+            return Err(InvalidBatch::TooManySegments(segments.len()));
+        }
+        let texts = Texts { segments: &segments, keys: &self.keys };
+        let events = self.events.unwrap_or(&base.events);
+        let claims = match self.fields {
+            None if self.events.is_none() => Claims::default(),
+            None => check_events(base, events, &texts)?,
+            Some(fields) => {
+                let fields = Fields { base: &base.fields, fields, texts, next: 0, last: None };
+                Check { fields, events, claims: Claims::default() }.run(base)?
+            }
+        };
+        Ok(CheckedBatch { base, segments, keys: self.keys, claims })
+    }
+}
+
+impl CheckedBatch<'_> {
+    /// The batch, made of the arrays that were checked, or else those of the base.
+    #[must_use]
+    pub fn into_batch(
+        self,
+        fields: Option<Array<Field>>,
+        events: Option<Array<EventRecord>>,
+    ) -> Batch {
+        let mut fields = fields.unwrap_or_else(|| self.base.fields.clone());
+        if !self.claims.of_fields.is_empty() {
+            let texts = Texts { segments: &self.segments, keys: &self.keys };
+            let fields = fields.make_mut();
+            for index in &self.claims.of_fields {
+                fields[*index] = texts.settled(&fields[*index]);
+            }
+        }
+        let events = self.claims.events.map(Array::from).or(events);
+        let events = events.unwrap_or_else(|| self.base.events.clone());
+        Batch::from_arrays(self.segments, fields, events, self.keys)
+    }
+}
+
+/// Events whose fields are those of the base: one that is an event of the base needs no look.
+fn check_events(
+    base: &Batch,
+    events: &[EventRecord],
+    texts: &Texts<'_>,
+) -> Result<Claims, InvalidBatch> {
+    let mut claims = Claims::default();
+    let mut known = base.events.iter();
+    let mut are_known = true;
+    for (index, event) in events.iter().enumerate() {
+        if known.any(|one| one == event) {
+            continue;
+        }
+        are_known = false;
+        check_range(index, event, base.fields.len())?;
+        texts.check_raw(index, event)?;
+        let own = &base.fields[event.first as usize..][..event.count as usize];
+        claims.settle(events, index, |event| texts.settle_event(event, own));
+    }
+    if !are_known {
+        check_overlap(events)?;
+    }
+    Ok(claims)
+}
+
+impl Claims {
+    /// Makes an event what it truly is.
+    fn settle(
+        &mut self,
+        events: &[EventRecord],
+        index: usize,
+        settle: impl FnOnce(&mut EventRecord),
+    ) {
+        let mut event = events[index];
+        settle(&mut event);
+        if event != events[index] {
+            self.events.get_or_insert_with(|| events.to_vec())[index] = event;
+        }
+    }
 }
 
 /// Walks the events of the base to find those that events were made from; both are in the same order.
@@ -44,15 +144,21 @@ struct Origins<'a> {
 }
 
 impl<'a> Origins<'a> {
+    fn of(base: &'a [EventRecord]) -> Self {
+        Self { base, next: 0, budget: base.len() * 2 }
+    }
+
+    #[inline]
     fn find(&mut self, event: &EventRecord) -> Option<&'a EventRecord> {
-        let is_origin = |one: &&EventRecord| {
-            one.timestamp_ns == event.timestamp_ns
-                && one.raw() == event.raw()
-                && (one.raw().is_some() || one.first == event.first)
-        };
+        let is_origin =
+            |one: &EventRecord| one.timestamp_ns == event.timestamp_ns && one.raw() == event.raw();
         let rest = self.base.get(self.next..)?;
+        if rest.first().is_some_and(is_origin) {
+            self.next += 1;
+            return rest.first();
+        }
         let steps = rest.len().min(self.budget);
-        let Some(at) = rest[..steps].iter().position(|one| is_origin(&one)) else {
+        let Some(at) = rest[..steps].iter().position(is_origin) else {
             self.budget -= steps;
             return None;
         };
@@ -62,118 +168,217 @@ impl<'a> Origins<'a> {
     }
 }
 
-impl DerivedBatch<'_> {
-    /// Checks what differs from the base, and makes a batch of the arrays.
-    pub fn validate(mut self) -> Result<Batch, InvalidBatch> {
-        let extends =
-            Arc::ptr_eq(&self.keys, &self.base.keys) || self.keys.extends(&self.base.keys);
-        assert!(extends, "a batch's key table only ever grows");
-        let mut segments = self.base.segments.clone();
-        segments.append(&mut self.segments);
-        if segments.len() >= SEGMENTS_MAX {
-            return Err(InvalidBatch::TooManySegments(segments.len()));
+/// All of a batch, one event after the other.
+struct Check<'a> {
+    fields: Fields<'a>,
+    events: &'a [EventRecord],
+    claims: Claims,
+}
+
+impl Check<'_> {
+    fn run(mut self, base: &Batch) -> Result<Claims, InvalidBatch> {
+        match self.in_order(base) {
+            // Or only not in the order of their fields, which is rare.
+            Err(InvalidBatch::EventsOverlap(_)) => self.out_of_order(base)?,
+            checked => checked?,
         }
-        let keys = Arc::clone(&self.keys);
-        let texts = Texts { segments: &segments, keys: &keys };
-        let fields = match self.fields.take() {
-            None => {
-                self.check_events_only(&texts)?;
-                Arc::clone(&self.base.fields)
-            }
-            Some(fields) => Arc::new(self.check_all(&texts, fields)?),
-        };
-        Ok(Batch {
-            segments,
-            arena: Arena::default(),
-            fields,
-            events: Arc::new(self.events),
-            keys,
-            acks: crate::Acks::default(),
-        })
+        let all = self.fields.fields.len();
+        self.fields.check_unused(all, &mut self.claims)?;
+        Ok(self.claims)
     }
 
-    fn origins(&self) -> Origins<'_> {
-        let base = &self.base.events[..];
-        Origins { base, next: 0, budget: base.len() * 2 }
-    }
-
-    /// The fields are those of the base: an event that is too needs no look.
-    fn check_events_only(&mut self, texts: &Texts<'_>) -> Result<(), InvalidBatch> {
-        let mut events = std::mem::take(&mut self.events);
-        let mut origins = self.origins();
-        let mut is_known = true;
-        for (index, event) in events.iter_mut().enumerate() {
-            if origins.find(event).is_some_and(|origin| origin == event) {
-                continue;
+    fn in_order(&mut self, base: &Batch) -> Result<(), InvalidBatch> {
+        let mut origins = Origins::of(&base.events);
+        for (index, event) in self.events.iter().enumerate() {
+            let origin = origins.find(event);
+            let is_right =
+                origin.is_some_and(|one| self.fields.has_grown(event, one, &mut self.claims));
+            if !is_right {
+                self.event(index, event, origin)?;
             }
-            is_known = false;
-            check_range(index, event, self.base.fields.len())?;
-            texts.check_raw(index, event)?;
-            texts.settle_event(event, &self.base.fields);
         }
-        if !is_known {
-            check_overlap(&events)?;
-        }
-        self.events = events;
         Ok(())
     }
 
-    fn check_all(
+    fn out_of_order(&mut self, base: &Batch) -> Result<(), InvalidBatch> {
+        self.claims = Claims::default();
+        self.fields.next = 0;
+        let mut origins = Origins::of(&base.events);
+        let with_origin = |(index, event)| (index, event, origins.find(event));
+        let mut events: Vec<_> = self.events.iter().enumerate().map(with_origin).collect();
+        events.sort_by_key(|(_, event, _)| event.first);
+        for (index, event, origin) in events {
+            self.event(index, event, origin)?;
+        }
+        Ok(())
+    }
+
+    /// Checks an event whose fields lie behind those of all before it.
+    #[inline]
+    fn event(
         &mut self,
-        texts: &Texts<'_>,
-        mut fields: Vec<Field>,
-    ) -> Result<Vec<Field>, InvalidBatch> {
-        let base = &self.base.fields;
-        let mut is_valid: Vec<bool> =
-            fields.iter().zip(&base[..]).map(|(one, other)| is_same(one, other)).collect();
-        is_valid.resize(fields.len(), false);
-        let mut events = std::mem::take(&mut self.events);
-        let mut origins = self.origins();
-        let mut keeps_claims = Vec::with_capacity(events.len());
-        let mut is_in_place = true;
-        for (index, event) in events.iter().enumerate() {
-            check_range(index, event, fields.len())?;
-            let Some(origin) = origins.find(event) else {
-                texts.check_raw(index, event)?;
-                keeps_claims.push(false);
-                is_in_place = false;
-                continue;
-            };
-            is_in_place &= event.first == origin.first && event.capacity == origin.capacity;
-            let own = &fields[event.first as usize..][..event.count as usize];
-            let theirs = &base[origin.first as usize..][..origin.count as usize];
-            let same =
-                own.iter().zip(theirs).take_while(|(one, other)| is_same(one, other)).count();
-            is_valid[event.first as usize..][..same].fill(true);
-            let mut flags = event.flags;
-            flags.remove(EventFlags::CHANGED);
-            keeps_claims.push(
-                flags == origin.flags
-                    && event.raw_fields == origin.raw_fields
-                    && same >= event.raw_fields as usize,
-            );
-        }
-        if !is_in_place {
-            check_overlap(&events)?;
-        }
-        for index in 0..fields.len() {
-            if !is_valid[index] {
-                texts.check_field(index, &fields[index])?;
-                if fields[index].tag.is_span() {
-                    fields[index] = texts.settled(&fields[index]);
-                }
+        index: usize,
+        event: &EventRecord,
+        origin: Option<&EventRecord>,
+    ) -> Result<(), InvalidBatch> {
+        let Fields { fields, base, texts, .. } = self.fields;
+        check_range(index, event, fields.len())?;
+        let first = event.first as usize;
+        let own = first..first + event.count as usize;
+        if event.capacity > 0 {
+            if first < self.fields.next {
+                return Err(InvalidBatch::EventsOverlap(index));
             }
+            self.fields.check_unused(first, &mut self.claims)?;
         }
-        for (event, keeps) in events.iter_mut().zip(keeps_claims) {
+        let theirs = origin
+            .map_or(0..0, |origin| origin.first as usize..(origin.first + origin.count) as usize);
+        let same = self.fields.check_against(own.clone(), &base[theirs], &mut self.claims)?;
+        if event.capacity > 0 {
+            self.fields.next = own.end;
+            self.fields.check_unused(first + event.capacity as usize, &mut self.claims)?;
+        }
+        match origin {
+            Some(origin) if keeps_claims(event, origin, same) => return Ok(()),
+            Some(_) => {}
+            None => texts.check_raw(index, event)?,
+        }
+        self.claims.settle(self.events, index, |event| {
             if event.flags.contains(EventFlags::CHANGED) {
                 // Not looked at: such an event is encoded from its fields anyway.
                 event.flags.remove(EventFlags::RAW_JSON);
                 event.flags.remove(EventFlags::RAW_DOCUMENT);
-            } else if !keeps {
+            } else {
+                let read = |field: &ForeignField| field.read(0).ok();
+                let fields: Vec<Field> = fields[own].iter().filter_map(read).collect();
                 texts.settle_event(event, &fields);
             }
+        });
+        Ok(())
+    }
+}
+
+/// Whether what an event claims is what `origin` claims, of which it has the first `same` fields. One that says
+/// that it was changed claims nothing of its fields.
+#[inline]
+fn keeps_claims(event: &EventRecord, origin: &EventRecord, same: usize) -> bool {
+    if event.flags.contains(EventFlags::CHANGED) {
+        let mut changed = origin.flags;
+        changed.insert(EventFlags::CHANGED);
+        return event.flags == changed;
+    }
+    event.flags == origin.flags
+        && event.raw_fields == origin.raw_fields
+        && same >= event.raw_fields as usize
+}
+
+/// The fields, looked at from the first to the last.
+struct Fields<'a> {
+    base: &'a [Field],
+    fields: &'a [ForeignField],
+    texts: Texts<'a>,
+    /// All before this one were looked at.
+    next: usize,
+    /// One that was found to be right: the same is often added to every event.
+    last: Option<ForeignField>,
+}
+
+impl Fields<'_> {
+    /// Whether an event is what it was, where it was, but for fields that were changed or appended and are right: what
+    /// most transforms do. Any other is left to [`Check::event`], which also finds what is wrong.
+    #[inline]
+    fn has_grown(
+        &mut self,
+        event: &EventRecord,
+        origin: &EventRecord,
+        claims: &mut Claims,
+    ) -> bool {
+        let (first, len) = (event.first as usize, event.capacity as usize);
+        let is_in_place = first == self.next
+            && (event.first, event.capacity) == (origin.first, origin.capacity)
+            && origin.count <= event.count
+            && event.count <= event.capacity
+            && event.raw_fields <= event.count;
+        let own = self.fields.get(first..first + len).filter(|_| is_in_place);
+        let theirs = self.base.get(first..first + len);
+        let (Some(own), Some(theirs)) = (own, theirs) else { return false };
+        let known = origin.count as usize;
+        let same = same_fields(&own[..known], &theirs[..known]);
+        if !keeps_claims(event, origin, same) {
+            return false;
         }
-        self.events = events;
-        Ok(fields)
+        for at in same..len {
+            if !own[at].is(&theirs[at]) && self.check(first + at, claims).is_err() {
+                return false;
+            }
+        }
+        self.next = first + len;
+        true
+    }
+
+    /// Checks the fields from the next one to `end`, which belong to no event or are free for it to grow. Most often
+    /// they are what they were in the base.
+    #[inline]
+    fn check_unused(&mut self, end: usize, claims: &mut Claims) -> Result<(), InvalidBatch> {
+        for index in self.next..end {
+            let is_same = self.base.get(index).is_some_and(|one| self.fields[index].is(one));
+            if !is_same {
+                self.check(index, claims)?;
+            }
+        }
+        self.next = end;
+        Ok(())
+    }
+
+    /// Checks those of an event's fields that are not among `theirs`, those of its origin, in whose order they are. Gives
+    /// how many at the beginning are the same.
+    #[inline]
+    fn check_against(
+        &mut self,
+        own: Range<usize>,
+        theirs: &[Field],
+        claims: &mut Claims,
+    ) -> Result<usize, InvalidBatch> {
+        let same = same_fields(&self.fields[own.clone()], theirs);
+        let mut rest = &theirs[same..];
+        for index in own.start + same..own.end {
+            let field = &self.fields[index];
+            // Behind one that was changed, or removed, the same go on.
+            match rest {
+                [one, behind @ ..] if field.is(one) => rest = behind,
+                [_, one, behind @ ..] if field.is(one) => rest = behind,
+                _ => {
+                    self.check(index, claims)?;
+                    rest = rest.get(1..).unwrap_or_default();
+                }
+            }
+        }
+        Ok(same)
+    }
+
+    #[inline]
+    fn check(&mut self, index: usize, claims: &mut Claims) -> Result<(), InvalidBatch> {
+        let field = &self.fields[index];
+        let is_scalar = field.tag <= Tag::Timestamp as u8;
+        if self.last == Some(*field) || is_scalar && (field.key as usize) < self.texts.keys.len() {
+            return Ok(());
+        }
+        self.check_one(index, claims)
+    }
+
+    #[inline(never)]
+    fn check_one(&mut self, index: usize, claims: &mut Claims) -> Result<(), InvalidBatch> {
+        let foreign = self.fields[index];
+        let field = foreign.read(index)?;
+        self.texts.check_field(index, &field)?;
+        if foreign.flags != 0
+            && field.tag.is_span()
+            && self.texts.settled(&field).flags() != field.flags()
+        {
+            claims.of_fields.push(index);
+        } else {
+            self.last = Some(foreign);
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! A field: one key and its value, 16 bytes, the same in memory, on disk and across the plugin ABI.
 
+use crate::validate::InvalidBatch;
+
 /// What a field's payload is. The numbers are part of the plugin ABI and of the disk format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -176,5 +178,46 @@ impl Field {
     #[must_use]
     pub const fn flags(&self) -> FieldFlags {
         FieldFlags(self.flags)
+    }
+}
+
+/// A field that came from outside: of the same form in memory as [`Field`], but its tag may be any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct ForeignField {
+    /// Id in the batch's key table, if it has so many.
+    pub key: u32,
+    /// A [`Tag`], if it is one.
+    pub tag: u8,
+    /// The segment of a span.
+    pub segment: u8,
+    /// What it says about its text.
+    pub flags: u16,
+    /// The number, or a span.
+    pub payload: u64,
+}
+
+const _: () = assert!(size_of::<ForeignField>() == 16 && align_of::<ForeignField>() == 8);
+
+impl ForeignField {
+    /// Whether it is `field`.
+    #[inline]
+    pub(crate) fn is(&self, field: &Field) -> bool {
+        crate::scan::is_field(self, field)
+    }
+
+    /// The field that it is, the one at `index`, if its tag is one. Nothing else is checked.
+    pub fn read(&self, index: usize) -> Result<Field, InvalidBatch> {
+        let Self { key, tag, segment, flags, payload } = *self;
+        let known = Tag::from_u8(tag).ok_or(InvalidBatch::UnknownTag { field: index, tag })?;
+        Ok(Field { key, tag: known, segment, flags, payload })
+    }
+}
+
+impl From<Field> for ForeignField {
+    #[inline]
+    fn from(field: Field) -> Self {
+        let Field { key, tag, segment, flags, payload } = field;
+        Self { key, tag: tag as u8, segment, flags, payload }
     }
 }

@@ -7,6 +7,7 @@
 //! **Invariant:** this crate knows no runtime, no I/O and no clock, and uses no other crate of ours.
 
 mod ack;
+mod array;
 mod batch;
 mod derived;
 mod edit;
@@ -22,11 +23,12 @@ mod validate;
 mod value;
 
 pub use ack::{Ack, AckId, AckStatus, Acks};
+pub use array::Array;
 pub use batch::{Batch, Origin, SEGMENTS_MAX, SEGMENTS_PER_SOURCE_BATCH_MAX, Segment};
-pub use derived::DerivedBatch;
+pub use derived::{CheckedBatch, DerivedBatch};
 pub use edit::{Arena, BatchMut};
 pub use event::EventRef;
-pub use field::{Field, FieldFlags, Span, Tag};
+pub use field::{Field, FieldFlags, ForeignField, Span, Tag};
 pub use json_check::is_value as is_json;
 pub use key::{Key, KeyTable};
 pub use record::{EventFlags, EventRecord, TIMESTAMP_UNKNOWN};

@@ -1,7 +1,8 @@
-//! The arrays of a batch, given by code that vouches for them.
+//! The arrays of a batch, given by code that vouches for them, and taken from one.
 
 use std::sync::Arc;
 
+use crate::array::Array;
 use crate::batch::{Batch, Segment};
 use crate::edit::Arena;
 use crate::field::Field;
@@ -14,17 +15,18 @@ impl Batch {
     #[must_use]
     pub fn from_arrays(
         segments: Vec<Segment>,
-        fields: Vec<Field>,
-        events: Vec<EventRecord>,
+        fields: Array<Field>,
+        events: Array<EventRecord>,
         keys: Arc<KeyTable>,
     ) -> Self {
-        Self {
-            segments,
-            arena: Arena::default(),
-            fields: Arc::new(fields),
-            events: Arc::new(events),
-            keys,
-            acks: crate::Acks::default(),
-        }
+        let (arena, acks) = (Arena::default(), crate::Acks::default());
+        Self { segments, arena, fields, events, keys, acks }
+    }
+
+    /// The segments, the fields and the events, whose acknowledgements were taken before.
+    #[must_use]
+    pub fn into_arrays(mut self) -> (Vec<Segment>, Array<Field>, Array<EventRecord>) {
+        self.freeze();
+        (self.segments, self.fields, self.events)
     }
 }

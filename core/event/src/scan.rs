@@ -1,8 +1,10 @@
 //! Byte scanning that every codec leans on: the end of a JSON string, and JSON escaping.
 //!
-//! This is the one module of the crate with `unsafe`: unaligned 16-byte loads, short copies. Strings in logs are short, so
+//! This is the one module of the crate with `unsafe`: unaligned 16-byte loads, short copies, records as bytes. Strings in logs are short, so
 //! a call into a vectorised search costs more than the search; measured against a byte loop and against
 //! 8-byte words in `benches/`.
+
+use crate::field::{Field, ForeignField};
 
 /// Whether a byte ends the plain part of a JSON string: quote, backslash or control character.
 #[inline]
@@ -70,6 +72,33 @@ pub fn append_range(out: &mut Vec<u8>, block: &[u8], start: usize, len: usize) {
         return;
     }
     out.extend_from_slice(&block[start..][..len]);
+}
+
+/// How many fields at the beginning of both arrays are the same.
+pub(crate) fn same_fields(foreign: &[ForeignField], fields: &[Field]) -> usize {
+    let len = foreign.len().min(fields.len());
+    let (foreign, fields) = (&foreign[..len], &fields[..len]);
+    // SAFETY: both are 16 bytes of plain numbers without a gap, so that every byte is initialised.
+    let (one, other) = unsafe {
+        (
+            std::slice::from_raw_parts(foreign.as_ptr().cast::<u8>(), size_of_val(foreign)),
+            std::slice::from_raw_parts(fields.as_ptr().cast::<u8>(), size_of_val(fields)),
+        )
+    };
+    if one == other {
+        return len;
+    }
+    foreign.iter().zip(fields).take_while(|(one, other)| is_field(one, other)).count()
+}
+
+/// Whether both are the same, bit by bit.
+#[inline]
+pub(crate) fn is_field(foreign: &ForeignField, field: &Field) -> bool {
+    // SAFETY: both are 16 bytes of plain numbers without a gap, so that every byte is initialised.
+    unsafe {
+        std::mem::transmute::<ForeignField, [u64; 2]>(*foreign)
+            == std::mem::transmute::<Field, [u64; 2]>(*field)
+    }
 }
 
 /// Appends `text` with the escapes JSON demands and no others; a text without any is copied whole.

@@ -19,6 +19,14 @@ pub enum InvalidBatch {
     /// More segments than an index can name.
     #[error("{0} segments, at most {SEGMENTS_MAX} are allowed")]
     TooManySegments(usize),
+    /// A tag that there is not.
+    #[error("field {field} has the unknown tag {tag}")]
+    UnknownTag {
+        /// Index of the field.
+        field: usize,
+        /// Its tag.
+        tag: u8,
+    },
     /// A key id without a key.
     #[error("field {field} has key {key}, the key table has {keys}")]
     KeyOutOfRange {
@@ -79,8 +87,8 @@ impl ForeignBatch {
         Ok(Batch {
             segments: self.segments,
             arena: Arena::default(),
-            fields: Arc::new(self.fields),
-            events: Arc::new(self.events),
+            fields: self.fields.into(),
+            events: self.events.into(),
             keys: Arc::new(self.keys),
             acks: crate::Acks::default(),
         })
@@ -98,7 +106,7 @@ impl ForeignBatch {
         }
         let mut events = std::mem::take(&mut self.events);
         for event in &mut events {
-            self.texts().settle_event(event, &fields);
+            self.texts().settle_event(event, &fields[event.first as usize..]);
         }
         (self.fields, self.events) = (fields, events);
     }
@@ -170,7 +178,8 @@ impl<'a> Texts<'a> {
             return Ok(());
         }
         let text = self.bytes(field.span()).ok_or(InvalidBatch::SpanOutOfRange(index))?;
-        if field.tag != Tag::Bytes && simdutf8::basic::from_utf8(text).is_err() {
+        let is_utf8 = || text.is_ascii() || simdutf8::basic::from_utf8(text).is_ok();
+        if field.tag != Tag::Bytes && !is_utf8() {
             return Err(InvalidBatch::NotUtf8(index));
         }
         let is_as_claimed = match field.tag {
@@ -190,10 +199,10 @@ impl<'a> Texts<'a> {
         Field::text(field.key, field.tag, field.span(), flags)
     }
 
-    /// Clears the claims of an event that are not true of its raw bytes.
+    /// Clears the claims of an event that are not true of its raw bytes; `fields` are the event's.
     pub fn settle_event(&self, event: &mut EventRecord, fields: &[Field]) {
         let raw = event.raw().and_then(|span| self.bytes(span)).unwrap_or_default();
-        let fields = &fields[event.first as usize..][..event.raw_fields as usize];
+        let fields = &fields[..event.raw_fields as usize];
         if event.flags.contains(EventFlags::RAW_JSON) && !self.is_object_of(raw, fields) {
             event.flags.remove(EventFlags::RAW_JSON);
         }

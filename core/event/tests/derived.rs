@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lograil_event::{
-    Batch, DerivedBatch, EventFlags, EventRecord, Field, FieldFlags, ForeignBatch, InvalidBatch,
-    KeyTable, Segment, Span, Tag,
+    Batch, DerivedBatch, EventFlags, EventRecord, Field, FieldFlags, ForeignBatch, ForeignField,
+    InvalidBatch, KeyTable, Segment, Span, Tag,
 };
 use proptest::prelude::*;
 
@@ -40,7 +40,12 @@ fn derive(
     events: Vec<EventRecord>,
 ) -> Result<Batch, InvalidBatch> {
     let keys = Arc::clone(base.shared_keys());
-    DerivedBatch { base, segments: Vec::new(), keys, fields, events }.validate()
+    let foreign: Option<Vec<ForeignField>> =
+        fields.as_ref().map(|fields| fields.iter().copied().map(ForeignField::from).collect());
+    let (segments, foreign) = (Vec::new(), foreign.as_deref());
+    let derived = DerivedBatch { base, segments, keys, fields: foreign, events: Some(&events) };
+    let checked = derived.check()?;
+    Ok(checked.into_batch(fields.map(Into::into), Some(events.clone().into())))
 }
 
 fn in_full(
@@ -133,4 +138,58 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn fields_of_every_form_that_is_wrong_are_found_wherever_they_stand() {
+    let base = base();
+    let fields: Vec<ForeignField> = base.fields().iter().copied().map(ForeignField::from).collect();
+    let good = ForeignField { key: 1, tag: 2, segment: 0, flags: 0, payload: 7 };
+    let wrong = [
+        ForeignField { tag: 6, ..good },
+        ForeignField { tag: 255, ..good },
+        ForeignField { key: 2, ..good },
+        ForeignField { tag: Tag::Str as u8, segment: 1, ..good },
+        ForeignField { tag: Tag::Str as u8, payload: u64::MAX, ..good },
+        ForeignField { tag: Tag::Number as u8, payload: 4 << 32, ..good },
+    ];
+    let check = |fields: &[ForeignField]| {
+        let keys = Arc::clone(base.shared_keys());
+        let derived = DerivedBatch {
+            base: &base,
+            segments: Vec::new(),
+            keys,
+            fields: Some(fields),
+            events: None,
+        };
+        derived.check().map(|_| ())
+    };
+    for at in 0..fields.len() {
+        for other in 0..fields.len() {
+            let mut changed = fields.clone();
+            (changed[at], changed[other]) = (good, good);
+            assert_eq!(check(&changed), Ok(()));
+            for wrong in wrong {
+                changed[at] = wrong;
+                assert!(check(&changed).is_err(), "{wrong:?} at {at}");
+            }
+        }
+        // Before the fields of an event, and behind them, where no event reaches.
+        for wrong in wrong {
+            let mut longer = fields.clone();
+            longer.push(wrong);
+            assert!(check(&longer).is_err(), "{wrong:?} behind");
+        }
+    }
+}
+
+#[test]
+fn a_false_claim_about_a_text_is_corrected() {
+    let base = base();
+    let mut fields = base.fields().to_vec();
+    let raw = base.records()[0].raw().unwrap();
+    fields[0] = Field::text(0, Tag::Str, raw, FieldFlags::CLEAN);
+    let made = derive(&base, Some(fields), base.records().to_vec()).unwrap();
+    assert_eq!(made.fields()[0].flags(), FieldFlags::NONE, "there are quotes in it");
+    assert_eq!(made.fields()[1].flags(), FieldFlags::CLEAN);
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use lograil_abi as abi;
 use lograil_abi::{Str, status};
 use lograil_event::{
-    Batch, DerivedBatch, EventRecord, Field, ForeignBatch, Key, KeyTable, Origin, Segment, Tag,
+    Array, Batch, DerivedBatch, EventRecord, Field, ForeignBatch, ForeignField, InvalidBatch, Key,
+    KeyTable, Origin, Segment, Tag,
 };
 
 /// Key names as a plugin sees them.
@@ -163,28 +164,92 @@ pub(crate) unsafe extern "C" fn batch_unref(batch: *const abi::Batch) {
     }
 }
 
-const IS_TAG: [bool; 256] = {
-    let mut is_tag = [false; 256];
-    let tags = [0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 17];
-    let mut at = 0;
-    while at < tags.len() {
-        is_tag[tags[at]] = true;
-        at += 1;
+/// Arrays that a plugin lends with a batch it emits; given back when nobody needs them any more.
+pub(crate) struct Lease {
+    owner: *mut c_void,
+    release: unsafe extern "C" fn(*mut c_void),
+}
+
+// SAFETY: the plugin vouches that any thread may give them back.
+unsafe impl Send for Lease {}
+// SAFETY: nothing can be done with a lease but giving it back.
+unsafe impl Sync for Lease {}
+
+impl Lease {
+    /// What a plugin lends with an output.
+    pub fn of(output: &abi::Output) -> Option<Arc<Self>> {
+        output.release.map(|release| Arc::new(Self { owner: output.owner, release }))
     }
-    is_tag
-};
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // SAFETY: the plugin, which is never unloaded, gave both for this one call.
+        unsafe { (self.release)(self.owner) };
+    }
+}
+
+/// Bytes that a lease keeps.
+struct LeasedBytes {
+    bytes: &'static [u8],
+    _lease: Arc<Lease>,
+}
+
+impl AsRef<[u8]> for LeasedBytes {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
+/// An array for a batch: lent, or copied where the plugin keeps it to itself.
+///
+/// # Safety
+/// With a lease, the records must stay as they are until it ends.
+unsafe fn array<T: Copy>(records: &[T], lease: Option<&Arc<Lease>>) -> Array<T> {
+    match lease {
+        Some(lease) => {
+            // SAFETY: the array below reads it as long as it has the lease, and no longer.
+            let records: &'static [T] = unsafe { abi::slice(records.as_ptr(), records.len()) };
+            Array::lent(records, Arc::clone(lease) as _)
+        }
+        None => Array::from(records.to_vec()),
+    }
+}
+
+/// What a plugin emits, as much of it as it knows; the rest is missing. `None` where it is shorter than version 1.0 says.
+///
+/// # Safety
+/// `output` must be null or as long as its size says.
+pub(crate) unsafe fn known(output: *const abi::Output) -> Option<abi::Output> {
+    // SAFETY: the caller vouches for the size, the first field. What is missing are numbers that are zero, pointers that
+    // are null and a function that is absent.
+    unsafe {
+        let size = output.as_ref()?.size as usize;
+        if size < abi::OUTPUT_BYTES_MIN {
+            return None;
+        }
+        let mut known: abi::Output = std::mem::zeroed();
+        let both = size.min(size_of::<abi::Output>());
+        std::ptr::copy_nonoverlapping(output.cast::<u8>(), (&raw mut known).cast::<u8>(), both);
+        Some(known)
+    }
+}
 
 /// Makes a batch of what a plugin emits, or says what is wrong with it.
 ///
 /// # Safety
 /// The pointers and counts of `output` must be what they claim to be; everything else is checked.
-pub(crate) unsafe fn take(output: &abi::Output, keys: &mut KeyCache) -> Result<Batch, String> {
+pub(crate) unsafe fn take(
+    output: &abi::Output,
+    lease: Option<Arc<Lease>>,
+    keys: &mut KeyCache,
+) -> Result<Batch, String> {
     // SAFETY: the caller vouches for pointers and counts.
     let (base, events, fields, segments, names) = unsafe {
         (
             HostBatch::of(output.base).map(|base| &base.batch),
             abi::slice(output.events.cast::<EventRecord>(), output.event_count as usize),
-            abi::slice(output.fields, output.field_count as usize),
+            abi::slice(output.fields.cast::<ForeignField>(), output.field_count as usize),
             abi::slice(output.segments, output.segment_count as usize),
             abi::slice(output.keys, output.key_count as usize),
         )
@@ -195,52 +260,73 @@ pub(crate) unsafe fn take(output: &abi::Output, keys: &mut KeyCache) -> Result<B
         let name = std::str::from_utf8(unsafe { name.bytes() });
         more.push(name.map_err(|_| "emitted a key that is not UTF-8".to_owned())?);
     }
-    // Most often nothing but events went: then the fields need no look at all.
-    let is_unchanged = base.is_some_and(|base| is_equal(fields, base.fields()));
-    if !is_unchanged
-        && let Some(at) = fields.iter().position(|field| !IS_TAG[usize::from(field.tag)])
-    {
-        return Err(format!("emitted field {at} with the unknown tag {}", fields[at].tag));
-    }
-    // SAFETY: every tag is one that `Field` knows, and all other bits mean what they mean there.
-    let fields: &[Field] = unsafe { abi::slice(fields.as_ptr().cast(), fields.len()) };
     let empty = Arc::default();
     let base_keys = base.map_or(&empty, Batch::shared_keys);
-    let table = keys.extend(base_keys, &more);
-    if table.len() != base_keys.len() + more.len() {
+    let keys = keys.extend(base_keys, &more);
+    if keys.len() != base_keys.len() + more.len() {
         return Err("emitted the same key twice".to_owned());
     }
-    let more = segments.iter().map(|segment| {
-        // SAFETY: as above.
-        let bytes = unsafe { abi::slice(segment.ptr, segment.len as usize) };
-        let origin = (segment.flags & abi::SEGMENT_HAS_ORIGIN != 0)
-            .then_some(Origin { stream: segment.stream, offset: segment.offset });
-        Segment { bytes: Bytes::copy_from_slice(bytes), origin }
-    });
-    let (segments, events) = (more.collect(), events.to_vec());
+    // SAFETY: as above; what is lent stays as it is.
+    let segments = segments.iter().map(|one| unsafe { segment(one, lease.as_ref()) }).collect();
     let batch = match base {
-        Some(base) => {
-            let fields = (!is_unchanged).then(|| fields.to_vec());
-            DerivedBatch { base, segments, keys: table, fields, events }.validate()
-        }
-        None => {
-            let (fields, keys) = (fields.to_vec(), (*table).clone());
-            ForeignBatch { segments, fields, events, keys }.validate()
-        }
+        // SAFETY: as above.
+        Some(base) => unsafe { derived(base, segments, keys, fields, events, lease.as_ref()) },
+        None => foreign(segments, &keys, fields, events),
     };
     batch.map_err(|error| format!("emitted an invalid batch: {error}"))
 }
 
-/// Whether two arrays are the same, bit by bit.
-fn is_equal(one: &[abi::Field], other: &[Field]) -> bool {
-    // SAFETY: both are 16 bytes without a gap (held by a test), so that all of them are initialised.
-    let (one, other) = unsafe {
-        (
-            std::slice::from_raw_parts(one.as_ptr().cast::<u8>(), size_of_val(one)),
-            std::slice::from_raw_parts(other.as_ptr().cast::<u8>(), size_of_val(other)),
-        )
+/// # Safety
+/// The plugin must vouch for pointer and length, and with a lease for the bytes to stay as they are until it ends.
+unsafe fn segment(segment: &abi::Segment, lease: Option<&Arc<Lease>>) -> Segment {
+    // SAFETY: the caller vouches for it; `LeasedBytes` reads them as long as it has the lease.
+    let bytes: &'static [u8] = unsafe { abi::slice(segment.ptr, segment.len as usize) };
+    let origin = (segment.flags & abi::SEGMENT_HAS_ORIGIN != 0)
+        .then_some(Origin { stream: segment.stream, offset: segment.offset });
+    let bytes = match lease {
+        Some(lease) => Bytes::from_owner(LeasedBytes { bytes, _lease: Arc::clone(lease) }),
+        None => Bytes::copy_from_slice(bytes),
     };
-    one == other
+    Segment { bytes, origin }
+}
+
+/// A batch made from `base`. Arrays that are the base's own need no look, and others no copy where they are lent.
+///
+/// # Safety
+/// With a lease, fields and events must stay as they are until it ends.
+unsafe fn derived(
+    base: &Batch,
+    segments: Vec<Segment>,
+    keys: Arc<KeyTable>,
+    fields: &[ForeignField],
+    events: &[EventRecord],
+    lease: Option<&Arc<Lease>>,
+) -> Result<Batch, InvalidBatch> {
+    let (own_fields, own_events) = (base.fields(), base.records());
+    let is_own = fields.as_ptr().cast() == own_fields.as_ptr() && fields.len() == own_fields.len();
+    let fields = (!is_own).then_some(fields);
+    let events = (!std::ptr::eq(events, own_events)).then_some(events);
+    let checked = DerivedBatch { base, segments, keys, fields, events }.check()?;
+    // SAFETY: `ForeignField` is `Field` in memory, and the check found every tag to be one; the caller vouches for
+    // what is lent.
+    let (fields, events) = unsafe {
+        let fields = fields.map(|all| abi::slice(all.as_ptr().cast::<Field>(), all.len()));
+        (fields.map(|fields| array(fields, lease)), events.map(|events| array(events, lease)))
+    };
+    Ok(checked.into_batch(fields, events))
+}
+
+/// A batch of which everything is new.
+fn foreign(
+    segments: Vec<Segment>,
+    keys: &KeyTable,
+    fields: &[ForeignField],
+    events: &[EventRecord],
+) -> Result<Batch, InvalidBatch> {
+    let fields: Result<Vec<Field>, _> =
+        fields.iter().enumerate().map(|(index, field)| field.read(index)).collect();
+    ForeignBatch { segments, fields: fields?, events: events.to_vec(), keys: keys.clone() }
+        .validate()
 }
 
 /// Whether a text is what its tag says.
@@ -386,13 +472,15 @@ mod tests {
                     key_count: names.len() as u32,
                     token_count: 0,
                     position_count: 0,
+                    owner: std::ptr::null_mut(),
+                    release: None,
                 };
                 if has_base {
                     (output.base, output.segment_count, output.key_count) =
                         (shown.as_handle(), 0, 0);
                 }
                 // SAFETY: pointers and counts are what they claim to be.
-                match unsafe { take(&output, &mut keys) } {
+                match unsafe { take(&output, None, &mut keys) } {
                     Ok(batch) => {
                         taken += 1;
                         let again = ForeignBatch {
@@ -411,10 +499,74 @@ mod tests {
         assert!(refused > 500 && taken > 500, "{refused} {taken}");
     }
 
-    #[test]
-    fn every_tag_of_a_batch_is_one_of_the_interface_and_no_other() {
-        for value in 0..=u8::MAX {
-            assert_eq!(IS_TAG[usize::from(value)], Tag::from_u8(value).is_some(), "{value}");
+    /// Counts how often it was given back.
+    unsafe extern "C" fn count(owner: *mut c_void) {
+        // SAFETY: the tests give a counter that lives longer than the lease.
+        unsafe { *owner.cast::<u32>() += 1 };
+    }
+
+    /// What a plugin gives that changed the arrays of `shown`, and lends them.
+    fn lent(shown: &Arc<HostBatch>, fields: &[abi::Field], released: &mut u32) -> abi::Output {
+        let view = shown.view();
+        abi::Output {
+            size: size_of::<abi::Output>() as u32,
+            port: 0,
+            base: shown.as_handle(),
+            events: view.events,
+            fields: fields.as_ptr(),
+            segments: std::ptr::null(),
+            keys: std::ptr::null(),
+            tokens: std::ptr::null(),
+            positions: std::ptr::null(),
+            event_count: view.event_count,
+            field_count: fields.len() as u32,
+            segment_count: 0,
+            key_count: 0,
+            token_count: 0,
+            position_count: 0,
+            owner: std::ptr::from_mut(released).cast(),
+            release: Some(count),
         }
+    }
+
+    #[test]
+    fn what_is_lent_is_read_in_place_and_given_back_once_whatever_becomes_of_it() {
+        let mut keys = KeyCache::default();
+        let mut batch = lograil_testkit::batch_of_json(&[serde_json::json!({"a": 1, "b": "x"})]);
+        batch.freeze();
+        let shown = HostBatch::new(batch, 0, &mut keys);
+        let view = shown.view();
+        // SAFETY: the view is that of a batch that lives.
+        let own = unsafe { abi::slice(view.fields, view.field_count as usize) };
+        let mut fields = own.to_vec();
+        (fields[0].tag, fields[0].payload) = (abi::tag::I64, 7);
+        let mut released = 0;
+        let output = lent(&shown, &fields, &mut released);
+        // SAFETY: pointers, counts and the lease are what they claim to be.
+        let made = unsafe { take(&output, Lease::of(&output), &mut keys) }.unwrap();
+        assert_eq!(made.fields().as_ptr().cast(), fields.as_ptr());
+        assert_eq!(made.records().as_ptr().cast(), view.events, "those of the base");
+        let mut changed = made.snapshot();
+        drop(made);
+        assert_eq!((events_of(&changed)[0]["a"].clone(), released), (7.into(), 0));
+        changed.edit();
+        assert_eq!((events_of(&changed)[0]["a"].clone(), released), (7.into(), 1));
+
+        let mut old = lent(&shown, &fields, &mut released);
+        old.size = abi::OUTPUT_BYTES_MIN as u32;
+        // SAFETY: the output is longer than it says.
+        let old = unsafe { known(&raw const old) }.unwrap();
+        assert!(old.release.is_none() && old.owner.is_null(), "version 1.0 lends nothing");
+        // SAFETY: as above.
+        let made = unsafe { take(&old, Lease::of(&old), &mut keys) }.unwrap();
+        assert_ne!(made.fields().as_ptr().cast(), fields.as_ptr());
+        assert_eq!(released, 1);
+
+        fields[0].tag = 99;
+        let output = lent(&shown, &fields, &mut released);
+        // SAFETY: as above.
+        let refused = unsafe { take(&output, Lease::of(&output), &mut keys) };
+        assert!(refused.unwrap_err().contains("unknown tag 99"));
+        assert_eq!(released, 2);
     }
 }

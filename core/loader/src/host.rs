@@ -7,6 +7,7 @@ use lograil_abi::{Host, Status, Str, metric_kind, status};
 use lograil_event::Batch;
 use lograil_plugin::{Port, PositionUpdate};
 
+use crate::batch::Lease;
 use crate::context::{Completed, Context, Emission, reason};
 use crate::{batch, builder};
 
@@ -125,13 +126,11 @@ unsafe extern "C" fn monotonic_ns(context: *mut abi::Context) -> u64 {
 }
 
 unsafe extern "C" fn emit(context: *mut abi::Context, output: *const abi::Output) -> Status {
-    // SAFETY: the plugin gives back its context, and an output that lives during the call.
-    let (Some(context), Some(output)) = (unsafe { (Context::of(context), output.as_ref()) }) else {
-        return status::INVALID;
-    };
-    if (output.size as usize) < size_of::<abi::Output>() {
-        return status::VERSION;
-    }
+    // SAFETY: the plugin gives back its context, and an output that lives during the call and is as long as it says.
+    let (context, output) = unsafe { (Context::of(context), batch::known(output)) };
+    let Some(output) = output else { return status::VERSION };
+    let lease = Lease::of(&output);
+    let Some(context) = context else { return status::INVALID };
     // SAFETY: the plugin vouches for its pointers and counts.
     let (tokens, positions) = unsafe {
         (
@@ -148,7 +147,7 @@ unsafe extern "C" fn emit(context: *mut abi::Context, output: *const abi::Output
     let positions = positions.iter().map(position).collect();
     let mut work = context.work();
     // SAFETY: the plugin vouches for its pointers and counts.
-    let taken = unsafe { batch::take(output, &mut work.keys) };
+    let taken = unsafe { batch::take(&output, lease, &mut work.keys) };
     drop(work);
     put(context, taken, output.port, tokens, positions)
 }

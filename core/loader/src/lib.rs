@@ -15,6 +15,7 @@ mod crash;
 mod elf;
 mod error;
 mod host;
+mod image;
 mod instance;
 mod lane;
 mod library;

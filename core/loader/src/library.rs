@@ -1,10 +1,5 @@
 //! Loading a file that was examined, and turning its tables into component specs.
 
-use std::ffi::CString;
-use std::fs::File;
-use std::io::Write;
-use std::os::fd::FromRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +10,7 @@ use lograil_plugin::{Build, ComponentSpec, Threading};
 use crate::call::ErrorText;
 use crate::calls::{Calls, Function};
 use crate::error::PluginError;
+use crate::image::Image;
 use crate::instance::Loaded;
 use crate::manifest::{self, Manifest};
 use crate::trust::{Trust, Trusted};
@@ -52,8 +48,7 @@ pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
         return Ok(plugin.clone());
     }
     let name: &'static str = manifest.name.clone().leak();
-    let plugin = open(&path, &file, name)?;
-    drop(file);
+    let plugin = open(&path, file, name)?;
     let (mut components, mut tables) = (Vec::new(), Vec::new());
     for at in 0..plugin.component_count as usize {
         // SAFETY: the plugin vouches for its list of tables.
@@ -69,33 +64,15 @@ pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
     Ok(loaded)
 }
 
-/// A file in memory with these bytes and no others: what was examined is what is loaded, whatever becomes of the
-/// file on the disk meanwhile. Its path is that of an open file of this process, which stays open.
-fn in_memory(path: &Path, bytes: &[u8]) -> std::io::Result<PathBuf> {
-    // Shown by debuggers and in `/proc`.
-    let name = CString::new(path.file_name().unwrap_or_default().as_bytes()).unwrap_or_default();
-    // SAFETY: the name lives during the call.
-    let descriptor = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
-    if descriptor < 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    // SAFETY: the descriptor is new and nobody else's.
-    let mut file = unsafe { File::from_raw_fd(descriptor) };
-    file.write_all(bytes)?;
-    // The system's loader knows a library by its path: this number must not come again.
-    std::mem::forget(file);
-    Ok(PathBuf::from(format!("/proc/self/fd/{descriptor}")))
-}
-
 /// Loads the library and calls its entry.
 fn open(
     path: &Path,
-    bytes: &[u8],
+    image: Image,
     name: &'static str,
 ) -> Result<&'static abi::Plugin, PluginError> {
     let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
     let in_memory =
-        in_memory(path, bytes).map_err(|error| cannot(format!("put it into memory: {error}")))?;
+        image.into_path().map_err(|error| cannot(format!("keep it in memory: {error}")))?;
     let calls = Calls::new(name, "the library");
     let in_call = calls.enter(Function::Entry);
     // SAFETY: this runs the library's initialisers. Plugins are trusted code, and this one is where trusted

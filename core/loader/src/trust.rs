@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::PluginError;
+use crate::image::Image;
 
 const OTHERS_MAY_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
@@ -23,7 +24,11 @@ pub struct Trust {
 /// The sha256 of a text in hexadecimal.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file that may be loaded.
@@ -31,7 +36,7 @@ pub(crate) struct Trusted {
     /// Without symbolic links.
     pub path: PathBuf,
     /// Its content, which is what is loaded.
-    pub file: Vec<u8>,
+    pub file: Image,
     pub sha256: String,
 }
 
@@ -58,9 +63,9 @@ impl Trust {
                 return Err(PluginError::WorldWritable { path: place.to_owned() });
             }
         }
-        let file = std::fs::read(&real).map_err(unreadable(&real))?;
+        let (file, sha256) = Image::read(&real).map_err(unreadable(&real))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let sha256 = sha256_hex(&file);
+        let sha256 = hex(&sha256.finalize());
         match self.sha256.get(&*name) {
             Some(pinned) if !sha256.eq_ignore_ascii_case(pinned.trim()) => {
                 Err(PluginError::Pin { path: real, found: sha256, pinned: pinned.clone() })

@@ -1,13 +1,16 @@
 //! Batches on the plugin's side: made from the host's arrays without a check, and given back as arrays.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use lograil_abi as abi;
 use lograil_abi::{Str, status};
-use lograil_event::{Ack, AckId, AckStatus, Batch, EventRecord, Field, KeyTable, Origin, Segment};
+use lograil_event::{
+    Ack, AckId, AckStatus, Array, Batch, EventRecord, Field, KeyTable, Origin, Segment,
+};
 
-use super::call::{Failure, HostHandle};
+use super::call::{Failure, HostHandle, guard};
 use crate::source::PositionUpdate;
 use crate::spec::Port;
 
@@ -113,13 +116,17 @@ impl Reader {
                 .then_some(Origin { stream: segment.stream, offset: segment.offset }),
         };
         // SAFETY: `abi::Field` and `Field`, `abi::Event` and `EventRecord` are the same in memory (held by a
-        // test), and the host gives only tags that `Field` knows.
-        let (fields, events) = unsafe {
+        // test), the host gives only tags that `Field` knows, and its arrays live as long as `hold`.
+        let (fields, events): (&'static [Field], &'static [EventRecord]) = unsafe {
             (
-                abi::slice(view.fields.cast::<Field>(), view.field_count as usize).to_vec(),
-                abi::slice(view.events.cast::<EventRecord>(), view.event_count as usize).to_vec(),
+                abi::slice(view.fields.cast(), view.field_count as usize),
+                abi::slice(view.events.cast(), view.event_count as usize),
             )
         };
+        let (fields, events) = (
+            Array::lent(fields, Arc::clone(&hold) as _),
+            Array::lent(events, Arc::clone(&hold) as _),
+        );
         let segments = segments.iter().map(segment).collect();
         let mut made = Batch::from_arrays(segments, fields, events, Arc::clone(&self.keys));
         if view.token != 0 {
@@ -141,6 +148,41 @@ fn token(host: HostHandle, token: u64) -> Ack {
     })
 }
 
+/// Arrays that the host is lent, until it calls [`release`].
+struct Lease {
+    _fields: Option<Array<Field>>,
+    _events: Option<Array<EventRecord>>,
+    _segments: Vec<Segment>,
+}
+
+impl Lease {
+    /// Of the arrays of a batch those that are not the host's own; null for none. The others would keep the batch of
+    /// the host that they are from.
+    fn of(batch: Batch, input: Option<&Input>) -> *mut c_void {
+        let inherited = input.map_or(0, |input| input.view.segment_count as usize);
+        let is_own = |at: *const c_void| {
+            input.is_some_and(|input| {
+                at == input.view.fields.cast() || at == input.view.events.cast()
+            })
+        };
+        let (mut segments, fields, events) = batch.into_arrays();
+        let lease = Self {
+            _fields: (!is_own(fields.as_ptr().cast())).then_some(fields),
+            _events: (!is_own(events.as_ptr().cast())).then_some(events),
+            _segments: segments.split_off(inherited),
+        };
+        Box::into_raw(Box::new(lease)).cast()
+    }
+}
+
+unsafe extern "C" fn release(owner: *mut c_void) {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: made by `Lease::of`, and the host calls this once.
+        drop(unsafe { Box::from_raw(owner.cast::<Lease>()) });
+        Ok(status::OK)
+    });
+}
+
 /// Emits a batch, given against `input` where it was made from it.
 pub(super) fn emit(
     host: HostHandle,
@@ -154,7 +196,8 @@ pub(super) fn emit(
     let (inherited, keys) = base
         .map_or((0, 0), |input| (input.view.segment_count as usize, input.view.key_count as usize));
     let segments: Vec<abi::Segment> = batch.segments()[inherited..].iter().map(describe).collect();
-    let keys: Vec<Str> = batch.keys().names().skip(keys).map(Str::new).collect();
+    let table = Arc::clone(batch.shared_keys());
+    let keys: Vec<Str> = table.names().skip(keys).map(Str::new).collect();
     let tokens: Vec<u64> = batch.acks().ids().map(|id| id.sequence).collect();
     let positions: Vec<abi::Position> = positions
         .iter()
@@ -163,6 +206,7 @@ pub(super) fn emit(
             position: update.position.as_deref().map_or(Str::NONE, Str::new),
         })
         .collect();
+    let acks = batch.take_acks();
     let output = abi::Output {
         size: size_of::<abi::Output>() as u32,
         port: u32::from(port.0),
@@ -179,14 +223,17 @@ pub(super) fn emit(
         key_count: keys.len() as u32,
         token_count: tokens.len() as u32,
         position_count: positions.len() as u32,
+        // Moves the arrays into a box, which leaves their records where they are.
+        owner: Lease::of(batch, base),
+        release: Some(release),
     };
-    // SAFETY: all arrays live until the call returns; the host copies what it keeps.
+    // SAFETY: all arrays live until the call returns, those of the batch until it is released.
     let taken = unsafe { (host.table().emit)(host.context(), &raw const output) };
     if taken < 0 {
         return Err(Failure::new(taken, "the host refused what was emitted"));
     }
     // The host has its share now; this one is settled.
-    batch.take_acks().resolve(AckStatus::Delivered);
+    acks.resolve(AckStatus::Delivered);
     Ok(())
 }
 

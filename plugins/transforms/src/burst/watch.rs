@@ -33,6 +33,8 @@ pub(super) struct Watch {
     policy: Policy,
     /// The number of the unit of time that is counted, and of the last burst.
     unit: i64,
+    /// The first moment behind it, so that no event costs a division.
+    unit_end_ns: i64,
     bursts: u64,
     keys: Lru<KeyState>,
     /// Keys that had events in this unit of time, and those in a burst. Of those forgotten since some may be there, and
@@ -101,6 +103,7 @@ impl Watch {
                 drops_errors: options.drop_errors,
             },
             unit: i64::MIN,
+            unit_end_ns: i64::MIN,
             bursts: 0,
             keys: Lru::new(options.max_keys as usize),
             touched: Vec::new(),
@@ -188,12 +191,18 @@ impl Watch {
 
     /// Ends the units of time before `time_ns`, for the keys for which that may change something: those that had
     /// events and those in a burst. The others catch up with their next event.
+    #[inline]
     fn advance(&mut self, time_ns: i64) {
-        let unit = time_ns.div_euclid(self.unit_ns);
+        if time_ns >= self.unit_end_ns {
+            self.advance_to(time_ns.div_euclid(self.unit_ns), time_ns);
+        }
+    }
+
+    fn advance_to(&mut self, unit: i64, time_ns: i64) {
         if unit <= self.unit {
             return;
         }
-        self.unit = unit;
+        self.enter(unit);
         let Self { keys, touched, bursting, notices, names, bursts, started, .. } = self;
         let before = std::mem::take(bursting);
         for hash in touched.drain(..).chain(before.iter().copied()) {
@@ -212,6 +221,11 @@ impl Watch {
         bursting.retain(|hash| keys.get(*hash).is_some_and(|key| key.detector.burst.is_some()));
     }
 
+    fn enter(&mut self, unit: i64) {
+        self.unit = unit;
+        self.unit_end_ns = unit.saturating_add(1).saturating_mul(self.unit_ns);
+    }
+
     /// Lets time pass while no event comes.
     pub(super) fn pass_time(&mut self, now_ns: i64) {
         let late_max_ns = self.unit_ns.saturating_mul(LATE_UNITS).max(LATE_NS_MIN);
@@ -222,7 +236,7 @@ impl Watch {
 
     /// Ends all bursts.
     pub(super) fn cut(&mut self) {
-        let time_ns = self.unit.saturating_add(1).saturating_mul(self.unit_ns);
+        let time_ns = self.unit_end_ns;
         for hash in std::mem::take(&mut self.bursting) {
             let Some(state) = self.keys.get(hash) else { continue };
             if let Some(change) = state.detector.cut() {
@@ -266,7 +280,8 @@ impl Watch {
         if !from.is_done() {
             return None;
         }
-        (self.hasher, self.unit, self.bursts, self.keys) = (hasher, unit, bursts, keys);
+        self.enter(unit);
+        (self.hasher, self.bursts, self.keys) = (hasher, bursts, keys);
         (self.touched, self.bursting) = (touched, bursting);
         Some(())
     }
