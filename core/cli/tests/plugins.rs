@@ -188,9 +188,9 @@ fn a_file_that_cannot_be_trusted_is_refused_with_its_reason() {
     refused("path = [\"empty.so\"]", "no section `.lograil`");
     changed("arch.so", 18, 183);
     refused("path = [\"other/arch.so\"]", "was built for aarch64");
-    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x01\0").unwrap();
+    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x02\0").unwrap();
     changed("major.so", head + 4, 2);
-    refused("path = [\"other/major.so\"]", "plugin interface 2.1; this program offers 1.2");
+    refused("path = [\"other/major.so\"]", "plugin interface 2.2; this program offers 1.2");
     changed("minor.so", head + 6, 9);
     refused("path = [\"other/minor.so\"]", "plugin interface 1.9");
     refused(

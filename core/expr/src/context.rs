@@ -82,7 +82,11 @@ impl<'a> Context<'a> {
         bump: &'a Bump,
         variables: usize,
     ) -> Self {
-        let variables = bump.alloc_slice_fill_with(variables, |_| Cell::new(Value::Null));
+        // Most programs have none, and this runs for every event.
+        let variables: &[_] = match variables {
+            0 => &[],
+            count => bump.alloc_slice_fill_with(count, |_| Cell::new(Value::Null)),
+        };
         Self {
             event,
             keys,

@@ -43,6 +43,8 @@ pub struct Workspace {
     names: Vec<u8>,
     writes: Vec<Write>,
     events: Vec<(usize, Range<usize>)>,
+    /// Where the last text of each root lies.
+    last: Vec<Range<usize>>,
 }
 
 /// One change of one event.
@@ -90,7 +92,7 @@ impl Script {
         if batch.is_empty() {
             return;
         }
-        workspace.clear();
+        workspace.clear(self.program.roots.len());
         let keys = self.program.keys(batch);
         for index in 0..batch.len() {
             if let Err(why) = self.run_one(batch, index, &keys, now_ns, workspace) {
@@ -139,6 +141,7 @@ impl Script {
             text: &mut workspace.text,
             writes: &mut workspace.writes,
             names: &mut workspace.names,
+            last: &mut workspace.last,
         };
         if let Err(error) = notes.take(&context) {
             workspace.writes.truncate(writes);
@@ -187,6 +190,7 @@ struct Notes<'w, 'b> {
     text: &'w mut Vec<u8>,
     writes: &'w mut Vec<Write>,
     names: &'w mut Vec<u8>,
+    last: &'w mut [Range<usize>],
 }
 
 impl Notes<'_, '_> {
@@ -256,6 +260,12 @@ impl Notes<'_, '_> {
     }
 
     fn set_text(&mut self, root: u32, tag: Tag, text: &[u8]) -> Result<(), EvalError> {
+        // Many programs write the same into one event after the other.
+        let last = self.last.get(root as usize).cloned().unwrap_or_default();
+        if !text.is_empty() && self.text.get(last.clone()) == Some(text) {
+            self.writes.push(Write::SetText(root, tag, last));
+            return Ok(());
+        }
         if let Some(span) = self.find(text) {
             self.writes.push(Write::Set(Field::text(root, tag, span, FieldFlags::NONE)));
             return Ok(());
@@ -265,7 +275,11 @@ impl Notes<'_, '_> {
             return Err(EvalError::TooMuch);
         }
         self.text.extend_from_slice(text);
-        self.writes.push(Write::SetText(root, tag, start..self.text.len()));
+        let range = start..self.text.len();
+        if let Some(last) = self.last.get_mut(root as usize) {
+            *last = range.clone();
+        }
+        self.writes.push(Write::SetText(root, tag, range));
         Ok(())
     }
 
@@ -290,7 +304,9 @@ impl Notes<'_, '_> {
 }
 
 impl Workspace {
-    fn clear(&mut self) {
+    fn clear(&mut self, roots: usize) {
+        self.last.clear();
+        self.last.resize(roots, 0..0);
         self.text.clear();
         self.names.clear();
         self.writes.clear();
