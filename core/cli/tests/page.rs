@@ -118,7 +118,7 @@ fn a_million_events_are_looked_at_searched_scrolled_and_tailed() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page/check.cjs");
     let mut browser = Command::new("node");
     browser.arg(script).arg(format!("http://{address}")).arg(ROWS.to_string());
-    // Where the pictures of the README come from.
+    // A folder for pictures of what it sees.
     browser.args(std::env::var_os("LOGRAIL_SCREENSHOTS"));
     let ran = browser.output().unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);

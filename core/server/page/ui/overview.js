@@ -165,13 +165,16 @@ function showTemplates(templates) {
     h("tbody", {}, templates.map(row))));
 }
 
-/** What is more or less than chance explains, the most striking first; the counts may stand for more events than were seen. */
-function differences(now, before, noise) {
+/**
+ * What is more or less than chance and the number of all events explain, the most striking first: of all there are `factor`
+ * times as many as before, and a count may stand for so many events as `noise` says.
+ */
+function differences(now, before, factor, noise = 1) {
   const old = new Map(before.map((one) => [one.id, one]));
   const all = now.map((one) => ({ ...one, before: old.get(one.id)?.count ?? 0 }));
   const ids = new Set(now.map((one) => one.id));
   for (const one of before) if (!ids.has(one.id)) all.push({ ...one, count: 0, before: one.count });
-  const weight = (one) => Math.abs(one.count - one.before) / Math.sqrt((one.before + one.count + 1) * noise);
+  const weight = (one) => Math.abs(one.count - one.before * factor) / Math.sqrt((one.before * factor * factor + one.count + 1) * noise);
   return all.filter((one) => weight(one) > 4).sort((a, b) => weight(b) - weight(a));
 }
 
@@ -180,14 +183,17 @@ function showChanges(is, was, fresh) {
   const levels = ({ levels: all }) => all.map((one) => ({ id: one.level, text: one.level || "(none)", count: one.count, link: { level: one.level } }));
   const services = ({ services: all }) => all.map((one) => ({ id: one.service, text: one.service || "(none)", count: one.total, link: { service: one.service } }));
   const templates = ({ templates: all }) => all.map((one) => ({ id: one.id, text: one.text || one.id, count: one.count, link: { template: one.id }, mono: "mono" }));
+  const factor = is.total / Math.max(1, was.total);
+  const all = differences([{ id: "all", text: "all events", count: is.total, link: {} }], [{ id: "all", count: was.total }], 1);
   const known = new Set(fresh.map((one) => one.id));
   const line = (kind) => (one) => h("li", {}, h("span", { class: "tag" }, kind), " ", h("a", { class: one.mono, href: state.link("logs", one.link) }, one.text), " ",
     h("b", {}, change(one.count, one.before)), h("small", {}, ` ${compact(one.before)} → ${compact(one.count)}`));
   const items = [
+    ...all.map(line("total")),
     ...fresh.map((one) => h("li", {}, h("span", { class: "tag" }, "new template"), " ", h("a", { class: "mono", href: state.link("logs", { template: one.id }) }, one.text), h("small", {}, ` ${compact(one.count)}`))),
-    ...differences(levels(is), levels(was), 1).slice(0, 4).map(line("level")),
-    ...differences(services(is), services(was), 1).slice(0, 4).map(line("service")),
-    ...differences(templates(is), templates(was), Math.max(noise(is), noise(was))).filter((one) => !known.has(one.id)).slice(0, 6).map(line("template")),
+    ...differences(levels(is), levels(was), factor).slice(0, 4).map(line("level")),
+    ...differences(services(is), services(was), factor).slice(0, 4).map(line("service")),
+    ...differences(templates(is), templates(was), factor, Math.max(noise(is), noise(was))).filter((one) => !known.has(one.id)).slice(0, 6).map(line("template")),
   ];
   put(parts.changes, items.length > 0 ? h("ul", { class: "changes" }, items) : h("p", { class: "empty" }, "Nothing out of the ordinary."));
 }

@@ -15,13 +15,13 @@ const key = (name) => (/^[A-Za-z0-9_-]+$/.test(name) ? name : JSON.stringify(nam
 /** An event of the store with its columns as the fields that they were. */
 export function eventOf(row) {
   const event = {};
-  for (const name of ["level", "service", "message"]) if (row[name] !== null && row[name] !== undefined) event[name] = row[name];
+  for (const name of ["level", "service", "message", "template_id", "template"]) if (row[name] !== null && row[name] !== undefined) event[name] = row[name];
   return { ...event, ...row.fields };
 }
 
-/** The case: the events go into `component` and are expected behind it. */
+/** The case, the oldest first: the events go into `component` and are expected behind it. */
 export function testCase(rows, component) {
-  const list = rows.map((row) => `  ${toml(eventOf(row))},`).join("\n");
+  const list = [...rows].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp)).map((row) => `  ${toml(eventOf(row))},`).join("\n");
   return `[[tests]]
 name = "events of ${new Date().toISOString().slice(0, 10)}"
 [[tests.inputs]]
