@@ -168,6 +168,7 @@ fn letters_of_a_component_that_is_gone_stay_until_another_is_named_or_they_are_d
     assert_eq!(answer, json!({ "replayed": 0, "unknown": [], "left_out": left_out }));
     let all = letters(address);
     assert_eq!(post(address, "/dead-letters/replay?all=true&to=nobody").status, 400);
+    assert_eq!(post(address, "/dead-letters/replay?all=true&to=lograil:dead_letters").status, 400);
     let one = format!("/dead-letters/replay?ids={}&to=app", ids(&all)[2]);
     assert_eq!(post(address, &one).json()["replayed"], 1);
     let dropped = post(address, &format!("/dead-letters/drop?ids={}", ids(&all)[1])).json();

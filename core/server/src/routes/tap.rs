@@ -98,6 +98,7 @@ fn tap(mut asked: Asked) -> Answer {
             fitting: 0,
             second: Instant::now(),
             shown_in_second: 0,
+            untold: Untold::default(),
             waiting: VecDeque::new(),
         };
         let stream = futures::stream::unfold(feed, |mut feed| async move {
@@ -140,7 +141,36 @@ struct Feed {
     fitting: u64,
     second: Instant,
     shown_in_second: u64,
+    untold: Untold,
     waiting: VecDeque<Event>,
+}
+
+/// Counts of events that were not shown, told once a second at most.
+#[derive(Default)]
+struct Untold {
+    missed: u64,
+    failed: u64,
+    told: Option<Instant>,
+}
+
+impl Untold {
+    /// What is to be told now; all of it if nothing comes any more.
+    fn take(&mut self, is_end: bool) -> impl Iterator<Item = Event> {
+        let is_due = self.told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1));
+        let counts = if is_due || is_end {
+            [
+                ("missed", std::mem::take(&mut self.missed)),
+                ("failed", std::mem::take(&mut self.failed)),
+            ]
+        } else {
+            [("missed", 0), ("failed", 0)]
+        };
+        if counts.iter().any(|(_, count)| *count > 0) {
+            self.told = Some(Instant::now());
+        }
+        let told = counts.into_iter().filter(|(_, count)| *count > 0);
+        told.map(|(name, count)| Event::default().event(name).data(count.to_string()))
+    }
 }
 
 impl Feed {
@@ -159,8 +189,7 @@ impl Feed {
 
     /// Takes what fits out of a batch.
     fn take(&mut self, port: Port, batch: Batch) {
-        let mut missed = self.listener.take_missed();
-        let mut failed = 0_u64;
+        self.untold.missed += self.listener.take_missed();
         let mut chosen = Vec::new();
         if self.second.elapsed() >= Duration::from_secs(1) {
             (self.second, self.shown_in_second) = (Instant::now(), 0);
@@ -170,7 +199,7 @@ impl Feed {
             match condition.as_mut().map(|condition| condition.test(batch.event(index))) {
                 Some(Ok(false)) => continue,
                 Some(Err(_)) => {
-                    failed += 1;
+                    self.untold.failed += 1;
                     continue;
                 }
                 Some(Ok(true)) | None => {}
@@ -183,7 +212,7 @@ impl Feed {
                 break;
             }
             if self.shown_in_second >= self.rate || chosen.len() >= WAITING_MAX {
-                missed += 1;
+                self.untold.missed += 1;
                 continue;
             }
             self.shown_in_second += 1;
@@ -192,11 +221,8 @@ impl Feed {
         }
         drop(condition);
         self.show(port, batch, &chosen);
-        for (name, count) in [("missed", missed), ("failed", failed)] {
-            if count > 0 {
-                self.waiting.push_back(Event::default().event(name).data(count.to_string()));
-            }
-        }
+        let told = self.untold.take(self.left == Some(0));
+        self.waiting.extend(told);
     }
 
     fn show(&mut self, port: Port, mut batch: Batch, chosen: &[usize]) {
