@@ -104,16 +104,21 @@ async function load(signal) {
   showChanges(is, was, fresh.templates);
 }
 
-/** Starts and ends of bursts as times with what they are of; one that has no end lasts until the end of the range. */
+/**
+ * Starts and ends of bursts as times with what they are of; one that has no end lasts until the end of the range.
+ * A burst has lasted a while when it is told, so that it is drawn from where it began.
+ */
 function pairs(logs, to) {
   const open = new Map();
   const found = [];
   for (const log of logs) {
     const at = Date.parse(log.timestamp);
     const { event, id, key, factor, duration_seconds: seconds } = log.explanation ?? {};
-    if (event === "start") open.set(id ?? key, { start: at, end: to, name: key ?? "all events", factor });
+    const start = at - 1000 * (seconds ?? 0);
+    const name = key ?? "all events";
+    if (event === "start") open.set(id ?? key, { start, end: to, name, factor });
     if (event === "end") {
-      const burst = open.get(id ?? key) ?? { start: at - 1000 * (seconds ?? 0), name: key ?? "all events" };
+      const burst = open.get(id ?? key) ?? { start, name };
       open.delete(id ?? key);
       found.push({ ...burst, end: at, factor });
     }
