@@ -71,7 +71,8 @@ fn count(
     control: &QueryControl,
 ) -> Result<Facets, QueryError> {
     let severity_min = search.severity_min;
-    // The severity is tested beyond the filter: the counts that a sample is held against know nothing of it.
+    // The severity is tested beyond the filter, as the template is: the counts that a sample is held against know
+    // nothing of them.
     let filter = Filter::of(&LogQuery { severity_min: None, cursor: None, ..search.clone() })?;
     let selection = Selection {
         from_ns: search.from_ns,
@@ -81,6 +82,7 @@ fn count(
     };
     let counts = counted(connection, &selection, query.intervals_max.max(1))?;
     let is_kept = filter.text.is_none()
+        && filter.template_id.is_none()
         && filter.condition.is_none()
         && severity_min.is_none()
         && filter.only == Only::All;

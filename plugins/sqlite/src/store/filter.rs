@@ -27,7 +27,7 @@ pub(super) struct Filter {
     pub(super) levels: Vec<String>,
     pub(super) services: Vec<String>,
     severity_min: Option<f64>,
-    template_id: Option<String>,
+    pub(super) template_id: Option<String>,
     /// What the text index is asked for, in its language.
     pub(super) text: Option<String>,
     pub(super) condition: Option<RowCondition>,
@@ -73,14 +73,7 @@ impl Filter {
 
     /// The part of the SQL that all events must meet, beginning with `AND`, and its parameters.
     pub(super) fn sql(&self) -> (String, Vec<Value>) {
-        let mut sql = String::new();
-        let mut values = Vec::new();
-        for (column, names) in [("level", &self.levels), ("service", &self.services)] {
-            if !names.is_empty() {
-                sql.push_str(&format!(" AND ifnull({column}, '') IN ({})", marks(names.len())));
-                values.extend(names.iter().cloned().map(Value::Text));
-            }
-        }
+        let (mut sql, mut values) = self.sql_of_counted();
         if let Some(severity) = self.severity_min {
             sql.push_str(" AND severity >= ?");
             values.push(Value::Real(severity));
@@ -88,6 +81,19 @@ impl Filter {
         if let Some(id) = &self.template_id {
             sql.push_str(" AND template_id = ?");
             values.push(Value::Text(id.clone()));
+        }
+        (sql, values)
+    }
+
+    /// The same of those events that the counts that are kept tell: without severity and template.
+    pub(super) fn sql_of_counted(&self) -> (String, Vec<Value>) {
+        let mut sql = String::new();
+        let mut values = Vec::new();
+        for (column, names) in [("level", &self.levels), ("service", &self.services)] {
+            if !names.is_empty() {
+                sql.push_str(&format!(" AND ifnull({column}, '') IN ({})", marks(names.len())));
+                values.extend(names.iter().cloned().map(Value::Text));
+            }
         }
         match self.only {
             Only::All => {}

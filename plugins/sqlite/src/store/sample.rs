@@ -180,7 +180,7 @@ impl<'c> Reader<'c> {
             Only::Anomalies => "anomalies_by_time",
             _ => "events_by_time",
         };
-        let (conditions, values) = question.filter.sql();
+        let (conditions, values) = question.filter.sql_of_counted();
         let sql = format!(
             "SELECT id, ts, ifnull(level, ''), ifnull(service, ''), template_id, is_anomaly, severity
              FROM events INDEXED BY {index} WHERE ts >= ? AND ts <= ?{conditions} ORDER BY ts LIMIT ?"
@@ -203,14 +203,15 @@ impl<'c> Reader<'c> {
         while let Some(row) = rows.next()? {
             seen.candidates += 1;
             let severity: Option<f64> = row.get(6)?;
+            let template_id: Option<String> = row.get(4)?;
             if is_tested {
                 keys.push(Key { timestamp_ns: row.get(1)?, id: row.get(0)? });
-            } else if self.is_grave(severity) {
+            } else if self.fits(severity, template_id.as_deref()) {
                 seen.sights.push(Sight {
                     timestamp_ns: row.get(1)?,
                     level: row.get(2)?,
                     service: row.get(3)?,
-                    template_id: row.get(4)?,
+                    template_id,
                     is_anomaly: row.get::<_, Option<i64>>(5)? == Some(1),
                 });
             }
@@ -237,7 +238,8 @@ impl<'c> Reader<'c> {
         }
         let mut anomaly =
             self.connection.prepare_cached("SELECT is_anomaly IS 1 FROM events WHERE id = ?1")?;
-        for row in rows.into_iter().filter(|row| self.is_grave(row.severity)) {
+        let fits = |row: &LogRow| self.fits(row.severity, row.template_id.as_deref());
+        for row in rows.into_iter().filter(fits) {
             sights.push(Sight {
                 timestamp_ns: row.timestamp_ns,
                 level: row.level.unwrap_or_default(),
@@ -249,7 +251,11 @@ impl<'c> Reader<'c> {
         Ok(())
     }
 
-    fn is_grave(&self, severity: Option<f64>) -> bool {
-        self.question.severity_min.is_none_or(|least| severity.is_some_and(|given| given >= least))
+    /// Whether an event meets what the counts that are kept know nothing of.
+    fn fits(&self, severity: Option<f64>, template_id: Option<&str>) -> bool {
+        let least = self.question.severity_min;
+        let wanted = self.question.filter.template_id.as_deref();
+        least.is_none_or(|least| severity.is_some_and(|given| given >= least))
+            && wanted.is_none_or(|wanted| template_id == Some(wanted))
     }
 }

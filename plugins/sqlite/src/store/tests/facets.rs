@@ -145,3 +145,21 @@ fn facets_of_many_events_are_estimated_from_a_sample_and_say_so() {
     let none = fixture.store.facets(&none, &QueryControl::default()).unwrap();
     assert_eq!((none.total, none.events_seen, none.is_estimate), (0, 0, true));
 }
+
+#[test]
+fn a_sample_does_not_take_a_frequent_template_for_all_events() {
+    let mut fixture = fixture();
+    let event = |n: i64| {
+        let template = format!("t-{}", n % 3);
+        (START + n * SECOND / 4, json!({"message": "m", "template_id": template, "template": "m"}))
+    };
+    fixture.add(&(0..20_000).map(event).collect::<Vec<_>>());
+    for query in [
+        LogQuery { template_id: Some("t-1".to_owned()), ..LogQuery::default() },
+        LogQuery { condition: Some(".template_id == \"t-1\"".to_owned()), ..LogQuery::default() },
+    ] {
+        let facets = fixture.facets(&query, 4000);
+        assert!(facets.is_estimate, "{query:?}");
+        assert!((6000..7400).contains(&facets.total), "{query:?}: {}", facets.total);
+    }
+}
