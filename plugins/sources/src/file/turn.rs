@@ -179,10 +179,13 @@ impl Reader {
         let limit = self.batcher.format().line_bytes_max;
         let line_end = self.batcher.format().charset.line_end();
         let next = if has_more { Some(READ_BYTES) } else { None };
-        if self.tracker.files[index].position.skipping {
+        let position = &mut self.tracker.files[index].position;
+        // Where it was left when its charset was still another may be in the middle of a code unit.
+        let is_astray = !position.offset.is_multiple_of(line_end.unit() as u64);
+        if is_astray || position.skipping {
             let end = line_end.find(data).map(|at| at + line_end.unit());
-            let position = &mut self.tracker.files[index].position;
-            position.skipping = end.is_none();
+            let end = if is_astray { Some(1) } else { end };
+            position.skipping &= is_astray || end.is_none();
             let skipped = end.unwrap_or(line_end.whole_units(data.len()));
             position.offset += skipped as u64;
             position.tail = Digest::of_tail(&block[..before + skipped]);

@@ -191,6 +191,21 @@ fn no_line_is_torn_or_lost_however_the_file_grows() {
 }
 
 #[test]
+fn a_charset_that_is_said_later_holds_for_all_lines_that_come_then() {
+    for (charset, text) in [("utf-16le", little as fn(&str) -> Vec<u8>), ("utf-16be", big)] {
+        for limit in [3, 1000] {
+            let mut rig = Rig::app();
+            rig.options["max_line_bytes"] = json!(limit);
+            rig.files.write(LOG, text("one\r\ntwo\n"));
+            rig.start().stop();
+            rig.options = json!({ "include": ["/logs/app.log*"], "charset": charset });
+            rig.files.append(LOG, text("three\nfour\n"));
+            assert_eq!(rig.start().stop(), ["three", "four"], "{charset} {limit}");
+        }
+    }
+}
+
+#[test]
 fn packed_and_rotated_files_are_of_the_same_charset() {
     let mut rig = rig("utf-16le");
     let packed = zstd::encode_all(&little("1\n2\n")[..], 0).unwrap();
