@@ -38,19 +38,25 @@ pub(crate) struct Pass {
     selection: Selection,
     /// All letters that were met.
     there: HashSet<LetterId>,
+    /// Whether these are all there are.
+    is_through: bool,
 }
 
 impl Pass {
     pub fn begin(file: &Path, selection: Selection) -> io::Result<Self> {
         let snapshot = Snapshot::take(file)?;
-        Ok(Self { snapshot, done: Done::read(file)?, selection, there: HashSet::new() })
+        let (done, there) = (Done::read(file)?, HashSet::new());
+        Ok(Self { snapshot, done, selection, there, is_through: false })
     }
 
     /// The next letters that are asked for and not done; none at the end.
     pub fn next_chunk(&mut self) -> io::Result<Vec<Letter>> {
         let (mut letters, mut bytes) = (Vec::new(), 0);
         while letters.len() < CHUNK_LETTERS_MAX && bytes < CHUNK_BYTES_MAX {
-            let Some(line) = self.snapshot.next_line()? else { break };
+            let Some(line) = self.snapshot.next_line()? else {
+                self.is_through = true;
+                break;
+            };
             let Some(letter) = Letter::read(line) else { continue };
             let is_new = self.there.insert(letter.id);
             let why = &letter.why;
@@ -63,10 +69,58 @@ impl Pass {
         Ok(letters)
     }
 
-    /// At the end: the ids that were asked for and are not there, or were done before. Forgets what is rotated away.
+    /// At the end: the ids that were asked for and are not there, or were done before. Forgets what is rotated away, which
+    /// is known only once all letters were met.
     pub fn end(mut self, handled: &HashSet<LetterId>) -> io::Result<Vec<LetterId>> {
-        self.done.forget_all_but(&self.there)?;
+        if self.is_through {
+            self.done.forget_all_but(&self.there)?;
+        }
         let asked = self.selection.ids.take().unwrap_or_default();
-        Ok(asked.into_iter().filter(|id| !handled.contains(id)).collect())
+        let is_gone = |id: &LetterId| !self.there.contains(id) || self.done.contains(*id);
+        Ok(asked.into_iter().filter(|id| !handled.contains(id) && is_gone(id)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: usize) -> LetterId {
+        LetterId::parse(&format!("00000000000000aa-{number:x}")).unwrap()
+    }
+
+    fn write_letters(file: &Path, count: usize) {
+        let line = |number: usize| {
+            let why = r#"{"component_id":"out","reason":"no"}"#;
+            format!(r#"{{"dead_letter_id":"{}","dead_letter":{why}}}"#, id(number)) + "\n"
+        };
+        std::fs::write(file, (0..count).map(line).collect::<String>()).unwrap();
+    }
+
+    #[test]
+    fn a_pass_that_is_broken_off_forgets_no_letter_that_is_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("letters");
+        write_letters(&file, 6000);
+        let done: Vec<LetterId> = (2000..6000).map(id).collect();
+        Done::read(&file).unwrap().add(&done).unwrap();
+        let mut pass = Pass::begin(&file, Selection::default()).unwrap();
+        assert_eq!(pass.next_chunk().unwrap().len(), CHUNK_LETTERS_MAX);
+        pass.end(&HashSet::new()).unwrap();
+        let read = Done::read(&file).unwrap();
+        assert!(done.iter().all(|id| read.contains(*id)));
+    }
+
+    #[test]
+    fn a_letter_that_stays_is_not_unknown() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("letters");
+        write_letters(&file, 3);
+        Done::read(&file).unwrap().add(&[id(1)]).unwrap();
+        let ids = Some(HashSet::from([id(0), id(1), id(7)]));
+        let mut pass = Pass::begin(&file, Selection { ids, ..Selection::default() }).unwrap();
+        while !pass.next_chunk().unwrap().is_empty() {}
+        let unknown: HashSet<LetterId> = pass.end(&HashSet::new()).unwrap().into_iter().collect();
+        assert_eq!(unknown, HashSet::from([id(1), id(7)]));
     }
 }

@@ -13,8 +13,12 @@ use thiserror::Error;
 use super::{Letter, LetterId, Pass, Selection, events_of};
 use crate::admin::now_ns;
 
-/// How long the events of a chunk may take to find room, to be delivered, and to be part of a checkpoint.
-const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the events of a chunk may take to find room.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long they may then take to be delivered and part of a checkpoint. Transforms hold events back for minutes, as
+/// `aggregate` does until their window is over; to give up before would offer them again, each time.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What became of the letters.
 #[derive(Debug, Default)]
@@ -70,9 +74,11 @@ pub(crate) async fn replay(
             break;
         }
         let offering = offer(&observer, chunk, to.as_deref(), &mut handled);
-        let offered = tokio::time::timeout(CHUNK_TIMEOUT, offering).await;
-        let offered = offered.unwrap_or_else(|_| Err("the delivery takes too long".to_owned()));
-        let done = offered
+        let delivered = match within(ROOM_TIMEOUT, offering).await {
+            Ok((ids, receipts)) => within(DELIVERY_TIMEOUT, settle(receipts)).await.map(|()| ids),
+            Err(reason) => Err(reason),
+        };
+        let done = delivered
             .map_err(|reason| BrokenOff::NotDelivered { letters: handled.letters, reason })?;
         handled.letters += done.len() as u64;
         ids.extend(done.iter().copied());
@@ -106,14 +112,22 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-/// Puts a chunk in and waits until it is delivered for good. The ids of what was.
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let done = tokio::time::timeout(limit, work).await;
+    done.unwrap_or_else(|_| Err("the delivery takes too long".to_owned()))
+}
+
+/// Puts a chunk in. The ids of what is on its way.
 async fn offer(
     observer: &Observer,
     chunk: Vec<Letter>,
     to: Option<&str>,
     handled: &mut Handled,
-) -> Result<Vec<LetterId>, String> {
-    let mut delivered = Vec::new();
+) -> Result<(Vec<LetterId>, Vec<Receipt>), String> {
+    let mut sent = Vec::new();
     let mut receipts = Vec::new();
     let target = |letter: &Letter| to.unwrap_or(&letter.why.component_id).to_owned();
     for letters in chunk.chunk_by(|one, other| target(one) == target(other)) {
@@ -123,7 +137,7 @@ async fn offer(
         match send(observer, &target, batches, &mut receipts).await {
             Ok(()) => {
                 let is_sent = |at: &usize| unreadable.binary_search(at).is_err();
-                delivered.extend((0..letters.len()).filter(is_sent).map(|at| letters[at].id));
+                sent.extend((0..letters.len()).filter(is_sent).map(|at| letters[at].id));
             }
             Err(InjectError::Closed(id)) => return Err(format!("`{id}` took nothing more")),
             Err(_) => count = letters.len(),
@@ -132,6 +146,11 @@ async fn offer(
             *handled.left_out.entry(target).or_default() += count as u64;
         }
     }
+    Ok((sent, receipts))
+}
+
+/// Waits until what was put in is delivered for good.
+async fn settle(mut receipts: Vec<Receipt>) -> Result<(), String> {
     for receipt in &mut receipts {
         if !receipt.delivered().await {
             return Err("the delivery failed".to_owned());
@@ -140,7 +159,7 @@ async fn offer(
     for receipt in &receipts {
         receipt.checkpointed().await;
     }
-    Ok(delivered)
+    Ok(())
 }
 
 async fn send(

@@ -33,14 +33,19 @@ impl Snapshot {
     /// and not passed over.
     pub fn take(path: &Path) -> io::Result<Self> {
         let (mut files, mut seen) = (Vec::new(), HashSet::new());
+        let mut is_gap = false;
         for number in 0..FILES_MAX {
             let file = match File::open(slot(path, number)) {
                 Ok(file) => file,
-                // There is none between two rotations.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && number == 0 => continue,
+                // A rotation that is under way leaves one place free.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_gap => {
+                    is_gap = true;
+                    continue;
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
                 Err(error) => return Err(error),
             };
+            is_gap = false;
             let about = file.metadata()?;
             if seen.insert((about.dev(), about.ino())) {
                 files.push(BufReader::new(file.take(about.len())));
@@ -89,5 +94,22 @@ mod tests {
         assert!(!lines.iter().any(|line| line == "new" || line == "later"), "{lines:?}");
         let mut nothing = Snapshot::take(&dir.path().join("none")).unwrap();
         assert_eq!(nothing.next_line().unwrap(), None);
+    }
+
+    #[test]
+    fn a_rotation_that_is_under_way_hides_no_file() {
+        for gap in 0..4 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("letters");
+            for number in (0..4).filter(|number| *number != gap) {
+                std::fs::write(slot(&path, number), "a\n").unwrap();
+            }
+            let mut snapshot = Snapshot::take(&path).unwrap();
+            let mut lines = 0;
+            while snapshot.next_line().unwrap().is_some() {
+                lines += 1;
+            }
+            assert_eq!(lines, 3, "{gap}");
+        }
     }
 }
