@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lograil_event::{
-    Batch, EventFlags, EventRecord, Field, FieldFlags, KeyTable, Origin,
+    Batch, BatchMut, EventFlags, EventRecord, Field, FieldFlags, KeyTable, Origin,
     SEGMENTS_PER_SOURCE_BATCH_MAX, Span, Tag,
 };
 use lograil_plugin::schemars::{self, JsonSchema};
@@ -213,43 +213,65 @@ impl LineBatcher {
         if block.is_done() || self.is_full() {
             return;
         }
+        if self.format.charset.is_utf8() {
+            self.add_lines::<true>(block, path);
+        } else {
+            self.add_lines::<false>(block, path);
+        }
+    }
+
+    /// The same, compiled by itself for UTF-8, in which no line has to be asked what its charset makes of it.
+    fn add_lines<const IS_UTF8: bool>(&mut self, block: &mut LineBlock, path: &str) {
         match block.ends.take() {
             None => {
                 let bytes = block.bytes.clone();
                 let from = block.at;
                 let newlines = memchr::memchr_iter(b'\n', &bytes[from..]);
                 let last = std::iter::once(bytes.len());
-                match self.format.charset.line_end() {
+                match self.line_end::<IS_UTF8>() {
                     LineEnd::Byte => {
-                        self.add_each(block, path, newlines.map(|at| from + at).chain(last));
+                        let ends = newlines.map(|at| from + at).chain(last);
+                        self.add_each::<IS_UTF8>(block, path, ends);
                     }
                     wide => {
                         let ends = wide.wide(&bytes[from..], newlines).map(|at| from + at);
-                        self.add_each(block, path, ends.chain(last));
+                        self.add_each::<IS_UTF8>(block, path, ends.chain(last));
                     }
                 }
             }
             Some(ends) => {
                 let next = ends.partition_point(|end| *end < block.at);
-                self.add_each(block, path, ends[next..].iter().copied());
+                self.add_each::<IS_UTF8>(block, path, ends[next..].iter().copied());
                 block.ends = Some(ends);
             }
         }
     }
 
+    /// What lines end with: for UTF-8 a constant.
+    #[inline]
+    fn line_end<const IS_UTF8: bool>(&self) -> LineEnd {
+        if IS_UTF8 { LineEnd::Byte } else { self.format.charset.line_end() }
+    }
+
     /// Adds what of `block` goes up to each of `ends`.
-    fn add_each(&mut self, block: &mut LineBlock, path: &str, ends: impl Iterator<Item = usize>) {
+    fn add_each<const IS_UTF8: bool>(
+        &mut self,
+        block: &mut LineBlock,
+        path: &str,
+        ends: impl Iterator<Item = usize>,
+    ) {
         let shape = self.shape(path);
         let from = block.at;
         let limit = from.saturating_add(BATCH_BYTES_MAX - self.bytes);
-        let line_end = self.format.charset.line_end();
+        let line_end = self.line_end::<IS_UTF8>();
         let mut edit = self.batch.edit();
-        if !self.format.charset.is_utf8() {
+        if !IS_UTF8 {
             // What is decoded lies in the arena, which has to have its segment before the block does.
             edit.push_text(b"");
         }
         let segment = edit.segment_count() as u8;
-        let room = BATCH_EVENTS_MAX - edit.events().len();
+        let first_event = edit.events().len();
+        let room = BATCH_EVENTS_MAX - first_event;
         let expected = room.min((block.bytes.len() - from) / 128 + 1);
         edit.events().reserve(expected);
         edit.fields().reserve(expected * shape.fields());
@@ -276,7 +298,7 @@ impl LineBatcher {
             }
             let span = Span { segment, offset: (start - from) as u32, len: line.len() as u32 };
             let first = edit.fields().len() as u32;
-            let (tag, mut text) = if self.format.charset.is_text(line) {
+            let (tag, text) = if IS_UTF8 || self.format.charset.is_text(line) {
                 (tag_of(line, block.is_utf8 && !too_long), span)
             } else {
                 let wholeness = if too_long { Wholeness::Cut } else { Wholeness::Whole };
@@ -286,10 +308,6 @@ impl LineBatcher {
                 };
                 (Tag::Str, edit.write_text(decode))
             };
-            if block.origin.offset + start as u64 == 0 {
-                let bytes = if text == span { line } else { edit.text(text) };
-                text = without_byte_order_mark(text, bytes);
-            }
             edit.fields().push(Field::text(MESSAGE, tag, text, FieldFlags::NONE));
             shape.push_rest(edit.fields(), block.origin.offset + start as u64);
             let mut record = EventRecord::empty(block.read_ns, first);
@@ -308,6 +326,9 @@ impl LineBatcher {
             Origin { stream: block.origin.stream, offset: block.origin.offset + from as u64 };
         self.bytes += block.at - from;
         edit.add_segment(block.bytes.slice(from..block.at), Some(origin));
+        if origin.offset == 0 {
+            strip_byte_order_mark(&mut edit, first_event);
+        }
     }
 
     /// The fields every line of this stream gets in this batch.
@@ -358,9 +379,18 @@ fn letters_full(letters: &Batch) -> bool {
     letters.segments().len() + 2 >= SEGMENTS_PER_SOURCE_BATCH_MAX
 }
 
-fn without_byte_order_mark(span: Span, bytes: &[u8]) -> Span {
-    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() as u32 } else { 0 };
-    Span { offset: span.offset + mark, len: span.len - mark, ..span }
+/// Takes the mark off the message of `event`, if its line is the first of the segment, which begins a stream.
+fn strip_byte_order_mark(edit: &mut BatchMut<'_>, event: usize) {
+    let Some(record) = edit.events().get(event) else { return };
+    let is_first = record.raw().is_some_and(|raw| raw.offset == 0);
+    let at = record.first as usize;
+    let message = edit.fields()[at];
+    let span = message.span();
+    if is_first && edit.text(span).starts_with(BYTE_ORDER_MARK) {
+        let mark = BYTE_ORDER_MARK.len() as u32;
+        let text = Span { offset: span.offset + mark, len: span.len - mark, ..span };
+        edit.fields()[at] = Field::text(MESSAGE, message.tag, text, FieldFlags::NONE);
+    }
 }
 
 #[inline]
@@ -427,6 +457,27 @@ mod tests {
         assert_eq!(messages(&batch), [b"a", b"b"]);
         assert_eq!(messages(&letters), [b"1234"]);
         assert_eq!(letters.event(0).origin(), Some((9, 102)));
+    }
+
+    #[test]
+    fn only_the_line_a_stream_begins_with_loses_a_byte_order_mark() {
+        let text = "\u{FEFF}one\n\u{FEFF}two\n";
+        let mut lines = batcher(6, Oversized::Truncate);
+        let mut start = block(text.as_bytes());
+        start.origin.offset = 0;
+        lines.add(&mut start.clone(), "");
+        lines.add(&mut block(text.as_bytes()), "");
+        let (batch, _) = lines.take();
+        let (one, two) = ("\u{FEFF}one".as_bytes(), "\u{FEFF}two".as_bytes());
+        assert_eq!(messages(&batch), [&b"one"[..], two, one, two]);
+        assert_eq!(batch.event(0).raw(), Some(one));
+
+        let mut lines = batcher(5, Oversized::DeadLetter);
+        start.bytes = Bytes::from(text.replace("two", "2"));
+        lines.add(&mut start, "");
+        let (batch, letters) = lines.take();
+        assert_eq!(messages(&batch), ["\u{FEFF}2".as_bytes()], "the first line is no event");
+        assert_eq!(messages(&letters), [&one[..5]]);
     }
 
     #[test]
