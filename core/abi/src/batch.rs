@@ -198,7 +198,8 @@ pub struct Output {
     /// What `release` gets. Since 1.2.
     pub owner: *mut c_void,
     /// Events, fields and the bytes of segments are lent: they stay as they are until the host calls this, once, from
-    /// any thread, even where it refuses the batch. NULL: they are copied. Since 1.2.
+    /// any thread, also after destroy, even where it refuses the batch. What lies in the arrays and segments of `base`
+    /// need not stay longer than those. NULL: they are copied. Since 1.2.
     pub release: Option<unsafe extern "C" fn(owner: *mut c_void)>,
 }
 

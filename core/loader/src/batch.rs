@@ -201,12 +201,18 @@ impl AsRef<[u8]> for LeasedBytes {
     }
 }
 
-/// An array for a batch: lent, or copied where the plugin keeps it to itself.
+/// Whether `part` lies in what the host itself lent, and is not a plugin's to lend.
+fn is_part<T>(part: &[T], whole: &[T]) -> bool {
+    let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());
+    part.start < part.end && whole.start <= part.start && part.end <= whole.end
+}
+
+/// An array for a batch: lent, or copied where the plugin keeps it to itself or it is of those of the host, `own`.
 ///
 /// # Safety
 /// With a lease, the records must stay as they are until it ends.
-unsafe fn array<T: Copy>(records: &[T], lease: Option<&Arc<Lease>>) -> Array<T> {
-    match lease {
+unsafe fn array<T: Copy>(records: &[T], own: &[T], lease: Option<&Arc<Lease>>) -> Array<T> {
+    match lease.filter(|_| !is_part(records, own)) {
         Some(lease) => {
             // SAFETY: the array below reads it as long as it has the lease, and no longer.
             let records: &'static [T] = unsafe { abi::slice(records.as_ptr(), records.len()) };
@@ -224,7 +230,8 @@ pub(crate) unsafe fn known(output: *const abi::Output) -> Option<abi::Output> {
     // SAFETY: the caller vouches for the size, the first field. What is missing are numbers that are zero, pointers that
     // are null and a function that is absent.
     unsafe {
-        let size = output.as_ref()?.size as usize;
+        // No reference: it may be shorter than an output of ours.
+        let size = if output.is_null() { 0 } else { (*output).size as usize };
         if size < abi::OUTPUT_BYTES_MIN {
             return None;
         }
@@ -267,7 +274,8 @@ pub(crate) unsafe fn take(
         return Err("emitted the same key twice".to_owned());
     }
     // SAFETY: as above; what is lent stays as it is.
-    let segments = segments.iter().map(|one| unsafe { segment(one, lease.as_ref()) }).collect();
+    let segment = |one| unsafe { segment(one, base, lease.as_ref()) };
+    let segments = segments.iter().map(segment).collect();
     let batch = match base {
         // SAFETY: as above.
         Some(base) => unsafe { derived(base, segments, keys, fields, events, lease.as_ref()) },
@@ -278,14 +286,21 @@ pub(crate) unsafe fn take(
 
 /// # Safety
 /// The plugin must vouch for pointer and length, and with a lease for the bytes to stay as they are until it ends.
-unsafe fn segment(segment: &abi::Segment, lease: Option<&Arc<Lease>>) -> Segment {
+unsafe fn segment(
+    segment: &abi::Segment,
+    base: Option<&Batch>,
+    lease: Option<&Arc<Lease>>,
+) -> Segment {
     // SAFETY: the caller vouches for it; `LeasedBytes` reads them as long as it has the lease.
     let bytes: &'static [u8] = unsafe { abi::slice(segment.ptr, segment.len as usize) };
     let origin = (segment.flags & abi::SEGMENT_HAS_ORIGIN != 0)
         .then_some(Origin { stream: segment.stream, offset: segment.offset });
-    let bytes = match lease {
-        Some(lease) => Bytes::from_owner(LeasedBytes { bytes, _lease: Arc::clone(lease) }),
-        None => Bytes::copy_from_slice(bytes),
+    let of_base =
+        base.into_iter().flat_map(Batch::segments).find(|own| is_part(bytes, &own.bytes[..]));
+    let bytes = match (of_base, lease) {
+        (Some(own), _) => own.bytes.slice_ref(bytes),
+        (None, Some(lease)) => Bytes::from_owner(LeasedBytes { bytes, _lease: Arc::clone(lease) }),
+        (None, None) => Bytes::copy_from_slice(bytes),
     };
     Segment { bytes, origin }
 }
@@ -311,7 +326,10 @@ unsafe fn derived(
     // what is lent.
     let (fields, events) = unsafe {
         let fields = fields.map(|all| abi::slice(all.as_ptr().cast::<Field>(), all.len()));
-        (fields.map(|fields| array(fields, lease)), events.map(|events| array(events, lease)))
+        (
+            fields.map(|fields| array(fields, own_fields, lease)),
+            events.map(|events| array(events, own_events, lease)),
+        )
     };
     Ok(checked.into_batch(fields, events))
 }

@@ -165,6 +165,17 @@ impl Context {
         status::OK
     }
 
+    /// Ends a call that failed: nothing of it counts. Gives back the batch's acknowledgements.
+    pub fn abort(&self) -> Acks {
+        // What a plugin lent goes back to it after the lock: it may ask the host for something then.
+        let (acks, emitted) = self.work().abort();
+        for mut emission in emitted {
+            // Its share says nothing: the batch itself is dealt with by the caller.
+            emission.batch.take_acks().resolve(AckStatus::Delivered);
+        }
+        acks
+    }
+
     /// A token for an operation of a sink, and what completes it.
     pub fn expect_completion(&self) -> (u64, oneshot::Receiver<Completed>) {
         let (sender, receiver) = oneshot::channel();
@@ -249,17 +260,14 @@ impl Work {
         }
     }
 
-    /// Ends a call that failed: nothing of it counts. Gives back the batch's acknowledgements.
-    pub fn abort(&mut self) -> Acks {
+    /// The batch's acknowledgements, and what was emitted.
+    fn abort(&mut self) -> (Acks, Vec<Emission>) {
         self.is_in_call = false;
-        for mut emission in self.emitted.drain(..) {
-            // Its share says nothing: the batch itself is dealt with by the caller.
-            emission.batch.take_acks().resolve(AckStatus::Delivered);
-        }
         self.discarded.clear();
         self.created = 0;
         self.pause = None;
-        self.current.take().map(|current| current.acks).unwrap_or_default()
+        let acks = self.current.take().map(|current| current.acks).unwrap_or_default();
+        (acks, std::mem::take(&mut self.emitted))
     }
 }
 
@@ -276,5 +284,114 @@ pub(crate) fn reason(text: &str) -> &'static str {
             reasons.insert(known);
             known
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::c_void;
+    use std::ptr;
+
+    use lograil_testkit::{batch_of_json, events_of};
+    use serde_json::json;
+
+    use super::*;
+    use crate::host;
+
+    /// What a plugin lends; for each time that it came back, whether the host could be asked for something.
+    struct Lent {
+        context: Arc<Context>,
+        could_ask: Vec<bool>,
+    }
+
+    unsafe extern "C" fn give_back(owner: *mut c_void) {
+        // SAFETY: the tests give one that lives longer.
+        let lent = unsafe { &mut *owner.cast::<Lent>() };
+        lent.could_ask.push(lent.context.work.try_lock().is_ok());
+    }
+
+    impl Lent {
+        fn new() -> Self {
+            // SAFETY: numbers that are zero, texts that are none, functions that are missing.
+            let table: &abi::Component = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
+            let loaded = Loaded { plugin: "acme", name: "acme.test", table, own_table: table };
+            Self { context: Arc::new(Context::new(loaded)), could_ask: Vec::new() }
+        }
+
+        fn output(&mut self, base: *const abi::Batch, segment: &abi::Segment) -> abi::Output {
+            abi::Output {
+                size: size_of::<abi::Output>() as u32,
+                port: 0,
+                base,
+                events: ptr::null(),
+                fields: ptr::null(),
+                segments: segment,
+                keys: ptr::null(),
+                tokens: ptr::null(),
+                positions: ptr::null(),
+                event_count: 0,
+                field_count: 0,
+                segment_count: 1,
+                key_count: 0,
+                token_count: 0,
+                position_count: 0,
+                owner: ptr::from_mut(self).cast(),
+                release: Some(give_back),
+            }
+        }
+
+        fn emit(&self, output: &abi::Output) -> Status {
+            // SAFETY: the host's table is static; pointers, counts and the lease are what they claim to be.
+            unsafe { ((*host::table()).emit)(self.context.as_handle(), output) }
+        }
+    }
+
+    fn segment(bytes: &[u8]) -> abi::Segment {
+        let (ptr, len) = (bytes.as_ptr(), bytes.len() as u64);
+        abi::Segment { ptr, len, stream: 0, offset: 0, flags: 0, reserved: 0 }
+    }
+
+    #[test]
+    fn what_a_plugin_lent_goes_back_to_it_while_the_host_can_be_asked() {
+        let mut lent = Lent::new();
+        let text = segment(b"text");
+        let mut output = lent.output(ptr::null(), &text);
+        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::NOT_NOW, &[true][..]));
+
+        lent.context.work().begin(None);
+        assert_eq!((lent.emit(&output), lent.could_ask.len()), (status::OK, 1));
+        let _nothing_to_settle = lent.context.abort();
+        assert_eq!(lent.could_ask, [true; 2]);
+
+        lent.context.work().begin(None);
+        output.port = 70_000;
+        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::INVALID, &[true; 3][..]));
+
+        output.port = 0;
+        let unknown = abi::Field { key: 0, tag: 99, segment: 0, flags: 0, payload: 0 };
+        (output.fields, output.field_count) = (&raw const unknown, 1);
+        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::INVALID, &[true; 4][..]));
+
+        output.fields = output.fields.wrapping_byte_add(1);
+        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::INVALID, &[true; 5][..]));
+    }
+
+    #[test]
+    fn a_part_of_what_the_host_lent_is_not_the_plugins_to_lend() {
+        let mut lent = Lent::new();
+        let mut batch = batch_of_json(&[json!({"a": "x"}), json!({"a": "y"})]);
+        batch.freeze();
+        let shown = HostBatch::new(batch, 0, &mut KeyCache::default());
+        let text = segment(&shown.batch.segments()[0].bytes[1..]);
+        let mut output = lent.output(shown.as_handle(), &text);
+        output.events = shown.batch.records()[1..].as_ptr().cast();
+        output.fields = shown.batch.fields().as_ptr().cast();
+        (output.event_count, output.field_count) = (1, shown.batch.fields().len() as u32);
+        lent.context.work().begin(None);
+        assert_eq!((lent.emit(&output), lent.could_ask.len()), (status::OK, 1), "nothing is lent");
+        drop(shown);
+        let emitted = lent.context.work().emitted.pop().unwrap();
+        assert_eq!(events_of(&emitted.batch)[0]["a"], "y");
+        assert_eq!(emitted.batch.segments().last().unwrap().bytes.as_ptr(), text.ptr);
     }
 }

@@ -130,7 +130,13 @@ unsafe extern "C" fn emit(context: *mut abi::Context, output: *const abi::Output
     let (context, output) = unsafe { (Context::of(context), batch::known(output)) };
     let Some(output) = output else { return status::VERSION };
     let lease = Lease::of(&output);
+    // Given back at the end: whoever gets it back may ask the host for something, which the lock would keep waiting.
+    let _lease = lease.clone();
     let Some(context) = context else { return status::INVALID };
+    if !is_aligned(&output) {
+        let fault = Err("emitted an array that is not aligned".to_owned());
+        return put(context, fault, output.port, &[], Vec::new());
+    }
     // SAFETY: the plugin vouches for its pointers and counts.
     let (tokens, positions) = unsafe {
         (
@@ -150,6 +156,19 @@ unsafe extern "C" fn emit(context: *mut abi::Context, output: *const abi::Output
     let taken = unsafe { batch::take(&output, lease, &mut work.keys) };
     drop(work);
     put(context, taken, output.port, tokens, positions)
+}
+
+/// Whether all arrays lie where records of their kind may lie.
+fn is_aligned(output: &abi::Output) -> bool {
+    fn may_lie<T>(array: *const T, count: u32) -> bool {
+        count == 0 || array.is_aligned()
+    }
+    may_lie(output.events, output.event_count)
+        && may_lie(output.fields, output.field_count)
+        && may_lie(output.segments, output.segment_count)
+        && may_lie(output.keys, output.key_count)
+        && may_lie(output.tokens, output.token_count)
+        && may_lie(output.positions, output.position_count)
 }
 
 unsafe extern "C" fn builder_emit(

@@ -59,14 +59,12 @@ impl Image {
         Ok((Self { file, bytes, len }, hash))
     }
 
-    /// The path of the file, which stays open for ever: the system's loader knows a library by its path, so that this
-    /// number must not come again.
-    pub fn into_path(mut self) -> io::Result<PathBuf> {
+    /// The path of the file while it is open. The system's loader knows a library by its path, so that the number of one
+    /// that was loaded must not come again.
+    pub fn into_path(mut self) -> io::Result<(PathBuf, File)> {
         self.unmap();
         let kept = self.file.try_clone()?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}", kept.as_raw_fd()));
-        std::mem::forget(kept);
-        Ok(path)
+        Ok((PathBuf::from(format!("/proc/self/fd/{}", kept.as_raw_fd())), kept))
     }
 
     fn unmap(&mut self) {
@@ -124,7 +122,8 @@ mod tests {
             std::fs::write(&path, "other").unwrap();
             assert_eq!(&*image, &content[..]);
             assert_eq!(hash.finalize(), Sha256::digest(&content));
-            assert_eq!(std::fs::read(image.into_path().unwrap()).unwrap(), content);
+            let (in_memory, _open) = image.into_path().unwrap();
+            assert_eq!(std::fs::read(in_memory).unwrap(), content);
         }
         assert!(Image::read(&directory.path().join("absent.so")).is_err());
     }

@@ -71,7 +71,7 @@ fn open(
     name: &'static str,
 ) -> Result<&'static abi::Plugin, PluginError> {
     let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
-    let in_memory =
+    let (in_memory, file) =
         image.into_path().map_err(|error| cannot(format!("keep it in memory: {error}")))?;
     let calls = Calls::new(name, "the library");
     let in_call = calls.enter(Function::Entry);
@@ -85,7 +85,7 @@ fn open(
     // SAFETY: the symbol has this type in every plugin of this major version, which its name contains.
     let entry = unsafe { library.get::<Entry>(abi::SYMBOL.as_bytes()) }.map(|entry| *entry);
     // Whatever the entry does from here on, its code must stay where it is.
-    std::mem::forget(library);
+    std::mem::forget((library, file));
     let broken = |why: String| PluginError::Tables { path: path.to_owned(), why };
     let entry = entry.map_err(|_| broken(format!("it does not export `{}`", abi::SYMBOL)))?;
     crash::report_crashes_of(name, entry as usize);
@@ -102,6 +102,13 @@ fn open(
         return Err(broken("its table is of another version than its manifest".to_owned()));
     }
     Ok(plugin)
+}
+
+/// Ends the program at once, whatever a plugin is at: an orderly exit waits for the system's loader, and so for ever where
+/// a library's initialiser does not return.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: nothing of this process goes on after it.
+    unsafe { libc::_exit(code) }
 }
 
 /// The whole of what the system's loader said, which names the missing library or version.
@@ -194,4 +201,22 @@ fn check_against_manifest(loaded: &LoadedPlugin) -> Result<(), PluginError> {
     }
     let why = format!("its manifest names the components {said:?}, its table {found:?}");
     Err(PluginError::Tables { path: loaded.path.clone(), why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_a_file_that_cannot_be_loaded() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("program.so");
+        // This very test has the manifest of a plugin, but a program is no library.
+        std::fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
+        let loaded = load(&path, &Trust::default());
+        assert!(matches!(loaded, Err(PluginError::Load { .. })), "{loaded:?}");
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let mut files = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        assert!(!files.any(|file| file.to_string_lossy().contains("memfd:program.so")));
+    }
 }

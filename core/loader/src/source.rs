@@ -12,9 +12,15 @@ use crate::calls::Function;
 use crate::context::{Emission, Started};
 use crate::instance::{Instance, Loaded, options_text};
 use crate::lane;
+use crate::watchdog::hang_limit;
 
 /// How long a call may wait for events: what bounds the time until a request to stop is seen.
 const PULL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The same where calls have a limit: one that waits as it is told to does not hang.
+fn pull_timeout() -> Duration {
+    hang_limit().map_or(PULL_TIMEOUT, |limit| PULL_TIMEOUT.min(limit / 2))
+}
 
 /// Panics without an event in between after which the source ends.
 const PANICS_MAX: u32 = 5;
@@ -74,31 +80,33 @@ impl PluginSource {
         };
         let context = Arc::clone(&instance.context);
         context.work().begin(None);
+        let timeout_ns = pull_timeout().as_nanos() as u64;
         let called = lane::call(&mut self.instance, Function::Pull, move |instance| {
             let error = instance.error.for_call();
             // SAFETY: the instance is alive and in no other call.
-            unsafe { pull(instance.pointer, PULL_TIMEOUT.as_nanos() as u64, error) }
+            unsafe { pull(instance.pointer, timeout_ns, error) }
         });
-        let mut work = context.work();
+        let fault = context.work().fault.take();
         let code = match called {
             Ok(code) => code,
             Err(limit) => {
-                let _nothing_to_settle = work.abort();
+                let _nothing_to_settle = context.abort();
                 let (plugin, why) = (self.loaded.plugin, too_long(Function::Pull, limit));
                 let error = SourceError::Failed(format!("plugin {plugin}: {why}"));
                 return Err(Failed { code: status::PANIC, error });
             }
         };
-        if let Some(why) = work.fault.take() {
-            let _nothing_to_settle = work.abort();
+        if let Some(why) = fault {
+            let _nothing_to_settle = context.abort();
             let (plugin, why) = (self.loaded.plugin, explain(status::INVALID, &why));
             let error = SourceError::Failed(format!("plugin {plugin}: pull: {why}"));
             return Err(Failed { code: code.min(status::INVALID), error });
         }
         if code < status::OK {
-            let _nothing_to_settle = work.abort();
+            let _nothing_to_settle = context.abort();
             return Err(Failed { code, error: self.failed("pull", code) });
         }
+        let mut work = context.work();
         let _no_batch_came_in = work.end(false);
         Ok((code, std::mem::take(&mut work.emitted)))
     }

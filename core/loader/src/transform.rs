@@ -147,7 +147,7 @@ impl PluginTransform {
         failed: Failed,
         out: &mut Outputs,
     ) {
-        let acks = context.work().abort();
+        let acks = context.abort();
         let why = format!("plugin {}: {}", self.loaded.plugin, failed.why);
         if let Some(context) = &self.context {
             let help = "Calls of the plugin that failed; their batches are dead-lettered.";

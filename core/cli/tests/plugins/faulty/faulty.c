@@ -47,6 +47,13 @@ static void *sleep_forever(void *nothing) {
     return nothing;
 }
 
+/* A library whose initialiser does not return. */
+__attribute__((constructor)) static void load(void) {
+    if (!getenv("FAULTY_LOAD_HANGS")) return;
+    prctl(PR_SET_NAME, "faulty hangs");
+    sleep_forever(NULL);
+}
+
 /* The options are {"fault":"NAME"}. */
 static lr_status create(const lr_component *component, const lr_host *host, lr_context *context, lr_str options,
                         void **instance, lr_error *error) {
@@ -267,6 +274,11 @@ static lr_status pull(void *instance, uint64_t timeout_ns, lr_error *error) {
         return self->next > 3 ? LR_END : emit_number(self);
     }
     if (is(self, "source_hang")) sleep_forever(NULL);
+    if (is(self, "source_timeout")) {
+        if (self->next != 1) return LR_END;
+        self->next = (long)(timeout_ns / 1000000u);
+        return emit_number(self);
+    }
     if (is(self, "source_hang_once")) {
         if (++pulled == 2) sleep_forever(NULL);
         return self->next > 3 ? LR_END : emit_number(self);
