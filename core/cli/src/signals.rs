@@ -77,7 +77,7 @@ impl Stop {
     /// A second request ends the program.
     fn ask_again(self) {
         if self.asked.elapsed() > SAME_REQUEST {
-            lograil_loader::exit_now(INTERRUPTED);
+            std::process::exit(INTERRUPTED);
         }
     }
 
@@ -156,7 +156,7 @@ async fn change(
                 Err(crash) => std::panic::resume_unwind(crash.into_panic()),
             },
             // What is not acknowledged is read again.
-            () = is_due => lograil_loader::exit_now(UNDELIVERED.into()),
+            () = is_due => std::process::exit(UNDELIVERED.into()),
             heard = signals.next() => match (heard, stop) {
                 (Heard::HangUp, _) => hung_up = true,
                 (Heard::Stop, Some(stop)) => stop.ask_again(),

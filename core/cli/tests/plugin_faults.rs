@@ -235,36 +235,6 @@ fn a_stop_is_heard_while_a_reload_is_in_a_call_that_does_not_return() {
     assert_eq!(running.wait().code(), Some(130));
 }
 
-/// The same inside the system's loader, whose lock an orderly exit would wait for.
-#[test]
-fn a_stop_is_heard_while_a_library_is_in_an_initialiser_that_does_not_return() {
-    for (shutdown_timeout, code) in [("200ms", 3), ("1h", 130)] {
-        let place = faulty();
-        let topology = format!(
-            "shutdown_timeout = \"{shutdown_timeout}\"\n\
-            [sources.in]\ntype = \"generator\"\nrate = 1000\n\
-            [sinks.out]\ntype = \"file\"\ninputs = [\"in\"]\npath = \"out\"\nencoding.codec = \"raw\"\n"
-        );
-        place.write("t.toml", &topology);
-        let mut run = place.lograil(&["run", "--quiet", "--data-dir", "data", "t.toml"]);
-        let log = fs::File::create(place.path("stderr")).unwrap();
-        run.env("FAULTY_LOAD_HANGS", "1").stderr(log);
-        let mut running = support::Background(run.spawn().unwrap());
-        until("it runs", || !place.read("out").is_empty());
-        place.write("t.toml", topology + "[plugins]\ndir = \"plugins\"\n");
-        running.signal("HUP");
-        until("it is being loaded", || thread_names(&running).contains("faulty hangs"));
-        running.signal("TERM");
-        if code == 130 {
-            until("a later signal ends it", || {
-                running.signal("TERM");
-                !running.is_running()
-            });
-        }
-        assert_eq!(running.wait().code(), Some(code), "{}", place.read("stderr"));
-    }
-}
-
 /// The names of all threads of a process.
 fn thread_names(running: &support::Background) -> String {
     let threads = fs::read_dir(format!("/proc/{}/task", running.0.id())).unwrap();

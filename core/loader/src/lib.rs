@@ -28,7 +28,7 @@ mod trust;
 mod watchdog;
 
 pub use error::PluginError;
-pub use library::{LoadedPlugin, exit_now, load};
+pub use library::{LoadedPlugin, load};
 pub use manifest::{ComponentSummary, Manifest, inspect};
 pub use trust::{Trust, sha256_hex};
 pub use watchdog::{set_hang_after, set_hang_limit};

@@ -104,13 +104,6 @@ fn open(
     Ok(plugin)
 }
 
-/// Ends the program at once, whatever a plugin is at: an orderly exit waits for the system's loader, and so for ever where
-/// a library's initialiser does not return.
-pub fn exit_now(code: i32) -> ! {
-    // SAFETY: nothing of this process goes on after it.
-    unsafe { libc::_exit(code) }
-}
-
 /// The whole of what the system's loader said, which names the missing library or version.
 fn describe(error: &libloading::Error) -> String {
     use std::error::Error;

@@ -47,13 +47,6 @@ static void *sleep_forever(void *nothing) {
     return nothing;
 }
 
-/* A library whose initialiser does not return. */
-__attribute__((constructor)) static void load(void) {
-    if (!getenv("FAULTY_LOAD_HANGS")) return;
-    prctl(PR_SET_NAME, "faulty hangs");
-    sleep_forever(NULL);
-}
-
 /* The options are {"fault":"NAME"}. */
 static lr_status create(const lr_component *component, const lr_host *host, lr_context *context, lr_str options,
                         void **instance, lr_error *error) {
