@@ -10,9 +10,13 @@ use lograil_event::json_text::PathStep;
 use lograil_event::{EventRef, Key};
 
 use crate::error::EvalError;
-use crate::nested::{insert, members_of, remove, step_into};
+use crate::kind::Kind;
+use crate::nested::{Leave, insert, members_of, remove, step_into};
 use crate::value::{Array, Member, Object, Value};
-use crate::{CLOSURE_CALLS_MAX, MEMORY_BYTES_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX, VALUES_MAX};
+use crate::{
+    CLOSURE_CALLS_MAX, EVENT_VALUES_MAX, MEMORY_BYTES_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX,
+    VALUES_MAX,
+};
 
 /// The key of a root that the batch does not have.
 pub(crate) const KEY_MISSING: u32 = u32::MAX;
@@ -49,6 +53,8 @@ pub(crate) struct Context<'a> {
     pub overlay: &'a [Cell<Slot<'a>>],
     /// What `.` was replaced by.
     pub replaced: Cell<Option<Object<'a>>>,
+    /// What `.` was replaced by, if that is no object: several events, or the message of one.
+    pub unpacked: Cell<Option<Value<'a>>>,
     /// Whether anything was written.
     pub written: Cell<bool>,
     pub stop: Cell<Stop<'a>>,
@@ -96,6 +102,7 @@ impl<'a> Context<'a> {
             variables,
             overlay: &[],
             replaced: Cell::new(None),
+            unpacked: Cell::new(None),
             written: Cell::new(false),
             stop: Cell::new(Stop::None),
             raised: Cell::new(None),
@@ -139,6 +146,15 @@ impl<'a> Context<'a> {
         if path.rest.is_empty() { Some(value) } else { step_into(value, &path.rest, self.bump) }
     }
 
+    /// What `.` is.
+    #[inline]
+    pub(crate) fn current(&self) -> Value<'a> {
+        match self.unpacked.get() {
+            Some(value) => value,
+            None => Value::Object(self.whole()),
+        }
+    }
+
     /// The whole event.
     pub(crate) fn whole(&self) -> Object<'a> {
         if !self.written.get() {
@@ -175,13 +191,14 @@ impl<'a> Context<'a> {
             Target::Variable(slot, rest) => {
                 step_into(self.variables.get(*slot)?.get(), rest, self.bump)
             }
-            Target::Event => Some(Value::Object(self.whole())),
+            Target::Event => Some(self.current()),
             Target::Path(path) => self.get(path),
         }
     }
 
     pub(crate) fn assign(&self, target: &'a Target, value: Value<'a>) -> Result<(), EvalError> {
-        self.check_size(&value)?;
+        let values = if matches!(target, Target::Event) { EVENT_VALUES_MAX } else { VALUES_MAX };
+        check_size(&value, values)?;
         match target {
             Target::Nothing => {}
             Target::Variable(slot, rest) => {
@@ -195,7 +212,10 @@ impl<'a> Context<'a> {
             }
             Target::Event => match value {
                 Value::Object(object) => self.replace(object),
-                other => return Err(EvalError::NotObject(other.kind())),
+                other => {
+                    self.replace(Object::Members(&[]));
+                    self.unpacked.set(Some(other));
+                }
             },
             Target::Path(path) => {
                 let value = if path.rest.is_empty() {
@@ -213,6 +233,7 @@ impl<'a> Context<'a> {
     fn put(&self, root: usize, slot: Slot<'a>) {
         if let Some(cell) = self.overlay.get(root) {
             cell.set(slot);
+            self.unpacked.set(None);
             self.written.set(true);
         }
     }
@@ -225,24 +246,26 @@ impl<'a> Context<'a> {
             });
         }
         self.replaced.set(Some(object));
+        self.unpacked.set(None);
         self.written.set(true);
     }
 
     /// Takes a target away and gives what it was.
-    pub(crate) fn delete(&self, target: &'a Target) -> Option<Value<'a>> {
+    pub(crate) fn delete(&self, target: &'a Target, leave: Leave) -> Option<Value<'a>> {
         let old = self.read(target)?;
         match target {
             Target::Nothing => {}
             Target::Variable(slot, rest) => {
                 if let Some(variable) = self.variables.get(*slot) {
-                    variable.set(remove(variable.get(), rest, self.bump));
+                    variable.set(remove(variable.get(), rest, leave, self.bump));
                 }
             }
             Target::Event => self.replace(Object::Members(&[])),
             Target::Path(path) if path.rest.is_empty() => self.put(path.root, Slot::Removed),
             Target::Path(path) => {
-                let value = self.root(path.root)?;
-                self.put(path.root, Slot::Value(remove(value, &path.rest, self.bump)));
+                let value = remove(self.root(path.root)?, &path.rest, leave, self.bump);
+                let goes = leave == Leave::Full && value.is_empty_collection();
+                self.put(path.root, if goes { Slot::Removed } else { Slot::Value(value) });
             }
         }
         Some(old)
@@ -303,31 +326,75 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Values that are kept may be put into others again and again: bound what becomes of that.
-    #[inline]
-    fn check_size(&self, value: &Value<'a>) -> Result<(), EvalError> {
-        match value {
-            Value::Array(Array::Items(_)) | Value::Object(Object::Members(_)) => {
-                count(value, VALUE_DEPTH_MAX, &mut 0)
+    /// The object of `target` once for each item of the array at its path, which the item takes the place of.
+    pub(crate) fn unnest(&self, target: &'a Target) -> Result<Value<'a>, EvalError> {
+        let items = match self.read(target) {
+            Some(Value::Array(items)) => items,
+            other => {
+                let found = other.map_or(Kind::NULL, |value| value.kind());
+                return Err(EvalError::Argument {
+                    function: "unnest",
+                    parameter: "path",
+                    expected: Kind::ARRAY,
+                    found,
+                });
             }
-            _ => Ok(()),
+        };
+        let mut out = BumpVec::new_in(self.bump);
+        let mut members = 0;
+        for item in items.iter(self.bump) {
+            let made = self.with(target, item)?;
+            members += if let Value::Object(object) = &made { object.len() } else { 1 };
+            if members > EVENT_VALUES_MAX {
+                return Err(EvalError::TooMuch);
+            }
+            out.push(made);
         }
+        Ok(self.array_of(out))
+    }
+
+    /// What the event or variable of `target` would be with another value there.
+    fn with(&self, target: &'a Target, value: Value<'a>) -> Result<Value<'a>, EvalError> {
+        let (path, whole) = match target {
+            Target::Nothing | Target::Event => return Ok(value),
+            Target::Variable(slot, rest) => {
+                let whole = self.variables.get(*slot).map(Cell::get);
+                return insert(whole, rest, value, self.bump);
+            }
+            Target::Path(path) => (path, self.whole()),
+        };
+        let value = insert(self.root(path.root), &path.rest, value, self.bump)?;
+        let mut members = members_of(whole, self.bump);
+        let name = self.names[path.root].as_bytes();
+        if let Some(member) = members.iter_mut().find(|(key, _)| *key == name) {
+            member.1 = value;
+        }
+        Ok(Value::Object(Object::Members(members.into_bump_slice())))
     }
 }
 
-fn count(value: &Value<'_>, depth: usize, values: &mut usize) -> Result<(), EvalError> {
-    *values += 1;
-    if *values > VALUES_MAX {
-        return Err(EvalError::TooMuch);
+/// Values that are kept may be put into others again and again: bound what becomes of that.
+#[inline]
+fn check_size(value: &Value<'_>, values_max: usize) -> Result<(), EvalError> {
+    match value {
+        Value::Array(Array::Items(_)) | Value::Object(Object::Members(_)) => {
+            count(value, VALUE_DEPTH_MAX, &mut { values_max })
+        }
+        _ => Ok(()),
     }
+}
+
+/// Counts down `left` for each value inside.
+fn count(value: &Value<'_>, depth: usize, left: &mut usize) -> Result<(), EvalError> {
+    *left = left.checked_sub(1).ok_or(EvalError::TooMuch)?;
     match value {
         Value::Array(Array::Items(items)) => {
             let depth = depth.checked_sub(1).ok_or(EvalError::TooMuch)?;
-            items.iter().try_for_each(|item| count(item, depth, values))
+            items.iter().try_for_each(|item| count(item, depth, left))
         }
         Value::Object(Object::Members(members)) => {
             let depth = depth.checked_sub(1).ok_or(EvalError::TooMuch)?;
-            members.iter().try_for_each(|(_, item)| count(item, depth, values))
+            members.iter().try_for_each(|(_, item)| count(item, depth, left))
         }
         _ => Ok(()),
     }

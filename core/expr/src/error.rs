@@ -81,9 +81,6 @@ pub enum EvalError {
         /// Why.
         reason: &'static str,
     },
-    /// Something that is no object was to take the place of the whole event.
-    #[error("an event is an object, not {0}")]
-    NotObject(Kind),
     /// A template or `abort` met a value that is no text.
     #[error("expected string, found {0}")]
     NotText(Kind),

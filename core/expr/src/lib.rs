@@ -53,7 +53,7 @@ pub use error::{EvalError, ExprError, Span};
 pub use functions::{Accepts, ClosureShape, ClosureTakes, Example, Function, Parameter, functions};
 pub use kind::Kind;
 pub use program::{BoundCondition, BoundProgram, Condition, Program};
-pub use script::{Script, Unchanged, Workspace};
+pub use script::{Script, Split, Unchanged, Workspace};
 pub use value::{Array, Member, Object, Value};
 
 /// Bytes of a source.
@@ -74,6 +74,12 @@ pub const MEMORY_BYTES_MAX: usize = 64 << 20;
 /// Values inside a value that a program keeps, and levels of them.
 pub const VALUES_MAX: usize = 100_000;
 pub(crate) const VALUE_DEPTH_MAX: usize = 128;
+
+/// Values inside of what becomes the events that a program makes of one.
+pub const EVENT_VALUES_MAX: usize = 1_000_000;
+
+/// Events that a program makes of one batch, beyond those that came; an event that would make more fails.
+pub const EVENTS_MAX: usize = 1_000_000;
 
 /// The highest index that an assignment may make an array grow to.
 pub const INDEX_MAX: u64 = 10_000;

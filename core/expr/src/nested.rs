@@ -174,10 +174,20 @@ pub(crate) fn insert<'a, S: AsStep<'a>>(
     }
 }
 
+/// What a removal leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The objects and arrays around it, also where they are empty now.
+    All,
+    /// Only what still has something in it.
+    Full,
+}
+
 /// `old` without what the path leads to.
 pub(crate) fn remove<'a, S: AsStep<'a>>(
     old: Value<'a>,
     path: &'a [S],
+    leave: Leave,
     bump: &'a Bump,
 ) -> Value<'a> {
     let Some((step, rest)) = path.split_first() else {
@@ -191,10 +201,9 @@ pub(crate) fn remove<'a, S: AsStep<'a>>(
         (Value::Object(object), Step::Name(name)) => {
             let mut members = members_of(object, bump);
             if let Some(at) = members.iter().position(|(key, _)| *key == name) {
-                if rest.is_empty() {
-                    members.remove(at);
-                } else {
-                    members[at].1 = remove(members[at].1, rest, bump);
+                match below(members[at].1, rest, leave, bump) {
+                    Some(value) => members[at].1 = value,
+                    None => drop(members.remove(at)),
                 }
             }
             Value::Object(Object::Members(members.into_bump_slice()))
@@ -203,14 +212,27 @@ pub(crate) fn remove<'a, S: AsStep<'a>>(
             let mut items = BumpVec::new_in(bump);
             items.extend(array.iter(bump));
             if let Some(at) = position(index, items.len()).filter(|at| *at < items.len()) {
-                if rest.is_empty() {
-                    items.remove(at);
-                } else {
-                    items[at] = remove(items[at], rest, bump);
+                match below(items[at], rest, leave, bump) {
+                    Some(value) => items[at] = value,
+                    None => drop(items.remove(at)),
                 }
             }
             Value::Array(Array::Items(items.into_bump_slice()))
         }
         (old, _) => old,
     }
+}
+
+/// What is left of a value on the path, if anything is.
+fn below<'a, S: AsStep<'a>>(
+    old: Value<'a>,
+    rest: &'a [S],
+    leave: Leave,
+    bump: &'a Bump,
+) -> Option<Value<'a>> {
+    if rest.is_empty() {
+        return None;
+    }
+    let left = remove(old, rest, leave, bump);
+    (leave == Leave::All || !left.is_empty_collection()).then_some(left)
 }

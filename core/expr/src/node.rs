@@ -10,14 +10,14 @@ use crate::context::{Context, Path, Stop, Target};
 use crate::error::EvalError;
 use crate::functions::{Arguments, Function, Grok, merge_objects};
 use crate::kind::Kind;
-use crate::nested::{MEMBERS_FEW, members_of, step_into};
+use crate::nested::{Leave, MEMBERS_FEW, members_of, step_into};
 use crate::value::{Object, Value};
 
 #[derive(Debug)]
 pub(crate) enum Node {
     Constant(Constant),
-    /// A pattern; only the function that it was written for can use it.
-    Grok(Box<Grok>),
+    /// Patterns; only the function that they were written for can use them.
+    Grok(Box<[Grok]>),
     Event,
     Path(Path),
     Variable(usize),
@@ -44,8 +44,9 @@ pub(crate) enum Node {
     Bang(Box<Node>),
     Assign(Target, Box<Node>),
     AssignResult(Box<AssignResult>),
-    Delete(Target),
+    Delete(Target, Leave),
     Exists(Target),
+    Unnest(Target),
     Abort(Option<Box<Node>>),
     Return(Box<Node>),
 }
@@ -91,7 +92,7 @@ impl Node {
         Ok(match self {
             Self::Constant(value) => value.value(),
             Self::Grok(_) => Value::Null,
-            Self::Event => Value::Object(context.whole()),
+            Self::Event => context.current(),
             Self::Path(path) => context.get(path).unwrap_or(Value::Null),
             Self::Variable(slot) => {
                 context.variables.get(*slot).map_or(Value::Null, std::cell::Cell::get)
@@ -127,10 +128,11 @@ impl Node {
             Self::Bang(_)
             | Self::Assign(..)
             | Self::AssignResult(_)
-            | Self::Delete(_)
+            | Self::Delete(..)
             | Self::Abort(_)
             | Self::Return(_) => return self.effect(context),
             Self::Exists(target) => Value::Boolean(context.read(target).is_some()),
+            Self::Unnest(target) => context.unnest(target)?,
             Self::Check(..) | Self::Not(_) | Self::Compare(..) | Self::And(_) => {
                 self.truth(context)?.map_or(Value::Null, Value::Boolean)
             }
@@ -191,14 +193,19 @@ impl Node {
                     Ok(value)
                 }
                 Err(error) if matches!(context.stop.get(), Stop::None) => {
-                    context.assign(&parts.ok, parts.default.value())?;
+                    // The event is not given away for an error.
+                    if !matches!(parts.ok, Target::Event) {
+                        context.assign(&parts.ok, parts.default.value())?;
+                    }
                     let message = context.message(error);
                     context.assign(&parts.error, message)?;
                     Ok(message)
                 }
                 Err(error) => Err(error),
             },
-            Self::Delete(target) => Ok(context.delete(target).unwrap_or(Value::Null)),
+            Self::Delete(target, leave) => {
+                Ok(context.delete(target, *leave).unwrap_or(Value::Null))
+            }
             Self::Abort(message) => {
                 let message = match message {
                     Some(node) => match node.eval(context)? {

@@ -4,17 +4,21 @@
 use std::ops::Range;
 
 use bumpalo::Bump;
-use lograil_event::{Batch, BatchMut, EventFlags, Field, FieldFlags, Key, Span, Tag};
+use lograil_event::{Batch, BatchMut, EventFlags, EventRecord, Field, FieldFlags, Key, Span, Tag};
 
-use crate::TEXT_BYTES_MAX;
 use crate::compile::Mode;
 use crate::context::{Context, KEY_MISSING, Slot, Stop};
 use crate::error::{EvalError, ExprError};
+use crate::nested::members_of;
 use crate::program::Program;
 use crate::value::{Array, Member, Object, Value};
+use crate::{EVENTS_MAX, TEXT_BYTES_MAX};
 
 /// Memory for one event that is kept for the next batch.
 const MEMORY_BYTES_KEPT: usize = 1 << 20;
+
+/// The field that a value becomes which is an event by itself.
+const MESSAGE: &[u8] = b"message";
 
 /// Segments that are searched for a text that is already in the batch.
 const SEGMENTS_SEARCHED: usize = 4;
@@ -45,6 +49,18 @@ pub struct Workspace {
     events: Vec<(usize, Range<usize>)>,
     /// Where the last text of each root lies.
     last: Vec<Range<usize>>,
+    /// Events that were made beyond those that came.
+    created: usize,
+    splits: Vec<Split>,
+}
+
+/// An event that did not become one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split {
+    /// Its place in the batch as it came.
+    pub index: usize,
+    /// How many events are in its place now.
+    pub count: usize,
 }
 
 /// One change of one event.
@@ -57,6 +73,10 @@ enum Write {
     Remove(u32),
     /// All fields go; what follows is the whole event.
     Clear,
+    /// What follows is one more event, behind the last of those that this event becomes.
+    Next,
+    /// Nothing comes of the event.
+    Gone,
     /// The name of the field that follows, where the program does not name it.
     Named(Range<usize>),
 }
@@ -81,7 +101,8 @@ impl Script {
     }
 
     /// Runs the program over every event of the batch. `now_ns` is what `now()` gives. Events that were left as
-    /// they were are told to `unchanged`, in their order.
+    /// they were are told to `unchanged`, in their order, by their place in the batch as it came;
+    /// [`Workspace::splits`] has those that became none or several.
     pub fn run(
         &self,
         batch: &mut Batch,
@@ -135,6 +156,7 @@ impl Script {
             return Ok(());
         }
         let (writes, text) = (workspace.writes.len(), workspace.text.len());
+        let created = workspace.created;
         let mut notes = Notes {
             batch,
             hint: event.record().raw().map_or(0, |span| span.segment),
@@ -142,10 +164,12 @@ impl Script {
             writes: &mut workspace.writes,
             names: &mut workspace.names,
             last: &mut workspace.last,
+            created: &mut workspace.created,
         };
         if let Err(error) = notes.take(&context) {
             workspace.writes.truncate(writes);
             workspace.text.truncate(text);
+            workspace.created = created;
             return Err(failed(&context, error));
         }
         workspace.events.push((index, writes..workspace.writes.len()));
@@ -191,18 +215,16 @@ struct Notes<'w, 'b> {
     writes: &'w mut Vec<Write>,
     names: &'w mut Vec<u8>,
     last: &'w mut [Range<usize>],
+    created: &'w mut usize,
 }
 
 impl Notes<'_, '_> {
     fn take(&mut self, context: &Context<'_>) -> Result<(), EvalError> {
-        if context.replaced.get().is_some() {
-            self.writes.push(Write::Clear);
-            if let Object::Members(members) = context.whole() {
-                for (name, value) in members {
-                    self.member(context, (name, *value))?;
-                }
-            }
-            return Ok(());
+        match (context.unpacked.get(), context.replaced.get()) {
+            (Some(Value::Array(items)), _) => return self.events(context, items),
+            (Some(value), _) => return self.whole(context, value),
+            (None, Some(_)) => return self.whole(context, Value::Object(context.whole())),
+            (None, None) => {}
         }
         for (root, slot) in context.overlay.iter().enumerate() {
             match slot.get() {
@@ -216,6 +238,36 @@ impl Notes<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes an event for each item.
+    #[cold]
+    fn events<'a>(&mut self, context: &Context<'a>, items: Array<'a>) -> Result<(), EvalError> {
+        if items.is_empty() {
+            self.writes.push(Write::Gone);
+        }
+        for (position, item) in items.iter(context.bump).enumerate() {
+            if position > 0 {
+                *self.created += 1;
+                if *self.created > EVENTS_MAX {
+                    return Err(EvalError::TooMuch);
+                }
+                self.writes.push(Write::Next);
+            }
+            self.whole(context, item)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a value as a whole event: what is no object becomes its message.
+    fn whole<'a>(&mut self, context: &Context<'a>, value: Value<'a>) -> Result<(), EvalError> {
+        self.writes.push(Write::Clear);
+        match value {
+            Value::Object(object) => members_of(object, context.bump)
+                .into_iter()
+                .try_for_each(|member| self.member(context, member)),
+            value => self.member(context, (MESSAGE, value)),
+        }
     }
 
     fn member(&mut self, context: &Context<'_>, member: Member<'_>) -> Result<(), EvalError> {
@@ -311,13 +363,18 @@ impl Workspace {
         self.names.clear();
         self.writes.clear();
         self.events.clear();
+        self.splits.clear();
+        self.created = 0;
     }
 
     fn apply(&mut self, batch: &mut Batch, roots: &[String], keys: &[u32]) {
         let mut edit = batch.edit();
         let base = edit.push_text(&self.text);
         let mut keys = keys.to_vec();
-        for (index, range) in &self.events {
+        let came = edit.events().len();
+        for (came_at, range) in &self.events {
+            let mut index = *came_at;
+            let mut count = 1;
             let mut name = None;
             for write in &self.writes[range.clone()] {
                 let mut key = |edit: &mut BatchMut<'_>, root: u32| match name.take() {
@@ -333,24 +390,59 @@ impl Workspace {
                 match write {
                     Write::Set(field) => {
                         let key = key(&mut edit, field.key);
-                        edit.set(*index, field.with_key(key));
+                        edit.set(index, field.with_key(key));
                     }
                     Write::SetText(root, tag, text) => {
                         let key = key(&mut edit, *root);
                         let offset = base.offset + text.start as u32;
                         let span = Span { offset, len: text.len() as u32, ..base };
-                        edit.set(*index, Field::text(key, *tag, span, FieldFlags::NONE));
+                        edit.set(index, Field::text(key, *tag, span, FieldFlags::NONE));
                     }
                     Write::Remove(key) => {
-                        edit.remove(*index, Key(*key));
+                        edit.remove(index, Key(*key));
                     }
-                    Write::Clear => clear_event(&mut edit, *index),
+                    Write::Clear => clear_event(&mut edit, index),
+                    Write::Next => {
+                        // What it came from and when it happened is the same.
+                        let record = edit.events()[*came_at];
+                        index = edit.events().len();
+                        count += 1;
+                        edit.events().push(record);
+                    }
+                    Write::Gone => count = 0,
                     Write::Named(text) => {
                         let text = String::from_utf8_lossy(&self.names[text.clone()]);
                         name = Some(edit.key(&text).0);
                     }
                 }
             }
+            if count != 1 {
+                self.splits.push(Split { index: *came_at, count });
+            }
+        }
+        if !self.splits.is_empty() {
+            put_in_order(edit.events(), came, &self.splits);
+        }
+    }
+
+    /// The events of the last batch that became none or several, in their order.
+    #[must_use]
+    pub fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+}
+
+/// Moves the events behind the first `came`, which splits made, to where they came from.
+fn put_in_order(events: &mut Vec<EventRecord>, came: usize, splits: &[Split]) {
+    let made = events.split_off(came);
+    let (mut made, mut splits) = (made.into_iter(), splits.iter().peekable());
+    let old = std::mem::take(events);
+    for (index, record) in old.into_iter().enumerate() {
+        let split = splits.next_if(|split| split.index == index);
+        let count = split.map_or(1, |split| split.count);
+        if count > 0 {
+            events.push(record);
+            events.extend(made.by_ref().take(count - 1));
         }
     }
 }

@@ -113,6 +113,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether it is an array or object without anything in it.
+    pub(crate) fn is_empty_collection(&self) -> bool {
+        match self {
+            Self::Array(array) => array.is_empty(),
+            Self::Object(object) => object.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Appends the value as JSON. Timestamps become RFC 3339 text, bytes that are not UTF-8 U+FFFD.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         let _ = self.write_json_within(out, usize::MAX, usize::MAX);

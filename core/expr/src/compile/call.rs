@@ -1,13 +1,13 @@
 //! Calls: which function, which argument is for which parameter, and whether the types fit.
 
 use super::{Compiler, Mode, Typed};
-use crate::ast::{Argument, Call, Expr, ExprKind};
+use crate::ast::{Argument, Call, Expr, ExprKind, Literal};
 use crate::check::Check;
-use crate::constant::Constant;
 use crate::context::Target;
 use crate::error::{ExprError, Span, closest};
-use crate::functions::{self, Accepts, Function, Grok};
+use crate::functions::{self, Accepts, Function};
 use crate::kind::Kind;
+use crate::nested::Leave;
 use crate::node::Node;
 
 impl Compiler {
@@ -31,6 +31,7 @@ impl Compiler {
         let risks = self.risks.len();
         let mut over = Kind::ANY;
         let mut nodes: Vec<Option<Node>> = function.parameters.iter().map(|_| None).collect();
+        let mut spans = vec![span.clone(); nodes.len()];
         let (mut fallible, mut constant) = (function.fallible, true);
         for (position, argument) in call.arguments.iter().enumerate() {
             let Some(index) = self.parameter(function, call, position, argument) else { continue };
@@ -46,6 +47,7 @@ impl Compiler {
                 over = typed.kind;
             }
             nodes[index] = Some(typed.node);
+            spans[index] = argument.value.span.clone();
         }
         for (parameter, node) in function.parameters.iter().zip(&nodes) {
             if parameter.required && node.is_none() && self.errors.len() == errors {
@@ -60,25 +62,41 @@ impl Compiler {
         if function.fallible {
             self.risk(&call.name_span, format!("`{}` can fail", function.name));
         }
+        let nodes = match functions::with_grok(function, nodes) {
+            Ok(nodes) => nodes,
+            Err((index, problem)) => {
+                let span = spans[index].clone();
+                return self.error(ExprError { span, ..problem });
+            }
+        };
         let kind = if function.same_kind { function.returns.and(over) } else { function.returns };
-        let bang = call.bang && self.mode == Mode::Change;
         let (node, closure_fallible) = match self.with_closure(function, call, nodes, over) {
             Some(made) => made,
             None => return Typed { kind, ..Typed::unknown() },
         };
         fallible |= closure_fallible;
         let constant = constant && function.closure.is_none() && !function.effect;
-        if !bang {
-            return self.fold(Typed::new(node, kind, fallible), constant, span);
+        let typed = Typed::new(node, kind, fallible);
+        if call.bang && fallible && self.mode == Mode::Change {
+            return self.banged(call, typed, risks);
+        }
+        let typed = self.banged(call, typed, risks);
+        self.fold(typed, constant, span)
+    }
+
+    /// The call, or the call that ends the program where it fails.
+    pub(super) fn banged(&mut self, call: &Call, typed: Typed, risks: usize) -> Typed {
+        if !call.bang || self.mode == Mode::Look {
+            return typed;
         }
         self.risks.truncate(risks);
-        if !fallible {
+        if !typed.fallible {
             let warning =
                 ExprError::new(call.name_span.clone(), "this cannot fail, the `!` is idle");
             self.warnings.push(warning);
-            return self.fold(Typed::new(node, kind, false), constant, span);
+            return typed;
         }
-        Typed::new(Node::Bang(Box::new(node)), kind, false)
+        Typed { node: Node::Bang(Box::new(typed.node)), fallible: false, ..typed }
     }
 
     fn with_closure(
@@ -107,17 +125,21 @@ impl Compiler {
         }
     }
 
-    /// A call of a function that takes a path, not a value: `exists`, `del`.
+    /// A call of a function that takes a path, not a value: `exists`, `del`, `unnest`.
     fn path_call(&mut self, function: &'static Function, call: &Call, span: &Span) -> Typed {
-        let [argument] = call.arguments.as_slice() else {
-            let message = format!("`{}` takes one path", function.name);
+        let (mut path, mut leave) = (None, Leave::All);
+        for (position, argument) in call.arguments.iter().enumerate() {
+            match self.parameter(function, call, position, argument) {
+                Some(0) => path = Some(&argument.value),
+                Some(_) => leave = self.leave(&argument.value),
+                None => return Typed::unknown(),
+            }
+        }
+        let Some(expr) = path else {
+            let message = format!("`{}` takes a path", function.name);
             let error = ExprError::new(span.clone(), message);
             return self.error(error.help(format!("write `{}`", function.signature())));
         };
-        if self.parameter(function, call, 0, argument).is_none() {
-            return Typed::unknown();
-        }
-        let expr = &argument.value;
         let is_path = match &expr.kind {
             ExprKind::Path(_) | ExprKind::Variable(_) => true,
             ExprKind::Query(inner, _) => matches!(inner.kind, ExprKind::Variable(_)),
@@ -131,8 +153,10 @@ impl Compiler {
             }
             return Typed::unknown();
         }
-        if function.effect {
-            return self.delete(expr, span);
+        match function.name {
+            "del" => return self.delete(expr, leave, span),
+            "unnest" => return self.unnest(call, expr),
+            _ => {}
         }
         match self.target(expr, false) {
             Some((Target::Path(path), _)) => {
@@ -140,6 +164,19 @@ impl Compiler {
             }
             Some((target, _)) => Typed::new(Node::Exists(target), Kind::BOOLEAN, false),
             None => Typed::unknown(),
+        }
+    }
+
+    /// `compact` of `del`, which must be written out.
+    fn leave(&mut self, expr: &Expr) -> Leave {
+        match expr.kind {
+            ExprKind::Literal(Literal::Boolean(true)) => Leave::Full,
+            ExprKind::Literal(Literal::Boolean(false)) => Leave::All,
+            _ => {
+                let error = ExprError::new(expr.span.clone(), "`compact` is `true` or `false`");
+                self.error(error.help("for one or the other write `if`"));
+                Leave::All
+            }
         }
     }
 
@@ -183,7 +220,8 @@ impl Compiler {
         let typed = self.expr(expr);
         let accepted = match parameter.accepts {
             Accepts::Path => return typed,
-            Accepts::Grok => return self.grok(typed, expr),
+            Accepts::Pattern => Kind::STRING,
+            Accepts::Patterns => Kind::ARRAY,
             Accepts::Value(kind) => kind,
         };
         if typed.kind.intersects(accepted) {
@@ -212,23 +250,6 @@ impl Compiler {
             (Kind::STRING, _) => error.help("turn it into text with `to_string`"),
             _ => error,
         })
-    }
-}
-
-impl Compiler {
-    /// A pattern that is written in the program, compiled.
-    fn grok(&mut self, typed: Typed, expr: &Expr) -> Typed {
-        let compiled = match &typed.node {
-            Node::Constant(Constant::String(pattern)) => {
-                Grok::compile(&String::from_utf8_lossy(pattern), &expr.span)
-            }
-            _ => Err(ExprError::new(expr.span.clone(), "a grok pattern must be a text in quotes")
-                .help("it is compiled when the program is loaded")),
-        };
-        match compiled {
-            Ok(grok) => Typed { node: Node::Grok(Box::new(grok)), ..typed },
-            Err(error) => self.error(error),
-        }
     }
 }
 

@@ -167,7 +167,10 @@ impl Compiler {
 
     fn path(&mut self, segments: &[PathStep], span: &Span) -> Typed {
         let (root, rest) = match segments.split_first() {
-            None => return Typed::new(Node::Event, Kind::OBJECT, false),
+            None => {
+                let kind = self.state.kind(&Place { slot: None, steps: Vec::new() });
+                return Typed::new(Node::Event, kind, false);
+            }
             Some((PathStep::Name(root), rest)) => (root, rest),
             Some((PathStep::Index(_), _)) => {
                 let error = ExprError::new(span.clone(), "an event has fields, not elements");

@@ -20,6 +20,11 @@ pub(super) struct State {
 const KNOWN_MAX: usize = 500;
 
 impl Place {
+    /// Whether it is the event itself: an object, until something else is assigned to it.
+    fn is_event(&self) -> bool {
+        self.slot.is_none() && self.steps.is_empty()
+    }
+
     fn covers(&self, other: &Self) -> bool {
         self.slot == other.slot && other.steps.starts_with(&self.steps)
     }
@@ -30,6 +35,9 @@ impl State {
     pub(super) fn kind(&self, place: &Place) -> Kind {
         if let Some((_, kind)) = self.known.iter().find(|(known, _)| known == place) {
             return *kind;
+        }
+        if place.is_event() {
+            return Kind::OBJECT;
         }
         if place.slot.is_some() { Kind::ANY | Kind::REGEX } else { Kind::ANY }
     }
@@ -45,12 +53,16 @@ impl State {
         if self.known.len() > KNOWN_MAX {
             return;
         }
-        // The event itself is always an object.
+        // With a field set the event itself is an object, whatever it was.
         for at in usize::from(place.slot.is_none())..place.steps.len() {
             let around = Place { slot: place.slot, steps: place.steps[..at].to_vec() };
             self.known.push((around, Kind::OBJECT));
         }
-        if !place.steps.is_empty() || place.slot.is_some() {
+        self.push(place, kind);
+    }
+
+    fn push(&mut self, place: &Place, kind: Kind) {
+        if !place.is_event() || kind != Kind::OBJECT {
             self.known.push((place.clone(), kind));
         }
     }
@@ -72,6 +84,7 @@ impl State {
         self.known.retain_mut(|(place, kind)| {
             match other.known.iter().find(|(known, _)| known == place) {
                 Some((_, also)) => *kind = *kind | *also,
+                None if place.is_event() => *kind = *kind | Kind::OBJECT,
                 None if place.slot.is_some() && place.steps.is_empty() => {
                     *kind = *kind | Kind::NULL
                 }
@@ -80,9 +93,9 @@ impl State {
             true
         });
         for (place, kind) in &other.known {
-            let is_variable = place.slot.is_some() && place.steps.is_empty();
-            if is_variable && !self.known.iter().any(|(known, _)| known == place) {
-                self.known.push((place.clone(), *kind | Kind::NULL));
+            if place.steps.is_empty() && !self.known.iter().any(|(known, _)| known == place) {
+                let other = if place.is_event() { Kind::OBJECT } else { Kind::NULL };
+                self.known.push((place.clone(), *kind | other));
             }
         }
     }
@@ -101,9 +114,7 @@ impl State {
     /// Notes again what was known of a place before something inside of it changed.
     pub(super) fn restore(&mut self, place: &Place, kind: Kind) {
         self.known.retain(|(known, _)| known != place);
-        if !place.steps.is_empty() || place.slot.is_some() {
-            self.known.push((place.clone(), kind));
-        }
+        self.push(place, kind);
     }
 
     /// Forgets variables from a slot on, which are out of scope.

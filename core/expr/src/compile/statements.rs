@@ -4,12 +4,13 @@ use lograil_event::json_text::PathStep;
 
 use super::state::{Place, State};
 use super::{Compiler, Mode, Typed};
-use crate::ast::{Assign, Closure, Expr, ExprKind, If};
+use crate::ast::{Assign, Call, Closure, Expr, ExprKind, If};
 use crate::constant::Constant;
 use crate::context::{Path, Target};
 use crate::error::{ExprError, Span};
 use crate::functions::{ClosureShape, ClosureTakes};
 use crate::kind::Kind;
+use crate::nested::Leave;
 use crate::node::{self, AssignResult, Node};
 
 /// Closures inside each other: each level is looked at several times to find the types.
@@ -95,12 +96,16 @@ impl Compiler {
         let (Some((ok, ok_place)), Some((bad, bad_place))) = (ok, bad) else {
             return Typed::unknown();
         };
-        if matches!(ok, Target::Event) && kind != Kind::OBJECT || matches!(bad, Target::Event) {
+        if matches!(bad, Target::Event) {
             let error =
-                ExprError::new(span.clone(), "an event is an object, this may be something else");
-            return self
-                .error(error.help("assign to a variable, test the error, then assign to `.`"));
+                ExprError::new(error.span.clone(), "an error is a text, which cannot be the event");
+            return self.error(error.help("write `ok, err = ...`"));
         }
+        // Where the value fails, the event is as it was.
+        let kind = match ok {
+            Target::Event => value.kind | self.state.kind(&ok_place),
+            _ => kind,
+        };
         self.note(&ok, &ok_place, kind);
         self.note(&bad, &bad_place, Kind::STRING | Kind::NULL);
         let node = AssignResult { ok, error: bad, default, value: value.node };
@@ -116,18 +121,6 @@ impl Compiler {
         let Some((target, place)) = self.target(&parts.target, true) else {
             return Typed::unknown();
         };
-        let mut fallible = value.fallible;
-        if matches!(target, Target::Event) {
-            if !value.kind.intersects(Kind::OBJECT) {
-                let message = format!("an event is an object, this is {}", value.kind);
-                return self.error(ExprError::new(parts.value.span.clone(), message));
-            }
-            if value.kind != Kind::OBJECT {
-                let why = format!("an event is an object, this may be {}", value.kind);
-                self.risk(&parts.value.span, why);
-                fallible = true;
-            }
-        }
         self.note(&target, &place, value.kind);
         if !matches!(target, Target::Nothing) {
             for (name, kind) in &value.members {
@@ -136,7 +129,7 @@ impl Compiler {
         }
         Typed {
             members: value.members,
-            ..Typed::new(Node::Assign(target, Box::new(value.node)), value.kind, fallible)
+            ..Typed::new(Node::Assign(target, Box::new(value.node)), value.kind, value.fallible)
         }
     }
 
@@ -147,7 +140,7 @@ impl Compiler {
     }
 
     /// `del(path)`
-    pub(super) fn delete(&mut self, expr: &Expr, span: &Span) -> Typed {
+    pub(super) fn delete(&mut self, expr: &Expr, leave: Leave, span: &Span) -> Typed {
         if self.mode == Mode::Look && matches!(expr.kind, ExprKind::Path(_)) {
             let error = ExprError::new(span.clone(), "a condition cannot change the event");
             return self.error(error.help("to change events use `remap`"));
@@ -169,14 +162,32 @@ impl Compiler {
                     .collect();
                 self.state.set(&place, Kind::NULL);
                 for (kind, place) in around {
-                    self.state.restore(&place, kind);
+                    let gone = leave == Leave::Full && !place.steps.is_empty();
+                    self.state.restore(&place, if gone { kind | Kind::NULL } else { kind });
                 }
             }
             None => {
                 self.state.set(&place, if place.slot.is_some() { Kind::ANY } else { Kind::OBJECT })
             }
         }
-        Typed::new(Node::Delete(target), kind, false)
+        Typed::new(Node::Delete(target, leave), kind, false)
+    }
+
+    /// `unnest(path)`
+    pub(super) fn unnest(&mut self, call: &Call, expr: &Expr) -> Typed {
+        let typed = self.expr(expr);
+        let Some((target, _)) = self.target(expr, false) else { return Typed::unknown() };
+        if !typed.kind.intersects(Kind::ARRAY) {
+            let message = format!("`unnest` expects array as `path`, this is {}", typed.kind);
+            return self.error(ExprError::new(expr.span.clone(), message));
+        }
+        let fallible = typed.kind != Kind::ARRAY;
+        let risks = self.risks.len();
+        if fallible {
+            let why = format!("`unnest` expects array as `path`, this may be {}", typed.kind);
+            self.risk(&expr.span, why);
+        }
+        self.banged(call, Typed::new(Node::Unnest(target), Kind::ARRAY, fallible), risks)
     }
 
     pub(super) fn abort(&mut self, message: Option<&Expr>, span: &Span) -> Typed {
@@ -357,8 +368,14 @@ impl Compiler {
                 ClosureTakes::Key if over == Kind::ARRAY => Kind::INTEGER,
                 ClosureTakes::Key => Kind::STRING | Kind::INTEGER,
                 ClosureTakes::Name => Kind::STRING,
+                ClosureTakes::Match => Kind::OBJECT,
             };
-            self.state.set(&Place { slot: Some(slot), steps: Vec::new() }, kind);
+            let place = Place { slot: Some(slot), steps: Vec::new() };
+            self.state.set(&place, kind);
+            if *takes == ClosureTakes::Match {
+                self.state.set_member(&place, "string", Kind::STRING);
+                self.state.set_member(&place, "captures", Kind::ARRAY);
+            }
             parameters.push(Some(slot));
         }
         let body = self.expr(&closure.body);

@@ -143,6 +143,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .fallible(),
     Function::new(
+        "tally_value",
+        &[required("array", Kind::ARRAY), required("value", Kind::ANY)],
+        Kind::INTEGER,
+        "How often a value comes in an array.",
+        &[gives("tally_value([\"a\", \"b\", \"a\"], \"a\")", "{}", "2")],
+        |arguments| {
+            let bump = arguments.context.bump;
+            let value = arguments.value(1)?;
+            let items = arguments.array(0)?.iter(bump);
+            Ok(Value::Integer(items.filter(|item| equals(item, &value, bump)).count() as i64))
+        },
+    ),
+    Function::new(
         "join",
         &[required("value", Kind::ARRAY), optional("separator", Kind::STRING)],
         Kind::STRING,

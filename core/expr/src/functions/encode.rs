@@ -14,16 +14,26 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
         "encode_json",
-        &[required("value", Kind::ANY.or(Kind::REGEX))],
+        &[required("value", Kind::ANY.or(Kind::REGEX)), optional("pretty", Kind::BOOLEAN)],
         Kind::STRING,
-        "The value as JSON text.",
-        &[gives("encode_json({\"a\": [1, null]})", "{}", r#""{\"a\":[1,null]}""#)],
+        "The value as JSON text, in one line or, with `pretty`, in lines that are indented by two blanks a level.",
+        &[
+            gives("encode_json({\"a\": [1, null]})", "{}", r#""{\"a\":[1,null]}""#),
+            gives(
+                "encode_json({\"a\": [1], \"b\": {}}, pretty: true)",
+                "{}",
+                r#""{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}""#,
+            ),
+        ],
         |arguments| {
             let mut out = Vec::new();
             let value = arguments.value(0)?;
             value
                 .write_json_within(&mut out, 4 * crate::VALUE_DEPTH_MAX, crate::STRING_BYTES_MAX)
                 .map_err(|_| EvalError::TooMuch)?;
+            if arguments.flag(1, false)? {
+                out = indented(&out, crate::STRING_BYTES_MAX);
+            }
             arguments.context.text(&out)
         },
     ),
@@ -262,4 +272,59 @@ fn quoted(text: &[u8], inner: &[u8], outer: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     lograil_event::scan::escape_json(text, out);
     out.push(b'"');
+}
+
+/// JSON text with a line for each member and item; given up beyond `bytes_max`.
+fn indented(json: &[u8], bytes_max: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() * 2);
+    let mut depth = 0;
+    let line = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.resize(out.len() + 2 * depth, b' ');
+    };
+    let mut bytes = json.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if matches!(byte, b'{' | b'[') {
+            while bytes.next_if(u8::is_ascii_whitespace).is_some() {}
+        }
+        let closes = matches!(bytes.peek(), Some(b']' | b'}'));
+        match byte {
+            b'{' | b'[' if closes => {
+                out.push(byte);
+                out.extend(bytes.next());
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                out.push(byte);
+                line(&mut out, depth);
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                line(&mut out, depth);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(&mut out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            b'"' => {
+                out.push(byte);
+                while let Some(inner) = bytes.next() {
+                    out.push(inner);
+                    match inner {
+                        b'\\' => out.extend(bytes.next()),
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => {}
+            other => out.push(other),
+        }
+        if out.len() > bytes_max {
+            break;
+        }
+    }
+    out
 }

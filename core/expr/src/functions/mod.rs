@@ -23,7 +23,7 @@ mod syslog;
 mod text;
 mod time;
 
-pub(crate) use grok::Grok;
+pub(crate) use grok::{Grok, with_grok};
 pub(crate) use object::merge as merge_objects;
 use regex::bytes::Regex;
 
@@ -115,6 +115,8 @@ pub enum ClosureTakes {
     Name,
     /// The value of a member or an element.
     Value,
+    /// A match of a regular expression: its text as `string`, its groups as `captures`, and by their names.
+    Match,
 }
 
 /// A parameter of a function.
@@ -136,7 +138,9 @@ pub enum Accepts {
     /// A value of one of these types.
     Value(Kind),
     /// A grok pattern, as a text in the program.
-    Grok,
+    Pattern,
+    /// Grok patterns, as an array of texts in the program.
+    Patterns,
 }
 
 /// An example of a function.

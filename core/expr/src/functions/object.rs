@@ -8,7 +8,7 @@ use super::{Arguments, Function, gives, optional, required};
 use crate::context::Context;
 use crate::error::EvalError;
 use crate::kind::Kind;
-use crate::nested::{Step, members_of};
+use crate::nested::{Leave, Step, members_of};
 use crate::value::{Member, Object, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -113,14 +113,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .fallible(),
     Function::new(
         "remove",
-        &[required("value", COLLECTION), required("path", Kind::ARRAY)],
+        &[
+            required("value", COLLECTION),
+            required("path", Kind::ARRAY),
+            optional("compact", Kind::BOOLEAN),
+        ],
         COLLECTION,
-        "The value without what is at a path, given as an array of keys and indexes.",
-        &[gives("remove!({\"a\": {\"b\": 1}}, [\"a\", \"b\"])", "{}", r#"{"a":{}}"#)],
+        "The value without what is at a path, given as an array of keys and indexes; with `compact` also without the \
+         objects and arrays around it that are empty then.",
+        &[
+            gives("remove!({\"a\": {\"b\": 1}}, [\"a\", \"b\"])", "{}", r#"{"a":{}}"#),
+            gives("remove!({\"a\": {\"b\": 1}}, [\"a\", \"b\"], compact: true)", "{}", "{}"),
+        ],
         |arguments| {
             let value = arguments.value(0)?;
             let path = path_of(arguments, 1)?;
-            Ok(crate::nested::remove(value, path, arguments.context.bump))
+            let leave = if arguments.flag(2, false)? { Leave::Full } else { Leave::All };
+            Ok(crate::nested::remove(value, path, leave, arguments.context.bump))
         },
     )
     .fallible()

@@ -21,17 +21,40 @@ const COLLECTION: Kind = Kind::ARRAY.or(Kind::OBJECT);
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
         "del",
-        &[Parameter { name: "target", accepts: Accepts::Path, required: true }],
+        &[
+            Parameter { name: "target", accepts: Accepts::Path, required: true },
+            optional("compact", Kind::BOOLEAN),
+        ],
         Kind::ANY,
-        "Removes a path of the event or of a variable, and gives the value it had.",
+        "Removes a path of the event or of a variable, and gives the value it had. With `compact: true` the objects \
+         and arrays around it that are empty then go too.",
         &[
             gives(".b = del(.a)\n.", r#"{"a":1}"#, r#"{"b":1}"#),
             gives("del(.a.b)\n.", r#"{"a":{"b":1,"c":2}}"#, r#"{"a":{"c":2}}"#),
+            gives("del(.a.b.c, compact: true)\n.", r#"{"a":{"b":{"c":1}},"d":2}"#, r#"{"d":2}"#),
             gives("del(.missing)", "{}", "null"),
         ],
         |arguments| Err(arguments.error("takes a path")),
     )
     .effect(),
+    Function::new(
+        "unnest",
+        &[Parameter { name: "path", accepts: Accepts::Path, required: true }],
+        Kind::ARRAY,
+        "The event, or the object of a variable, once for each item of the array at a path, which the item takes the \
+         place of. `. = unnest!(.items)` makes one event of each item.",
+        &[
+            gives(
+                "unnest!(.items)",
+                r#"{"host":"a","items":[1,{"b":2}]}"#,
+                r#"[{"host":"a","items":1},{"host":"a","items":{"b":2}}]"#,
+            ),
+            gives("unnest!(.a.b)", r#"{"a":{"b":[1,2],"c":3}}"#, r#"[{"a":{"b":1,"c":3}},{"a":{"b":2,"c":3}}]"#),
+            fails("unnest!(.a)", r#"{"a":1}"#, "`unnest` expects array as `path`, found integer"),
+        ],
+        |arguments| Err(arguments.error("takes a path")),
+    )
+    .fallible(),
     Function::new(
         "log",
         &[

@@ -3,10 +3,12 @@
 use bumpalo::collections::Vec as BumpVec;
 use memchr::memmem;
 
-use super::{Arguments, Function, fails, gives, optional, required};
+use regex::bytes::Match;
+
+use super::{Arguments, ClosureShape, ClosureTakes, Function, fails, gives, optional, required};
 use crate::error::EvalError;
 use crate::kind::Kind;
-use crate::value::{Array, Value};
+use crate::value::{Array, Member, Value};
 
 const PATTERN: Kind = Kind::STRING.or(Kind::REGEX);
 
@@ -63,6 +65,41 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         replace,
     ),
+    Function::new(
+        "replace_with",
+        &[
+            required("value", Kind::STRING),
+            required("pattern", Kind::REGEX),
+            optional("count", Kind::INTEGER),
+        ],
+        Kind::STRING,
+        "The text with each match of a regular expression, or the first so many, replaced by what the closure gives. \
+         Of a match it sees the text as `string`, the groups as `captures`, and each named group by its name; a group \
+         that took no part is null.",
+        &[
+            gives(
+                "replace_with(\"apples and pears\", r'\\b(\\w)(\\w*)') -> |match| { upcase!(match.captures[0]) + string!(match.captures[1]) }",
+                "{}",
+                r#""Apples And Pears""#,
+            ),
+            gives(
+                "replace_with(\"mail of a@example.com\", r'\\w+@example.com', count: 1) -> |match| { md5(match.string) }",
+                "{}",
+                r#""mail of b418773a2c51fb9777a1648346fa7394""#,
+            ),
+            gives(
+                "replace_with(\"level=error a\", r'level=(?P<level>\\w+)') -> |match| { upcase!(match.level) }",
+                "{}",
+                r#""ERROR a""#,
+            ),
+        ],
+        replace_with,
+    )
+    .closure(ClosureShape {
+        takes: &[ClosureTakes::Match],
+        returns: Kind::STRING,
+        example: "replace_with(.a, r'b') -> |match| { upcase(match.string) }",
+    }),
     Function::new(
         "split",
         &[
@@ -253,6 +290,38 @@ fn replace<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
             }
         }
         other => return Err(arguments.wrong_type(1, other)),
+    }
+    if out.is_empty() && from == 0 {
+        return Ok(Value::String(text));
+    }
+    out.extend_from_slice_copy(&text[from..]);
+    context.written_text(out)
+}
+
+fn replace_with<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let context = arguments.context;
+    let (text, pattern) = (arguments.string(0)?, arguments.regex(1)?);
+    let limit = usize::try_from(arguments.integer_or(2, -1)?).unwrap_or(usize::MAX);
+    let mut out = BumpVec::new_in(context.bump);
+    let mut from = 0;
+    for captures in pattern.captures_iter(text).take(limit) {
+        let Some(whole) = captures.get(0) else { break };
+        let group = |group: Option<Match<'a>>| {
+            group.map_or(Value::Null, |group| Value::String(group.as_bytes()))
+        };
+        let groups = context.array(captures.iter().skip(1).map(group));
+        let mut members: Vec<Member<'a>> =
+            vec![(b"string", Value::String(whole.as_bytes())), (b"captures", groups)];
+        let names = pattern.capture_names().flatten();
+        members.extend(names.map(|name| (name.as_bytes(), group(captures.name(name)))));
+        let made = arguments.run(&[super::object::unique_members(members, context)])?;
+        let Value::String(with) = made else {
+            return Err(arguments.error("the closure must give a string"));
+        };
+        out.extend_from_slice_copy(&text[from..whole.start()]);
+        out.extend_from_slice_copy(with);
+        from = whole.end();
+        context.check_text(out.len())?;
     }
     if out.is_empty() && from == 0 {
         return Ok(Value::String(text));

@@ -1,5 +1,7 @@
 //! Functions over time. Formats are those of `strftime`, as the crate `jiff` reads them.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
@@ -121,6 +123,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 r#"{"a":"2026-01-31 12:00:00.250"}"#,
                 r#""2026-01-31T12:00:00.25Z""#,
             ),
+            gives(
+                "parse_timestamp!(.a, \"%v %R %:z\")",
+                r#"{"a":"10-Oct-2020 16:00 +00:00"}"#,
+                r#""2020-10-10T16:00:00Z""#,
+            ),
             gives("parse_timestamp!(.a, \"%+\")", r#"{"a":"2026-01-31T12:00:00Z"}"#, r#""2026-01-31T12:00:00Z""#),
             fails(
                 "parse_timestamp!(.a, \"%Y\")",
@@ -190,9 +197,34 @@ fn format_timestamp<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, Eval
     let timestamp = Timestamp::from_nanosecond(i128::from(ns))
         .map_err(|_| arguments.error("the time is out of range"))?;
     let zoned = timestamp.to_zoned(zone(arguments, 2)?);
-    let text =
-        strtime::format(format, &zoned).map_err(|_| arguments.error("the format is not valid"))?;
+    let text = strtime::format(&*spelt_out(format), &zoned)
+        .map_err(|_| arguments.error("the format is not valid"))?;
     arguments.context.text(text.as_bytes())
+}
+
+/// The format with the short forms that `jiff` does not read, or not in the way VRL does, spelt out.
+fn spelt_out(format: &str) -> Cow<'_, str> {
+    let long = |short: u8| match short {
+        b'v' => Some("%e-%b-%Y"),
+        b'c' => Some("%a %b %e %H:%M:%S %Y"),
+        b'x' => Some("%m/%d/%y"),
+        b'X' => Some("%H:%M:%S"),
+        b'r' => Some("%I:%M:%S %p"),
+        _ => None,
+    };
+    let mut out = Cow::Borrowed(format);
+    let mut from = 0;
+    while let Some(at) = out[from..].find('%').map(|at| from + at) {
+        let Some(short) = out.as_bytes().get(at + 1) else { break };
+        from = at + 2;
+        if let Some(long) = long(*short) {
+            out.to_mut().replace_range(at..from, long);
+            from = at + long.len();
+        } else if !out.is_char_boundary(from) {
+            break;
+        }
+    }
+    out
 }
 
 fn parse_timestamp<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
@@ -206,7 +238,7 @@ fn parse_timestamp<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalE
     if format == "%+" {
         return parse_rfc3339(text).map(Value::Timestamp).ok_or_else(wrong);
     }
-    let broken = strtime::parse(format, text).map_err(|_| wrong())?;
+    let broken = strtime::parse(&*spelt_out(format), text).map_err(|_| wrong())?;
     let timestamp = if let Ok(timestamp) = broken.to_timestamp() {
         timestamp
     } else {

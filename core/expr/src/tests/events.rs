@@ -75,7 +75,7 @@ pub(super) fn run_script(source: &str, event: &str) -> String {
 /// The moment that `now()` gives in tests.
 pub(super) const NOW_NS: i64 = 1_769_817_600_000_000_000;
 
-/// The event that a program makes of one, or why it left it as it was.
+/// The events that a program makes of one, or why it left it as it was.
 pub(super) fn remap(source: &str, event: &str) -> String {
     let script = match Script::compile(source) {
         Err(errors) => return refused(&errors),
@@ -85,7 +85,8 @@ pub(super) fn remap(source: &str, event: &str) -> String {
     let mut outcome = None;
     let mut workspace = Workspace::default();
     script.run(&mut batch, NOW_NS, &mut workspace, |_, why| outcome = Some(why));
-    let made = Value::Object(Object::Event(batch.event(0))).to_string();
+    let as_json = |event| Value::Object(Object::Event(event)).to_string();
+    let made = batch.iter().map(as_json).collect::<Vec<_>>().join(" ");
     match outcome {
         None => made,
         Some(why) => {

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use super::events::run;
 use crate::{Accepts, DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, Script, functions};
-use crate::{CLOSURE_CALLS_MAX, INDEX_MAX, MEMORY_BYTES_MAX, TEXT_BYTES_MAX, VALUES_MAX};
+use crate::{
+    CLOSURE_CALLS_MAX, EVENT_VALUES_MAX, EVENTS_MAX, INDEX_MAX, MEMORY_BYTES_MAX, TEXT_BYTES_MAX,
+    VALUES_MAX,
+};
 
 const MANUAL: &str = include_str!("../../LANGUAGE.md");
 
@@ -42,7 +45,8 @@ fn chapter() -> String {
             let accepts = match parameter.accepts {
                 Accepts::Path => "a path".to_owned(),
                 Accepts::Value(kind) => kind.to_string(),
-                Accepts::Grok => "a grok pattern in quotes".to_owned(),
+                Accepts::Pattern => "a grok pattern in quotes".to_owned(),
+                Accepts::Patterns => "an array of grok patterns in quotes".to_owned(),
             };
             let needed = if parameter.required { "" } else { ", optional" };
             writeln!(out, "- `{}`: {accepts}{needed}", parameter.name).unwrap();
@@ -74,7 +78,8 @@ fn functions_of_the_manual_are_those_of_the_crate() {
 fn bounds_of_the_manual_are_those_of_the_crate() {
     let bounds = [DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, MEMORY_BYTES_MAX];
     let more = [VALUES_MAX, TEXT_BYTES_MAX, INDEX_MAX as usize, CLOSURE_CALLS_MAX as usize];
-    for bound in bounds.into_iter().chain(more) {
+    let made = [EVENT_VALUES_MAX, EVENTS_MAX];
+    for bound in bounds.into_iter().chain(more).chain(made) {
         assert!(MANUAL.contains(&format!("| {bound} |")), "{bound}");
     }
 }

@@ -57,6 +57,76 @@ fn removal() {
 }
 
 #[test]
+fn removal_of_what_is_empty_then() {
+    check(&[
+        ("del(.a.b, compact: true)", r#"{"a":{"b":1,"c":2}}"#, r#"{"a":{"c":2}}"#),
+        ("del(.a.b, compact: true)", r#"{"a":{"b":1},"c":2}"#, r#"{"c":2}"#),
+        ("del(.a.b.c, true)", r#"{"a":{"b":{"c":1}}}"#, "{}"),
+        ("del(.a.b.c, false)", r#"{"a":{"b":{"c":1}}}"#, r#"{"a":{"b":{}}}"#),
+        ("del(.a[0].b, compact: true)", r#"{"a":[{"b":1},2]}"#, r#"{"a":[2]}"#),
+        ("del(.a.x, compact: true)", r#"{"a":{}}"#, r#"{"a":{}}"#),
+        ("del(.a.b, compact: .c)", "{}", "refused: `compact` is `true` or `false`"),
+        ("x = {\"a\": {\"b\": 1}}\ndel(x.a.b, compact: true)\n.x = x", "{}", r#"{"x":{}}"#),
+    ]);
+}
+
+#[test]
+fn what_is_no_object_in_place_of_the_event() {
+    check(&[
+        (". = [{\"a\": 1}, {\"b\": .x}]", r#"{"x":2}"#, r#"{"a":1} {"b":2}"#),
+        (". = [1, \"two\", {\"a\": 3}]", "{}", r#"{"message":1} {"message":"two"} {"a":3}"#),
+        (". = []", r#"{"a":1}"#, ""),
+        (". = .a", r#"{"a":[{"b":1,"b":2},[3]]}"#, r#"{"b":2} {"message":[3]}"#),
+        (". = .a", r#"{"a":"text"}"#, r#"{"message":"text"}"#),
+        (". = .a", r#"{"a":{"b":1}}"#, r#"{"b":1}"#),
+        (". = parse_json!(.m)", r#"{"m":"[{\"a\":1},{\"a\":2}]"}"#, r#"{"a":1} {"a":2}"#),
+        (". = [., .]", r#"{"a":1}"#, r#"{"a":1} {"a":1}"#),
+        (". = [{\"a\": 1}]\n.b = 2", "{}", r#"{"b":2}"#),
+        (". = [{\"a\": 1}, 2]\n. = [., .a]", "{}", r#"{"message":[{"a":1},2]} {"message":null}"#),
+        (". = [1]\ndel(.a)\n. = push(., 2)", "{}", r#"{"message":1} {"message":2}"#),
+        (". = [1]\n. |= {\"a\": 1}", "{}", "refused: `|` merges objects, this is array"),
+        ("., err = parse_json(.m)\n.err = err", r#"{"m":"{\"a\":1}"}"#, r#"{"a":1,"err":null}"#),
+        ("., err = parse_json(.m)\n.bad = err != null", r#"{"m":"x"}"#, r#"{"m":"x","bad":true}"#),
+        ("x, . = parse_json(.m)", "{}", "refused: an error is a text, which cannot be the event"),
+        (
+            ". = unnest!(.a)",
+            r#"{"a":[1,{"c":2}],"b":"x"}"#,
+            r#"{"a":1,"b":"x"} {"a":{"c":2},"b":"x"}"#,
+        ),
+        (
+            ". = unnest!(.a.b)",
+            r#"{"a":{"b":[1,2],"c":3}}"#,
+            r#"{"a":{"b":1,"c":3}} {"a":{"b":2,"c":3}}"#,
+        ),
+        (".a = [1, .b]\n. = unnest(.a)", r#"{"b":0}"#, r#"{"b":0,"a":1} {"b":0,"a":0}"#),
+        ("x = {\"a\": [1, 2], \"b\": 3}\n. = unnest!(x.a)", "{}", r#"{"a":1,"b":3} {"a":2,"b":3}"#),
+        (
+            ". = unnest(.a)",
+            "{}",
+            "refused: an error is not handled: `unnest` expects array as `path`, this may be any",
+        ),
+        (". = unnest!(.a)", r#"{"a":1}"#, "error: `unnest` expects array as `path`, found integer"),
+        (
+            ".a = 1\n. = unnest!(.a)",
+            "{}",
+            "refused: `unnest` expects array as `path`, this is integer",
+        ),
+    ]);
+}
+
+#[test]
+fn events_that_one_becomes_are_bounded() {
+    let items = vec!["1"; 1000].join(",");
+    let event = format!("{{\"a\":[{items}]}}");
+    let made = remap(". = .a", &event);
+    assert_eq!(made.split(' ').count(), 1000);
+    // A thousand times a thousand are too many values.
+    let fields: Vec<_> = (0..1000).map(|at| format!("\"f{at}\":0")).collect();
+    let event = format!("{{\"a\":[{items}],{}}}", fields.join(","));
+    assert_eq!(remap(". = unnest!(.a)", &event), "error: the program takes too much for one event");
+}
+
+#[test]
 fn branches_and_ends() {
     let level =
         "if .s == 1 { .l = \"low\" } else if .s == 2 { .l = \"mid\" } else { .l = \"high\" }";
@@ -113,12 +183,6 @@ fn errors_are_handled_as_in_vrl() {
         ("if (to_int(.s) ?? 0) > 5 { .a = 1 }", r#"{"s":6}"#, r#"{"s":6,"a":1}"#),
         (".a = .b + 1", "{}", "refused: an error is not handled: `+` may meet any and integer"),
         (".a = 10 / 4", "{}", r#"{"a":2.5}"#),
-        (
-            ". = .a",
-            "{}",
-            "refused: an error is not handled: an event is an object, this may be any",
-        ),
-        (". = 5", "{}", "refused: an event is an object, this is integer"),
         (
             ".a |= {\"b\": 1}",
             "{}",

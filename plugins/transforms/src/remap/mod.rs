@@ -135,6 +135,25 @@ impl Remap {
             self.count_errors(errors, &first);
         }
     }
+
+    /// Counts what became none or several, and says where each event of the batch goes as it is now.
+    fn account_splits(&mut self, out: &mut Outputs) {
+        let splits = self.workspace.splits();
+        let vanished = splits.iter().filter(|split| split.count == 0).count();
+        out.discard("empty", vanished);
+        out.create(splits.iter().map(|split| split.count.saturating_sub(1)).sum());
+        if self.fates.is_empty() {
+            return;
+        }
+        let mut splits = splits.iter().peekable();
+        let fates = std::mem::take(&mut self.fates).into_iter().enumerate();
+        self.fates = fates
+            .flat_map(|(index, fate)| {
+                let split = splits.next_if(|split| split.index == index);
+                std::iter::repeat_n(fate, split.map_or(1, |split| split.count))
+            })
+            .collect();
+    }
 }
 
 impl Transform for Remap {
@@ -150,6 +169,9 @@ impl Transform for Remap {
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
         self.run(&mut batch);
+        if !self.workspace.splits().is_empty() {
+            self.account_splits(out);
+        }
         if !self.fates.is_empty() {
             let fates = &self.fates;
             let is_dead = |index: usize| matches!(fates[index], Fate::DeadLetter(_));

@@ -16,6 +16,8 @@ fn obeys_the_laws_of_a_transform() {
         json!({"source": ". = {\"only\": .message, \"b\": [.a]}"}),
         json!({"source": source}),
         json!({"source": source, "drop_on_error": true, "reroute_dropped": true}),
+        json!({"source": ". = [., {\"second\": .message}, \"third\"]"}),
+        json!({"source": "if exists(.message) { . = [] }"}),
     ] {
         conformance::transform(&SPEC, &options);
     }
@@ -76,6 +78,43 @@ fn what_fails_or_is_aborted_can_go_to_the_dead_letters() {
     assert_eq!(reasons, ["`to_int`: the text is not an integer", "aborted: told to"]);
     assert!(discarded.is_empty());
     assert_eq!(errors, 1);
+}
+
+#[test]
+fn one_event_becomes_several_in_its_place() {
+    let source = ". = unnest(.items) ?? [.]";
+    let mut remap = TransformHarness::build(&SPEC, json!({ "source": source }));
+    let events = [
+        json!({"id": 1, "items": ["a", {"b": 2}]}),
+        json!({"id": 2}),
+        json!({"id": 3, "items": []}),
+        json!({"id": 4, "items": [null]}),
+    ];
+    let emitted = remap.feed_json(&events);
+    let expected = [
+        json!({"id": 1, "items": "a"}),
+        json!({"id": 1, "items": {"b": 2}}),
+        json!({"id": 2}),
+        json!({"id": 4, "items": null}),
+    ];
+    assert_eq!(emitted.main(), expected);
+    assert_eq!(emitted.discarded, [("empty", 1)]);
+}
+
+#[test]
+fn events_among_those_that_become_several_go_where_they_would_alone() {
+    let source = "if .kind == \"many\" { . = [{\"n\": 1}, {\"n\": 2}, 3] } else if .kind == \"none\" { . = [] } \
+                  else if .kind == \"stop\" { abort } else { .n = to_int!(.kind) }";
+    let options = json!({"source": source, "drop_on_error": true, "reroute_dropped": false});
+    let mut remap = TransformHarness::build(&SPEC, options);
+    let kinds = ["many", "x", "none", "many", "stop", "7", "y"];
+    let emitted = remap.feed_json(&kinds.map(|kind| json!({ "kind": kind })));
+    let many = [json!({"n": 1}), json!({"n": 2}), json!({"message": 3})];
+    let expected = [&many[..], &many[..], &[json!({"kind": "7", "n": 7})]].concat();
+    assert_eq!(emitted.main(), expected);
+    let dead = emitted.dead_letters();
+    let raw: Vec<_> = dead.iter().map(|letter| &letter["kind"]).collect();
+    assert_eq!(raw, ["x", "y"]);
 }
 
 #[test]
