@@ -172,3 +172,17 @@ fn a_charset_is_decoded_and_comes_out_as_utf8() {
     let ran = Place::new().run_with(&["pipe", "--charset", "utf-7"], b"");
     assert!(ran.stderr().contains("unknown charset \"utf-7\""), "{}", ran.stderr());
 }
+
+#[test]
+fn one_event_becomes_several_and_the_count_adds_up() {
+    let topology = "[sources.in]\ntype = \"stdin\"\n\
+        [transforms.each]\ntype = \"remap\"\ninputs = [\"in\"]\nsource = '. = split(string!(.message), \",\")'\n\
+        [sinks.out]\ntype = \"stdout\"\ninputs = [\"each\"]\nencoding.codec = \"text\"\nencoding.format = \"{message}\"\n";
+    let place = Place::new();
+    place.write("t.toml", topology);
+    let ran = place.run_with(&["run", "t.toml"], b"a,b,c\nd\ne,f\n");
+    assert_eq!(ran.assert_success().stdout().lines().collect::<String>(), "abcdef");
+    let told = ran.stderr();
+    let line = "transform each: 3 in, 3 created, 6 out, 0 discarded, 0 dead-lettered";
+    assert!(told.contains(line), "{told}");
+}

@@ -123,8 +123,12 @@ fn tell(status: &TopologyStatus) {
         if component.id.contains(':') && ledger.received == 0 {
             continue;
         }
+        let created = match ledger.created {
+            0 => String::new(),
+            created => format!(", {created} created"),
+        };
         tracing::info!(
-            "{} {}: {} in, {} out, {} discarded, {} dead-lettered",
+            "{} {}: {} in{created}, {} out, {} discarded, {} dead-lettered",
             component.kind,
             component.id,
             ledger.received,
