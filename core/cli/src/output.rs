@@ -7,6 +7,11 @@ pub(crate) fn use_color(is_terminal: bool) -> bool {
     is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// A number with the word that goes with it.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// Says on stderr what went wrong.
 pub(crate) fn error(message: &str) {
     // Nobody is left to be told when stderr is gone.

@@ -125,6 +125,66 @@ fn once_the_topology_is_mended_refused_events_go_where_they_were_to_go() {
     );
 }
 
+/// All letters behind a cursor, and how many pages they were.
+fn paged(address: SocketAddr, parameters: &str, mut cursor: String) -> (Vec<Value>, usize) {
+    let (mut all, mut pages) = (Vec::new(), 0);
+    loop {
+        let page = get(address, &format!("/dead-letters?{parameters}{cursor}")).json();
+        all.extend(page["letters"].as_array().unwrap_or_else(|| panic!("{page}")).clone());
+        pages += 1;
+        let Some(next) = page["next"].as_str() else { return (all, pages) };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+#[test]
+fn pages_of_letters_go_back_over_all_files_while_more_arrive() {
+    let place = Place::new();
+    // More than a file of 64 MiB holds.
+    let long = "x".repeat(240_000);
+    let line = |n: usize| {
+        if n.is_multiple_of(2) { format!("no {n} {long}\n") } else { format!("no {n}\n") }
+    };
+    place.write("app.log", (0..600).map(line).collect::<String>());
+    let (_running, address) = start(&place, &topology(REFUSING, OUT), 1);
+    let number = |letter: &Value| {
+        let message = letter["message"].as_str().unwrap();
+        message.split(' ').nth(1).unwrap().parse::<usize>().unwrap()
+    };
+    let newest = |n: usize| {
+        until("all are kept", || {
+            let newest = get(address, "/dead-letters?limit=1").json();
+            newest["letters"].as_array().unwrap().first().is_some_and(|one| number(one) == n)
+        });
+    };
+    newest(599);
+    assert!(place.path("data/dead-letters.ndjson.1").exists());
+    let first = get(address, "/dead-letters?limit=7").json();
+    place.append("app.log", "no 600\nno 601\n");
+    newest(601);
+    let cursor = format!("&cursor={}", first["next"].as_str().unwrap());
+    let rest = paged(address, "limit=100", cursor);
+    let all: Vec<usize> =
+        first["letters"].as_array().unwrap().iter().chain(&rest.0).map(number).collect();
+    assert_eq!(all, (0..600).rev().collect::<Vec<_>>());
+    assert!(rest.1 > 7, "long letters make short pages");
+
+    let ran =
+        place.run(&["dead-letters", "list", "--limit", "5000", "--admin", &address.to_string()]);
+    assert_eq!(ran.assert_success().stdout().lines().count(), 602);
+    let ran = place.run(&["dead-letters", "list", "--limit", "3", "--admin", &address.to_string()]);
+    assert_eq!(ran.assert_success().stdout().lines().count(), 3);
+    let (few, pages) = paged(address, "component=parsed&reason=nothing+like+it", String::new());
+    assert!(few.is_empty() && pages > 1, "a page looks at so many bytes at most");
+    for wrong in ["x", "1-2", "-1-2-3", "1-2-3-4"] {
+        let answer = get(address, &format!("/dead-letters?cursor={wrong}"));
+        assert_eq!(answer.status, 400, "{wrong}");
+        assert_eq!(answer.json()["errors"][0]["name"], "cursor");
+    }
+    let gone = get(address, "/dead-letters?cursor=1-2-3").json();
+    assert_eq!((&gone["letters"], &gone["next"]), (&json!([]), &Value::Null));
+}
+
 #[test]
 fn what_a_sink_refused_comes_back_with_its_fields() {
     let place = Place::new();
@@ -147,8 +207,8 @@ fn what_a_sink_refused_comes_back_with_its_fields() {
     let listed: Value = serde_json::from_str(&listed.assert_success().stdout()).unwrap();
     assert_eq!(listed["fields"], json!({ "n": 3 }));
     let id = listed["id"].as_str().unwrap();
-    assert_eq!(run(&["replay", id]).assert_success().stdout(), "1 letters replayed\n");
-    assert_eq!(run(&["replay", "--all"]).assert_success().stdout(), "1 letters replayed\n");
+    assert_eq!(run(&["replay", id]).assert_success().stdout(), "1 letter replayed\n");
+    assert_eq!(run(&["replay", "--all"]).assert_success().stdout(), "1 letter replayed\n");
     let none = written(&place, "out/none.ndjson");
     assert_eq!(none, [json!({ "n": 3 }), json!({ "n": 12345678901234567890_u64 })]);
     let again = run(&["drop", id]);

@@ -78,6 +78,7 @@ fn day() -> String {
         )
         .unwrap();
     }
+    text.extend((0..30).map(|n| format!("an older letter, {n}.\n")));
     text.push_str("<b>refused</b> one\n<b>refused</b> two\n");
     text
 }

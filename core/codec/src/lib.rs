@@ -27,6 +27,7 @@ pub mod text;
 pub mod time;
 mod time_format;
 pub mod timestamp;
+pub mod unpack;
 
 pub use civil::Zone;
 pub use encode_csv::CsvOptions;

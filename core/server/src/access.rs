@@ -62,6 +62,15 @@ fn changes_by_get(path: &str) -> bool {
     path == "/send"
 }
 
+/// Whether a request without an `Origin` is none that a page of another site made. Browsers say so, but older ones do not,
+/// and none does to a server elsewhere without TLS; all of them say that they are browsers, which no page can change.
+fn is_own_wish<'h>(header: &impl Fn(&str) -> Option<&'h str>) -> bool {
+    match header("sec-fetch-site") {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => !header("user-agent").is_some_and(|agent| agent.starts_with("Mozilla/")),
+    }
+}
+
 impl Access {
     fn refusal(&self, headers: &HeaderMap, path: &str) -> Option<Problem> {
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
@@ -75,10 +84,9 @@ impl Access {
             let detail = "a page of another site may not ask; the `Origin` is not this server";
             return Some(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        // What a page of another site embeds is asked for without an `Origin`.
-        let site = text("sec-fetch-site").filter(|_| changes_by_get(path));
-        if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
-            let detail = "a page of another site may not send events";
+        if changes_by_get(path) && self.token.is_none() && !is_own_wish(&text) {
+            let detail = "a page of another site may not send events, and this browser does not say that it is none; \
+                          use another program such as curl, or configure a token";
             return Some(Problem::new(StatusCode::FORBIDDEN, detail));
         }
         let wanted = self.token.as_ref().filter(|_| !is_open(path))?;
@@ -156,6 +164,14 @@ mod tests {
             assert!(!refused(None, &[("sec-fetch-site", site)], "/send"), "{site}");
         }
         assert!(!refused(None, &[], "/send"), "no browser");
+        assert!(!refused(None, &[("user-agent", "curl/8.14.1")], "/send"));
+        let browser = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:89.0) Gecko/20100101");
+        assert!(refused(None, &[browser], "/send"), "it does not say who asks");
+        assert!(!refused(None, &[browser], "/logs"));
+        assert!(!refused(None, &[browser, ("sec-fetch-site", "none")], "/send"));
+        let token = ("authorization", "Bearer s3cret");
+        assert!(!refused(Some("s3cret"), &[browser, token], "/send"));
+        assert!(refused(Some("s3cret"), &[browser], "/send"));
     }
 
     #[test]

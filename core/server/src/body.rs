@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use futures::StreamExt;
+use lograil_codec::unpack::{ContentEncoding, UnpackError};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -28,6 +29,7 @@ pub(crate) struct RequestBody {
     pub about: &'static str,
     /// The media types it may have.
     pub content: &'static [(&'static str, BodySchema)],
+    /// Bytes it may have, as it is sent and once it is decompressed.
     pub bytes_max: usize,
 }
 
@@ -77,20 +79,23 @@ impl RequestBody {
             let value = head.headers.get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_ascii_lowercase()
         };
-        if !matches!(text(header::CONTENT_ENCODING).as_str(), "" | "identity") {
-            let detail = "compressed bodies are not taken here; the source itself takes them";
+        let encoding = text(header::CONTENT_ENCODING);
+        let Some(encoding) = ContentEncoding::named(&encoding) else {
+            let detail =
+                format!("the encoding `{encoding}` is not known; send gzip, zstd, deflate or none");
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-        }
+        };
         let content_type = text(header::CONTENT_TYPE);
         let reading = read(body, self.bytes_max);
-        let bytes = tokio::time::timeout(TIMEOUT, reading)
+        let sent = tokio::time::timeout(TIMEOUT, reading)
             .await
             .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))??;
-        Ok(Received { bytes, content_type, _permit: permit })
+        let unpacked = encoding.unpack(sent, self.bytes_max, |_| Ok::<(), Problem>(()))?;
+        Ok(Received { bytes: unpacked.into(), content_type, _permit: permit })
     }
 }
 
-async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     let mut frames = body.into_data_stream();
     while let Some(frame) = frames.next().await {
@@ -103,5 +108,15 @@ async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
         }
         bytes.extend_from_slice(&frame);
     }
-    Ok(bytes.into())
+    Ok(bytes)
+}
+
+impl From<UnpackError> for Problem {
+    fn from(error: UnpackError) -> Self {
+        let status = match error {
+            UnpackError::Broken(_) => StatusCode::BAD_REQUEST,
+            UnpackError::TooLong(_) | UnpackError::TooDense => StatusCode::PAYLOAD_TOO_LARGE,
+        };
+        Self::new(status, error.to_string())
+    }
 }

@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     }
     let components = loaded.plan.as_ref().map_or(0, |plan| plan.components.len());
-    output::answer(&format!("valid: {components} components\n"))?;
+    let components = output::counted(components as u64, "component", "components");
+    output::answer(&format!("valid: {components}\n"))?;
     Ok(Exit::Success)
 }

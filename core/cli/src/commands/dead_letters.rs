@@ -8,6 +8,9 @@ use crate::args::{DeadLettersArguments, DeadLettersCommand, LetterChoice, Letter
 use crate::exit::Exit;
 use crate::output;
 
+/// Letters that one request asks for.
+const PAGE_MAX: u64 = 1000;
+
 /// Ids that go into one request.
 const IDS_MAX: usize = 100;
 
@@ -44,12 +47,21 @@ async fn list(
     narrowing: &LetterNarrowing,
     limit: u64,
 ) -> anyhow::Result<Exit> {
-    let mut parameters = narrowed(narrowing);
-    parameters.push(("limit", limit.to_string()));
-    let answer = client.get(&with_parameters("/dead-letters", &parameters)).await?;
-    let letters = answer["letters"].as_array().context("read the answer: it has no letters")?;
-    for letter in letters {
-        output::answer(&format!("{letter}\n"))?;
+    let (mut left, mut cursor) = (limit, None);
+    while left > 0 {
+        let mut parameters = narrowed(narrowing);
+        parameters.push(("limit", left.min(PAGE_MAX).to_string()));
+        parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let answer = client.get(&with_parameters("/dead-letters", &parameters)).await?;
+        let letters = answer["letters"].as_array().context("read the answer: it has no letters")?;
+        for letter in letters {
+            output::answer(&format!("{letter}\n"))?;
+        }
+        left = left.saturating_sub(letters.len() as u64);
+        cursor = answer["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
     }
     Ok(Exit::Success)
 }
@@ -84,7 +96,7 @@ async fn change(
         letters += count;
         is_whole &= !tell_rest(&answer);
     }
-    output::answer(&format!("{letters} letters {counted}\n"))?;
+    output::answer(&format!("{} {counted}\n", output::counted(letters, "letter", "letters")))?;
     Ok(if is_whole { Exit::Success } else { Exit::Failed })
 }
 
@@ -98,9 +110,13 @@ fn tell_rest(answer: &Value) -> bool {
     for one in &left_out {
         let component = one["component_id"].as_str().unwrap_or_default();
         output::error(&format!(
-            "{} letters stay: the topology has no component `{component}` any more, or they cannot be read; \
-             `--to` names another component",
-            one["letters"]
+            "{}: the topology has no component `{component}` any more, or it cannot be read; `--to` names another \
+             component",
+            output::counted(
+                one["letters"].as_u64().unwrap_or_default(),
+                "letter stays",
+                "letters stay"
+            )
         ));
     }
     !unknown.is_empty() || !left_out.is_empty()

@@ -16,7 +16,7 @@ use crate::catalogue::with_plugins;
 use crate::exit::Exit;
 use crate::reload::Reload;
 use crate::watch::Watch;
-use crate::{dead_letters, loaded_plugins, signals, stores, topology};
+use crate::{dead_letters, loaded_plugins, output, signals, stores, topology};
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let watch = arguments.watch.then(|| Watch::new(&arguments.topology));
@@ -110,7 +110,8 @@ fn exit_of(outcome: &Outcome) -> Exit {
         return Exit::Failed;
     }
     if outcome.undelivered_batches > 0 {
-        tracing::error!("{} batches were read but not delivered", outcome.undelivered_batches);
+        let batches = output::counted(outcome.undelivered_batches, "batch was", "batches were");
+        tracing::error!("{batches} read but not delivered");
         return Exit::Undelivered;
     }
     Exit::Success

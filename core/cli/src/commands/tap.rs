@@ -84,12 +84,13 @@ impl LeftOut {
     fn tell(&mut self) {
         if self.missed > 0 {
             output::error(&format!(
-                "{} events were not shown: there are more than `--rate`, or they come too fast",
-                self.missed
+                "{} not shown: there are more than `--rate`, or they come too fast",
+                output::counted(self.missed, "event was", "events were")
             ));
         }
         if self.failed > 0 {
-            output::error(&format!("the condition has no value for {} events", self.failed));
+            let events = output::counted(self.failed, "event", "events");
+            output::error(&format!("the condition has no value for {events}"));
         }
         if self.missed > 0 || self.failed > 0 {
             *self = Self { told: Some(Instant::now()), ..Self::default() };

@@ -107,6 +107,51 @@ async function leap(page) {
   await page.locator(".rows .row .message", { hasText: /Request 2[2-8]\d{4} / }).first().waitFor();
 }
 
+/** Bursts and anomalies are marked on the timeline of the events too; a click on a mark goes to its time. */
+async function marks(page) {
+  for (const view of ["overview", "logs"]) {
+    await page.goto("about:blank");
+    await page.goto(`${base}/#${view}?from=`);
+    const mark = page.locator(".chart .burst-mark");
+    await mark.first().waitFor();
+    assert.equal(await mark.count(), 1);
+    assert.match(await mark.getAttribute("title"), /^burst of all events\n/);
+    const box = await mark.boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + 40);
+    await page.locator(".chart .hover .burst", { hasText: "burst of all events" }).waitFor();
+    await mark.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/from=\d{4}.*to=\d{4}/);
+    const range = new URLSearchParams(page.url().split("?").pop());
+    // It lasts 40,000 of the million events of a day; a quarter is left beside it on either side.
+    const minutes = (Date.parse(range.get("to")) - Date.parse(range.get("from"))) / 60e3;
+    assert.ok(minutes > 80 && minutes < 95, `${minutes} minutes`);
+  }
+  await page.goto("about:blank");
+  await page.goto(`${base}/#logs?from=&anomalies=true`);
+  await page.locator(".facets[aria-busy=false]").waitFor();
+  await page.locator(".chart .u-over").waitFor();
+  // In a timeline of anomalies alone their mark is above the bar of one; the chart says where it is.
+  const at = await page.evaluate(() => {
+    const over = document.querySelector(".chart .u-over").getBoundingClientRect();
+    const canvas = document.querySelector(".chart canvas");
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const wanted = getComputedStyle(document.documentElement).getPropertyValue("--anomaly").trim();
+    const [red, green, blue] = [1, 3, 5].map((from) => parseInt(wanted.slice(from, from + 2), 16));
+    for (let at = 0; at < pixels.data.length; at += 4) {
+      if (pixels.data[at] === red && pixels.data[at + 1] === green && pixels.data[at + 2] === blue) {
+        const box = canvas.getBoundingClientRect();
+        return { x: box.x + ((at / 4) % canvas.width) / devicePixelRatio, y: box.y + Math.floor(at / 4 / canvas.width) / devicePixelRatio + 4, left: over.x };
+      }
+    }
+    return undefined;
+  });
+  assert.ok(at, "an anomaly is marked");
+  await page.mouse.click(at.x, at.y);
+  await page.waitForURL(/from=\d{4}.*to=\d{4}/);
+  await page.locator(".rows .row").first().waitFor();
+}
+
 /** A link that was copied shows the same to somebody else, later. */
 async function link(page) {
   await page.goto("about:blank");
@@ -202,6 +247,11 @@ async function system(page) {
   await page.locator(".config", { hasText: '"sources"' }).waitFor();
   const letters = page.locator("tr", { hasText: "<b>refused</b>" });
   await letters.nth(1).waitFor();
+  const oldest = page.locator("tr", { hasText: "an older letter, 0." });
+  assert.equal(await oldest.count(), 0);
+  await page.locator("button", { hasText: "Older" }).click();
+  await oldest.waitFor();
+  assert.ok(await page.locator("button", { hasText: "Older" }).isHidden(), "there are no older ones");
   await letters.first().locator("button", { hasText: "Drop" }).click();
   await page.waitForFunction(() => [...document.querySelectorAll("tr")].filter((row) => row.textContent.includes("<b>refused</b>")).length === 1);
   const title = await letters.first().getAttribute("data-id");
@@ -279,7 +329,7 @@ async function main() {
   page.on("pageerror", (error) => wrong.push(String(error.stack)));
   page.on("console", (message) => { if (message.type() === "error" && !/status of 400/.test(message.text())) wrong.push(message.text()); });
   page.on("request", (request) => { if (!request.url().startsWith(base) && !/^(data|about|blob):/.test(request.url())) wrong.push(`asks ${request.url()}`); });
-  for (const part of [overview, search, leap, hostile, link, details, tail, anomalies, system, speed]) {
+  for (const part of [overview, search, leap, marks, hostile, link, details, tail, anomalies, system, speed]) {
     console.log(part.name);
     await part(page);
   }

@@ -65,9 +65,9 @@ pub fn get(address: SocketAddr, path: &str) -> Response {
 }
 
 /// Sends a whole request, which must ask for the connection to be closed.
-pub fn request(address: SocketAddr, text: &str) -> Response {
+pub fn request(address: SocketAddr, text: &(impl AsRef<[u8]> + ?Sized)) -> Response {
     let mut stream = connect(address);
-    stream.write_all(text.as_bytes()).unwrap();
+    stream.write_all(text.as_ref()).unwrap();
     response(&read_to_end(&mut stream))
 }
 

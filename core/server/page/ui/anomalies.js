@@ -86,7 +86,7 @@ function reasons(why) {
   const expected = `${rounded(why.expected_low)} to ${rounded(why.expected_high)} is usual${of}`;
   const sentences = {
     value: why.median === undefined || why.median === null ? `${why.field} is ${rounded(why.value)}; ${expected}.` : `The median of the newest ${why.field} is ${rounded(why.median)}; ${expected}.`,
-    rate: `${rounded(why.value)} events in an interval; ${expected}.`,
+    rate: `${rounded(why.value)} ${why.value === 1 ? "event" : "events"} in an interval; ${expected}.`,
     new: `This ${why.field} was never seen before${of}.`,
     rare: `This ${why.field} is rare${of}: seen ${why.seen_before === 1 ? "once" : `${why.seen_before} times`} before, one in ${rounded(why.expected_one_in)} events.`,
   };

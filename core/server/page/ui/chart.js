@@ -1,5 +1,6 @@
 // Events over time by level: stacked bars, anomalies and bursts on the same axis; dragging sets the range.
 
+import { spans, told } from "./bursts.js";
 import { h, put } from "./dom.js";
 import { compact, count, levelClass, rate } from "./format.js";
 
@@ -30,7 +31,10 @@ function columns(stats, from, to) {
 }
 
 export class Timeline {
-  /** Dragging calls `onZoom(from, to)`, a click `onPick(at, step)` with the interval's start and length, in milliseconds. */
+  /**
+   * Dragging, and a click on the mark of a burst or of an anomaly, calls `onZoom(from, to)`; a click elsewhere `onPick(at, step)`
+   * with the interval's start and length; all in milliseconds.
+   */
   constructor(element, { height = 190, onZoom, onPick, hint }) {
     this.hint = hint;
     this.element = element;
@@ -83,8 +87,13 @@ export class Timeline {
     this.plot.over.append(hover, this.place);
     this.plot.over.addEventListener("click", (event) => {
       const { plot } = this;
-      const at = plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x");
-      if (plot.select.width < 4) this.onPick?.((times[0] + Math.floor((at - times[0]) / step) * step) * 1000, step * 1000);
+      const box = plot.over.getBoundingClientRect();
+      const at = Math.floor((plot.posToVal(event.clientX - box.left, "x") - times[0]) / step);
+      if (plot.select.width >= 4 || event.target.closest(".burst-mark")) return;
+      const start = (times[0] + at * step) * 1000;
+      const isOnAnomaly = anomalies[at] > 0 && Math.abs(event.clientY - box.top - anomalyTop(plot, sum[at])) < 8;
+      if (isOnAnomaly) this.onZoom(start, start + step * 1000);
+      else this.onPick?.(start, step * 1000);
     });
     if (this.marked) this.mark(...this.marked);
     const total = (name) => counts[name].reduce((a, b) => a + b, 0);
@@ -92,6 +101,19 @@ export class Timeline {
     const found = anomalies.reduce((a, b) => a + b, 0);
     put(this.legend, [...used].reverse().map(item), found > 0 && h("span", { class: "swatch anomaly" }, `anomalies ${compact(found)}`),
       bursts.length > 0 && h("span", { class: "swatch burst" }, `bursts ${bursts.length}`), this.hint && h("span", { class: "hint" }, this.hint));
+  }
+
+  /** A mark above the time of every burst, that a mouse or a keyboard can go to. */
+  showBursts(plot, bursts) {
+    const width = plot.over.clientWidth;
+    const at = (ms) => Math.max(0, Math.min(width, plot.valToPos(ms / 1000, "x")));
+    const mark = ({ start, end, bursts: inside }) => {
+      const [left, right] = [at(start), at(end)];
+      const text = [...inside.slice(0, 6).map(told), `${new Date(start).toLocaleString()} – ${new Date(end).toLocaleString()}`].join("\n");
+      return h("button", { class: "burst-mark", type: "button", title: text, "aria-label": `Zoom to the ${text}`, style: { left: `${(100 * left) / width}%`, width: `${(100 * Math.max(6, right - left)) / width}%` },
+        onmousedown: (event) => event.stopPropagation(), onclick: () => this.onZoom(start - (end - start) / 4, end + (end - start) / 4) });
+    };
+    plot.over.append(...spans(bursts).map(mark));
   }
 
   /** Marks the times that are looked at elsewhere. */
@@ -118,6 +140,8 @@ export class Timeline {
       axes: [axis, { ...axis, size: 58, values: (_, values) => values.map((value) => `${value >= 10 || value === 0 ? compact(value) : value.toFixed(1)}/s`) }],
       series: [{}, ...series.map(level)],
       hooks: {
+        // Only then it has a size.
+        ready: [(plot) => this.showBursts(plot, told.bursts)],
         drawClear: [(plot) => drawBursts(plot, told.bursts)],
         draw: [(plot) => drawAnomalies(plot, told)],
         setCursor: [(plot) => showHover(plot, told)],
@@ -132,30 +156,22 @@ export class Timeline {
   }
 }
 
-/** The times of bursts, each once, however many there are at the same time. */
-function union(bursts) {
-  const all = [];
-  for (const { start, end } of [...bursts].sort((a, b) => a.start - b.start)) {
-    const last = all[all.length - 1];
-    if (last && start <= last.end) last.end = Math.max(last.end, end);
-    else all.push({ start, end });
-  }
-  return all;
-}
-
 function drawBursts(plot, bursts) {
   plot.ctx.save();
   plot.ctx.beginPath();
   plot.ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
   plot.ctx.clip();
   plot.ctx.fillStyle = colour("burst");
-  for (const { start, end } of union(bursts)) {
+  for (const { start, end } of spans(bursts)) {
     const left = plot.valToPos(start / 1000, "x", true);
     const right = plot.valToPos(end / 1000, "x", true);
     plot.ctx.fillRect(left, plot.bbox.top, Math.max(3, right - left), plot.bbox.height);
   }
   plot.ctx.restore();
 }
+
+/** Where the mark of an interval's anomalies is, in pixels below the top. */
+const anomalyTop = (plot, events) => Math.max(6, plot.valToPos(events, "y") - 7);
 
 /** A mark above every interval with anomalies. */
 function drawAnomalies(plot, { times, anomalies, sum, step }) {
@@ -165,7 +181,7 @@ function drawAnomalies(plot, { times, anomalies, sum, step }) {
   anomalies.forEach((events, at) => {
     if (events === 0) return;
     const x = plot.valToPos(times[at] + step / 2, "x", true);
-    const y = Math.max(plot.bbox.top + 6, plot.valToPos(sum[at], "y", true) - 7 * devicePixelRatio);
+    const y = plot.bbox.top + anomalyTop(plot, sum[at]) * devicePixelRatio;
     plot.ctx.beginPath();
     plot.ctx.arc(x, y, 4 * devicePixelRatio, 0, 2 * Math.PI);
     plot.ctx.fill();
@@ -184,7 +200,7 @@ function showHover(plot, { times, counts, anomalies, step, seconds, used, hover,
   put(hover, h("b", {}, new Date(times[at] * 1000).toLocaleString()),
     lines.map((name) => h("div", { class: `swatch ${name}` }, `${name} ${count(counts[name][at])} · ${rate(counts[name][at] / seconds[at])}`)),
     anomalies[at] > 0 && h("div", { class: "swatch anomaly" }, `anomalies ${anomalies[at]}`),
-    inside.map(({ name, factor }) => h("div", { class: "swatch burst" }, `burst of ${name}${factor ? `, ${factor.toFixed(1)}×` : ""}`)));
+    inside.map((burst) => h("div", { class: "swatch burst" }, told(burst))));
   const right = plot.cursor.left > plot.over.clientWidth / 2;
   hover.style.left = right ? "" : `${plot.cursor.left + 12}px`;
   hover.style.right = right ? `${plot.over.clientWidth - plot.cursor.left + 12}px` : "";

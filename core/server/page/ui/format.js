@@ -4,6 +4,8 @@ const whole = new Intl.NumberFormat("en-US");
 const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
 export const count = (number) => whole.format(number);
+/** A number with the word that goes with it. */
+export const counted = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
 export const compact = (number) => short.format(number);
 export const percent = (part) => `${(part * 100).toFixed(part >= 0.1 || part === 0 ? 0 : 1)} %`;
 

@@ -1,6 +1,7 @@
 // Logs: search, facets, the table, live tail.
 
 import { Problem, get, listen } from "./api.js";
+import { burstsBetween } from "./bursts.js";
 import { Timeline } from "./chart.js";
 import { Detail, condition } from "./detail.js";
 import { copy, debounce, h, put } from "./dom.js";
@@ -161,7 +162,7 @@ function showRows() {
   list.show(rows, start, total);
   if (shifted !== 0) list.shift(shifted);
   const isEmpty = total === 0 && isEnd;
-  list.say(isEmpty ? "No events in this time fit." : isEnd ? `The oldest of ${count(total)} events.` : "…");
+  list.say(isEmpty ? "No events in this time fit." : isEnd ? (total === 1 ? "One event." : `The oldest of ${count(total)} events.`) : "…");
   shared.tell();
 }
 
@@ -200,11 +201,13 @@ const isCounting = (is) => [parts.facets, parts.chart].forEach((element) => elem
 async function counts(mine) {
   isCounting(true);
   try {
+    const { from, start, to } = state.bounds(shared.stores[0]);
+    const bursts = burstsBetween(from, to, mine.signal);
     for (const look of LOOKS) {
-      const found = await get("/facets", { ...filters(), ...state.range(), intervals: 160, ...look }, mine.signal);
+      const asked = get("/facets", { ...filters(), ...state.range(), intervals: 160, ...look }, mine.signal);
+      const [found, ofBursts] = await Promise.all([asked, bursts]);
       if (mine !== asking) return;
-      const { start, to } = state.bounds(shared.stores[0]);
-      parts.timeline.show(found, start, to);
+      parts.timeline.show(found, start, to, ofBursts);
       showFacets(parts.facets, found);
       pages.expect(found.total, found.timeline, found.interval_seconds);
       isCounting(false);

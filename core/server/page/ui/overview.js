@@ -1,6 +1,7 @@
 // Overview: how many events of which level, what was unusual, who was busy, what changed.
 
 import { get } from "./api.js";
+import { burstsBetween } from "./bursts.js";
 import { Timeline } from "./chart.js";
 import { h, put } from "./dom.js";
 import { bytes, change, compact, count, percent, rate, span, time } from "./format.js";
@@ -9,8 +10,6 @@ import * as state from "./state.js";
 const REFRESH_MS = 2000;
 /** What has changed is looked for less often: templates are counted from a sample of events. */
 const CHANGES_MS = 10000;
-/** Starts and ends of bursts, the newest. */
-const BURSTS = 500;
 const SAMPLE = { events: 10000, time_ms: 150 };
 let parts, shared, timer, asking, changesAt;
 
@@ -71,17 +70,16 @@ async function load(signal) {
   const stores = (await get("/stores", {}, signal)).stores;
   shared.stores = stores;
   const { from, to, start, counted, oldest } = state.bounds(stores[0]);
-  const range = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-  const before = { from: new Date(2 * from - to).toISOString(), to: range.from };
+  const before = { from: new Date(2 * from - to).toISOString(), to: new Date(from).toISOString() };
   const [stats, preceding, bursts] = await Promise.all([
     get("/stats", { ...counted, intervals: 120 }, signal),
     get("/stats", { ...before, intervals: 1 }, signal),
-    get("/bursts", { ...range, limit: BURSTS }, signal),
+    burstsBetween(from, to, signal),
   ]);
   // A time before of which a part is missing would make everything more.
   const hasEarlier = oldest <= 2 * from - to;
   const earlier = hasEarlier ? preceding : { ...preceding, total: 0, errors: 0, anomalies: 0, levels: [], services: [] };
-  parts.timeline.show(stats, start, to, pairs(bursts.logs.reverse(), to));
+  parts.timeline.show(stats, start, to, bursts);
   showTiles(stats, earlier, (to - start) / 1000, stores[0]);
   showServices(stats, earlier);
   parts.tiles.setAttribute("aria-busy", "false");
@@ -102,28 +100,6 @@ async function load(signal) {
   parts.periods.textContent = `in the last ${span((to - second) / 1000)} against the ${span((second - first) / 1000)} before`;
   if (!state.isLive()) parts.periods.textContent = `in these ${span((to - second) / 1000)} against the ${span((second - first) / 1000)} before`;
   showChanges(is, was, fresh.templates);
-}
-
-/**
- * Starts and ends of bursts as times with what they are of; one that has no end lasts until the end of the range.
- * A burst has lasted a while when it is told, so that it is drawn from where it began.
- */
-function pairs(logs, to) {
-  const open = new Map();
-  const found = [];
-  for (const log of logs) {
-    const at = Date.parse(log.timestamp);
-    const { event, id, key, factor, duration_seconds: seconds } = log.explanation ?? {};
-    const start = at - 1000 * (seconds ?? 0);
-    const name = key ?? "all events";
-    if (event === "start") open.set(id ?? key, { start, end: to, name, factor });
-    if (event === "end") {
-      const burst = open.get(id ?? key) ?? { start, name };
-      open.delete(id ?? key);
-      found.push({ ...burst, end: at, factor });
-    }
-  }
-  return [...found, ...open.values()];
 }
 
 function showTiles(stats, earlier, seconds, store) {

@@ -2,8 +2,8 @@
 
 import { get } from "./api.js";
 import { copy, h, put } from "./dom.js";
-import { bytes, count, time } from "./format.js";
-import { showLetters } from "./letters.js";
+import { bytes, count, counted, time } from "./format.js";
+import { getLetters, showLetters } from "./letters.js";
 
 let parts, shared;
 
@@ -22,8 +22,8 @@ function enter(main, given) {
 
 async function update() {
   try {
-    const paths = ["/plugins", "/stores", "/ledger", "/dead-letters", "/components", "/config"];
-    const [plugins, stores, ledger, letters, components, config] = await Promise.all(paths.map((path) => get(path)));
+    const paths = ["/plugins", "/stores", "/ledger", "/components", "/config"];
+    const [letters, plugins, stores, ledger, components, config] = await Promise.all([getLetters(), ...paths.map((path) => get(path))]);
     showLetters(parts.letters, letters, update, shared.tell);
     showPlugins(plugins);
     showStores(stores.stores);
@@ -44,15 +44,15 @@ function table(heads, rows, empty) {
 const number = (value) => h("td", { class: "number" }, count(value));
 
 function showPlugins({ plugins, reload }) {
-  const state = (one) => h("span", { class: one.errors > 0 ? "text-error" : "" }, one.state, one.errors > 0 && `, ${count(one.errors)} errors`, one.dead_lettered > 0 && `, ${count(one.dead_lettered)} refused`);
+  const state = (one) => h("span", { class: one.errors > 0 ? "text-error" : "" }, one.state, one.errors > 0 && `, ${counted(one.errors, "error", "errors")}`, one.dead_lettered > 0 && `, ${count(one.dead_lettered)} refused`);
   const row = (one) => [
     h("tr", {}, h("td", {}, h("b", {}, one.name), ` ${one.version}`),
-      h("td", { class: "number", title: one.generation > 1 ? `exchanged ${one.generation - 1} times since the start` : "as at the start" }, one.generation),
+      h("td", { class: "number", title: one.generation > 1 ? `exchanged ${counted(one.generation - 1, "time", "times")} since the start` : "as at the start" }, one.generation),
       h("td", { class: "nowrap", title: `loaded ${time(one.loaded_at)}` }, state(one)),
       h("td", { class: "mono", title: `SHA-256 ${one.sha256}, interface ${one.abi}` }, one.file), h("td", {}, one.components.join(", "), one.used_by.length > 0 && h("small", {}, ` used by ${one.used_by.join(", ")}`))),
     one.last_error && h("tr", {}, h("td", { colspan: 5, class: "text-error" }, `${time(one.last_error.at).slice(0, 19)} not exchanged: ${one.last_error.message}`)),
   ];
-  const last = reload && h("p", { class: reload.is_refused ? "text-error" : "muted" }, `Read again ${count(reload.count)} times, last ${time(reload.at).slice(0, 19)}${reload.is_refused ? ", refused" : ""}: ${reload.messages.join("; ")}`);
+  const last = reload && h("p", { class: reload.is_refused ? "text-error" : "muted" }, `Read again ${counted(reload.count, "time", "times")}, last ${time(reload.at).slice(0, 19)}${reload.is_refused ? ", refused" : ""}: ${reload.messages.join("; ")}`);
   put(parts.plugins, table(["Plugin", "Generation", "State", "File", "Components"], plugins.map(row), "No plugins are loaded; all components are built in."), last);
 }
 

@@ -3,7 +3,7 @@
 
 import { get, listen } from "./api.js";
 import { h, put, svg } from "./dom.js";
-import { bytes, count, percent, rate, span } from "./format.js";
+import { bytes, count, counted, percent, rate, span } from "./format.js";
 
 const WIDTH = 208;
 const HEIGHT = 92;
@@ -71,7 +71,7 @@ function draw(topology) {
   const focused = document.activeElement?.closest?.(".node")?.dataset.id;
   put(parts.graph, svg("svg", { viewBox: `0 0 ${size[0]} ${size[1]}`, width: size[0], height: size[1], role: "group", "aria-label": "Components" }, edges, nodes));
   if (focused) [...parts.graph.querySelectorAll(".node")].find((one) => one.dataset.id === focused)?.focus();
-  parts.told.textContent = `up ${span(topology.uptime_seconds)} · ${count(topology.in_flight_batches)} batches under way`;
+  parts.told.textContent = `up ${span(topology.uptime_seconds)} · ${counted(topology.in_flight_batches, "batch", "batches")} under way`;
 }
 
 function edge(components, place, to, input, left, top, at) {
@@ -105,7 +105,7 @@ function node(one, x, y) {
   text(rate(out), 12, 45, "rate"), text(balanced ? `${count(one.in_flight_events)} in flight ✓` : "ledger does not balance", WIDTH - 10, 45, balanced ? "small" : "small bad", "end"),
   one.kind !== "source" && meter(12, 54, one.utilisation, "busy"), one.kind !== "source" && text(`busy ${percent(one.utilisation)}`, WIDTH - 10, 60, "small", "end"),
   buffer && meter(12, 68, fill, "buffer"), buffer && text(`buffer ${bytes(buffer.bytes)}`, WIDTH - 10, 74, "small", "end"),
-  (ledger.dead_lettered > 0 || one.errors > 0) && text(`${ledger.dead_lettered > 0 ? `${count(ledger.dead_lettered)} dead letters ` : ""}${one.errors > 0 ? `${count(one.errors)} errors` : ""}`, 12, 86, "small bad"));
+  (ledger.dead_lettered > 0 || one.errors > 0) && text(`${ledger.dead_lettered > 0 ? `${counted(ledger.dead_lettered, "dead letter", "dead letters")} ` : ""}${one.errors > 0 ? `${counted(one.errors, "error", "errors")}` : ""}`, 12, 86, "small bad"));
 }
 
 function meter(x, y, part, name) {
@@ -132,7 +132,7 @@ function open(id) {
   const hear = (name, data, output) => {
     if (name === "missed") missed += Number(data);
     if (name === "event") seen += 1;
-    told.textContent = `${count(seen)} events${missed > 0 ? `, ${count(missed)} not shown` : ""}`;
+    told.textContent = `${counted(seen, "event", "events")}${missed > 0 ? `, ${count(missed)} not shown` : ""}`;
     if (name !== "event" || paused) return;
     rows.prepend(h("div", { class: "line" }, output && h("span", { class: "tag" }, output), data));
     while (rows.childElementCount > TAP_ROWS) rows.lastChild.remove();

@@ -6,6 +6,7 @@
 //! **Invariant:** a letter is done only once its event is delivered again and no crash can undo that, or once it is
 //! dropped on request. A crash in between repeats letters; it loses none.
 
+mod backwards;
 mod done;
 mod letter;
 mod pass;
@@ -13,11 +14,13 @@ mod replay;
 mod restore;
 mod snapshot;
 
+pub(crate) use backwards::{Backwards, LetterPlace};
 pub(crate) use done::Done;
 pub(crate) use letter::LetterId;
 pub(crate) use pass::Selection;
 pub(crate) use replay::{BrokenOff, Handled, Waiting, drop_letters, replay};
-pub(crate) use snapshot::slot;
+#[cfg(test)]
+use snapshot::slot;
 
 use letter::Letter;
 use pass::Pass;

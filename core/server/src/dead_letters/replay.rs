@@ -35,7 +35,7 @@ pub(crate) struct Handled {
 pub(crate) enum BrokenOff {
     #[error("{0}")]
     Files(#[from] io::Error),
-    #[error("{letters} letters were replayed; then {reason}; the others stay")]
+    #[error("letters replayed: {letters}; then {reason}; the others stay")]
     NotDelivered { letters: u64, reason: String },
 }
 

@@ -3,7 +3,7 @@
 //! **Invariant:** what is written or rotated meanwhile changes nothing: the files are held open, each up to its length.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Take};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -28,29 +28,36 @@ pub(crate) fn slot(path: &Path, slot: usize) -> PathBuf {
     name.into()
 }
 
-impl Snapshot {
-    /// Opens what is there. The newest first: a file that is put aside meanwhile is met twice then, which is noticed,
-    /// and not passed over.
-    pub fn take(path: &Path) -> io::Result<Self> {
-        let (mut files, mut seen) = (Vec::new(), HashSet::new());
-        let mut is_gap = false;
-        for number in 0..FILES_MAX {
-            let file = match File::open(slot(path, number)) {
-                Ok(file) => file,
-                // A rotation that is under way leaves one place free.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_gap => {
-                    is_gap = true;
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-                Err(error) => return Err(error),
-            };
-            is_gap = false;
-            let about = file.metadata()?;
-            if seen.insert((about.dev(), about.ino())) {
-                files.push(BufReader::new(file.take(about.len())));
+/// Opens the files that are there, the newest first: a file that is put aside meanwhile is met twice then, which is noticed,
+/// and not passed over.
+pub(super) fn open_files(path: &Path) -> io::Result<Vec<(File, Metadata)>> {
+    let (mut files, mut seen) = (Vec::new(), HashSet::new());
+    let mut is_gap = false;
+    for number in 0..FILES_MAX {
+        let file = match File::open(slot(path, number)) {
+            Ok(file) => file,
+            // A rotation that is under way leaves one place free.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_gap => {
+                is_gap = true;
+                continue;
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error),
+        };
+        is_gap = false;
+        let about = file.metadata()?;
+        if seen.insert((about.dev(), about.ino())) {
+            files.push((file, about));
         }
+    }
+    Ok(files)
+}
+
+impl Snapshot {
+    /// Opens what is there.
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let files = open_files(path)?.into_iter();
+        let files = files.map(|(file, about)| BufReader::new(file.take(about.len()))).collect();
         Ok(Self { files, line: Vec::new() })
     }
 

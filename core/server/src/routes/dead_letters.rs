@@ -1,8 +1,7 @@
 //! Dead letters: what components refused, with the reason and the original bytes; offering it again, and dropping it.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,13 +12,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::admin::Shared;
-use crate::dead_letters::{self, BrokenOff, Done, Handled, LetterId, Selection, Waiting, slot};
+use crate::dead_letters::{
+    self, Backwards, BrokenOff, Done, Handled, LetterId, LetterPlace, Selection, Waiting,
+};
 use crate::parameter::{Parameter, ParameterKind};
 use crate::problem::{Mistake, Problem};
 use crate::route::{Answer, Asked, Content, Method, Route, json};
 
-/// Bytes of a file that are looked at, from its end.
-const TAIL_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of letters that are looked at for a page, and those that it may have itself; beyond them it ends before it is full.
+const LOOKED_AT_BYTES_MAX: usize = 32 << 20;
+const PAGE_BYTES_MAX: usize = 8 << 20;
 
 const COMPONENT: Parameter = Parameter::query(
     "component",
@@ -50,9 +52,9 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::Get,
         path: "/dead-letters",
         tag: "topology",
-        summary: "The newest events that components refused, with the reason: of those that the topology does not read \
-            itself, out of the last 8 MiB of the current file in the data directory and of the one before. Not those \
-            that were replayed or dropped.",
+        summary: "Events that components refused, with the reason, the newest first, a page at a time: of those that the \
+            topology does not read itself, out of all files that are kept. Not those that were replayed or dropped. A \
+            page may end before it is full where many letters had to be looked at, or they are long.",
         parameters: &[
             COMPONENT,
             REASON,
@@ -60,6 +62,12 @@ pub(super) const ROUTES: &[Route] = &[
                 "limit",
                 ParameterKind::Integer { min: 1, max: 1000, default: Some(50) },
                 "At most so many.",
+            ),
+            Parameter::query(
+                "cursor",
+                ParameterKind::Text { bytes_max: 64 },
+                "Where the page before ended: its `next`, with otherwise the same parameters. Letters that arrive \
+                    meanwhile do not shift what follows.",
             ),
         ],
         body: None,
@@ -113,6 +121,8 @@ struct DeadLettersAnswer {
     refused: u64,
     /// The newest first.
     letters: Vec<DeadLetter>,
+    /// The `cursor` of the next page, with older letters; null on the last.
+    next: Option<String>,
 }
 
 /// A refused event.
@@ -137,8 +147,8 @@ struct DeadLetter {
 
 impl DeadLetter {
     /// A line of the file; none if it is not one of ours, such as a line that is being written.
-    fn read(line: &str) -> Option<Self> {
-        let mut fields: Map<String, Value> = serde_json::from_str(line).ok()?;
+    fn read(line: &[u8]) -> Option<Self> {
+        let mut fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
         let why = fields.remove("dead_letter")?;
         let text = |name: &str| why[name].as_str().map(str::to_owned);
         let mut own = |name: &str| match fields.remove(name) {
@@ -178,15 +188,23 @@ fn dead_letters(asked: Asked) -> Answer {
             reason: asked.parameters.text("reason").map(str::to_owned),
         };
         let limit = asked.parameters.count("limit");
+        let after = match asked.parameters.text("cursor").map(LetterPlace::parse) {
+            Some(None) => {
+                let detail = "is no `next` of a page of letters";
+                return Err(Problem::mistakes(vec![Mistake::new("query", "cursor", detail)]));
+            }
+            after => after.flatten(),
+        };
         let file = described.dead_letters.clone();
         let shown = file.as_ref().map(|file| file.display().to_string());
         let read = tokio::task::spawn_blocking(move || match file {
-            Some(file) => newest(&file, &selection, limit),
-            None => Ok(Vec::new()),
+            Some(file) => page(&file, after, &selection, limit),
+            None => Ok((Vec::new(), None)),
         });
-        let letters = read.await.map_err(io::Error::other).and_then(|letters| letters);
-        let letters = letters.map_err(|error| problem(&error))?;
-        json(&DeadLettersAnswer { file: shown, refused, letters })
+        let read = read.await.map_err(io::Error::other).and_then(|page| page);
+        let (letters, next) = read.map_err(|error| problem(&error))?;
+        let next = next.map(|place| place.to_string());
+        json(&DeadLettersAnswer { file: shown, refused, letters, next })
     })
 }
 
@@ -320,36 +338,35 @@ fn problem(error: &io::Error) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("read or note dead letters: {error}"))
 }
 
-/// The newest letters that are asked for and not done, out of the ends of the file and of the one before it.
-fn newest(file: &Path, selection: &Selection, limit: usize) -> io::Result<Vec<DeadLetter>> {
-    let (mut letters, done) = (Vec::new(), Done::read(file)?);
-    for number in 0..2 {
-        let text = tail(&slot(file, number))?;
-        let read = text.lines().rev().filter_map(DeadLetter::read);
-        let id = |letter: &DeadLetter| letter.id.as_deref().and_then(LetterId::parse);
-        let is_done = |letter: &DeadLetter| id(letter).is_some_and(|id| done.contains(id));
+/// The newest letters behind a place that are asked for and not done, and where the page ended if there may be more.
+fn page(
+    file: &Path,
+    after: Option<LetterPlace>,
+    selection: &Selection,
+    limit: usize,
+) -> io::Result<(Vec<DeadLetter>, Option<LetterPlace>)> {
+    let mut way = Backwards::begin(file, after)?;
+    // Read behind the letters: what is replayed meanwhile was a letter when the page began, and may be shown.
+    let done = Done::read(file)?;
+    let is_wanted = |letter: &DeadLetter| {
+        let id = letter.id.as_deref().and_then(LetterId::parse);
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let wanted = read.filter(|one| {
-            !is_done(one) && selection.has(id(one), &text(&one.component_id), &text(&one.reason))
-        });
-        letters.extend(wanted.take(limit - letters.len()));
-        if letters.len() == limit {
-            break;
+        !id.is_some_and(|id| done.contains(id))
+            && selection.has(id, &text(&letter.component_id), &text(&letter.reason))
+    };
+    let (mut letters, mut end) = (Vec::new(), None);
+    let (mut looked_at, mut bytes) = (0, 0);
+    while let Some(line) = way.next_line()? {
+        looked_at += line.line.len();
+        let is_full = looked_at > LOOKED_AT_BYTES_MAX || bytes > PAGE_BYTES_MAX;
+        if end.is_some() && (is_full || letters.len() == limit) {
+            return Ok((letters, end));
+        }
+        end = Some(line.place());
+        if let Some(letter) = DeadLetter::read(&line.line).filter(is_wanted) {
+            bytes += line.line.len();
+            letters.push(letter);
         }
     }
-    Ok(letters)
-}
-
-/// The end of a file, which need not be there. A line that is cut off at the start is no letter.
-fn tail(path: &Path) -> io::Result<String> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        Err(error) => return Err(error),
-    };
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES_MAX)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok((letters, None))
 }

@@ -64,7 +64,8 @@ pub(super) const ROUTES: &[Route] = &[
             ACKNOWLEDGE,
         ],
         body: Some(RequestBody {
-            about: "The events, at most 10 MiB, not compressed.",
+            about: "The events, at most 10 MiB; `Content-Encoding` says whether they are compressed with gzip, zstd or deflate, and then \
+                they are at most 10 MiB without it too.",
             content: &[
                 ("application/json", BodySchema::Any),
                 ("application/x-ndjson", BodySchema::Text),
@@ -80,7 +81,8 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::Get,
         path: "/send",
         tag: "events",
-        summary: "Takes one line as the topology's source of the type `http` does, for quick tries.",
+        summary: "Takes one line as the topology's source of the type `http` does, for quick tries. Browsers must say \
+            (`Sec-Fetch-Site`) that no page of another site asks, or send the token.",
         parameters: &[
             Parameter::required(
                 "message",

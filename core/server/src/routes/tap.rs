@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -17,6 +17,7 @@ use lograil_expr::Condition;
 use lograil_plugin::Port;
 use lograil_runtime::TapListener;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
 
 use crate::parameter::{Parameter, ParameterKind, Parameters};
 use crate::problem::{Mistake, Problem};
@@ -75,6 +76,12 @@ pub(super) const ROUTES: &[Route] = &[Route {
 
 /// Events that wait to be written to the client at most; they come out of one batch.
 const WAITING_MAX: usize = 10_000;
+
+/// How often it is told at most how many events were not shown.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// How long nothing is told where there is nothing to tell.
+const QUIET_MAX: Duration = Duration::from_secs(3600);
 
 fn tap(mut asked: Asked) -> Answer {
     Box::pin(async move {
@@ -145,7 +152,7 @@ struct Feed {
     waiting: VecDeque<Event>,
 }
 
-/// Counts of events that were not shown, told once a second at most.
+/// Counts of events that were not shown, told now and then.
 #[derive(Default)]
 struct Untold {
     missed: u64,
@@ -154,10 +161,17 @@ struct Untold {
 }
 
 impl Untold {
+    /// When there is something to tell, at the latest.
+    fn due(&self) -> Instant {
+        match self.told {
+            Some(told) if self.missed + self.failed > 0 => told + TELL_EVERY,
+            _ => Instant::now() + QUIET_MAX,
+        }
+    }
+
     /// What is to be told now; all of it if nothing comes any more.
     fn take(&mut self, is_end: bool) -> impl Iterator<Item = Event> {
-        let is_due = self.told.is_none_or(|told| told.elapsed() >= Duration::from_secs(1));
-        let counts = if is_due || is_end {
+        let counts = if is_end || self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
             [
                 ("missed", std::mem::take(&mut self.missed)),
                 ("failed", std::mem::take(&mut self.failed)),
@@ -182,8 +196,19 @@ impl Feed {
             if self.left == Some(0) {
                 return None;
             }
-            let (port, batch) = self.listener.next().await?;
-            self.take(port, batch);
+            // What is untold is told although nothing comes any more, and before the component's end.
+            match timeout_at(self.untold.due(), self.listener.next()).await {
+                Ok(Some((port, batch))) => self.take(port, batch),
+                Ok(None) => {
+                    self.untold.missed += self.listener.take_missed();
+                    self.waiting.extend(self.untold.take(true));
+                    return self.waiting.pop_front();
+                }
+                Err(_) => {
+                    let told = self.untold.take(false);
+                    self.waiting.extend(told);
+                }
+            }
         }
     }
 

@@ -3,31 +3,18 @@
 //! **Invariant:** what is kept of a request, its body and what is made of it, is paid for from the budget of pending
 //! bytes first.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Body;
+use lograil_codec::unpack::{ContentEncoding, UnpackError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::options::Settings;
 use crate::http_server::Refusal;
 use crate::payload::EVENT_BYTES;
-
-/// Bytes that are decompressed at a time.
-const CHUNK_BYTES: usize = 64 * 1024;
-
-/// Memory that a body in zstd may ask for, as a power of two: 16 MiB, twice of what its level 19 needs.
-const ZSTD_WINDOW_LOG_MAX: u32 = 24;
-
-/// How many times longer than it was sent a body may become. Logs reach about 50.
-const RATIO_MAX: usize = 250;
-
-/// Bytes that a body may become whatever its ratio.
-const RATIO_FREE_BYTES: usize = 1 << 20;
 
 /// A body, and its share of the budget, which is given back when this is dropped.
 pub(super) struct Paid {
@@ -104,60 +91,30 @@ where
         share.grow(data.len())?;
         sent.extend_from_slice(&data);
     }
-    let limit = settings.decompressed_bytes_max;
-    let plain = match encoding {
-        "" | "identity" => sent,
-        "gzip" | "x-gzip" => {
-            decompress(MultiGzDecoder::new(&sent[..]), sent.len(), limit, &mut share)?
-        }
-        "zstd" => {
-            let decoder = zstd::stream::read::Decoder::new(&sent[..])
-                .and_then(|mut decoder| {
-                    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-                    Ok(decoder)
-                })
-                .map_err(|error| Refusal::bad(format!("decompress the body: {error}")))?;
-            decompress(decoder, sent.len(), limit, &mut share)?
-        }
-        "deflate" => decompress(ZlibDecoder::new(&sent[..]), sent.len(), limit, &mut share)?,
-        other => {
-            let reason =
-                format!("the encoding `{other}` is not known; send gzip, zstd, deflate or none");
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
-        }
+    let Some(encoding) = ContentEncoding::named(encoding) else {
+        let reason =
+            format!("the encoding `{encoding}` is not known; send gzip, zstd, deflate or none");
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
     };
+    let limit = match encoding {
+        ContentEncoding::Identity => settings.body_bytes_max,
+        _ => settings.decompressed_bytes_max,
+    };
+    let plain = encoding.unpack(sent, limit, |bytes| share.grow(bytes))?;
     Ok(Paid { bytes: Bytes::from(plain), share })
+}
+
+impl From<UnpackError> for Refusal {
+    fn from(error: UnpackError) -> Self {
+        match error {
+            UnpackError::TooLong(limit) => too_long("max_decompressed_bytes", limit),
+            UnpackError::TooDense => Self::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+            UnpackError::Broken(_) => Self::bad(error.to_string()),
+        }
+    }
 }
 
 fn too_long(option: &str, limit: usize) -> Refusal {
     let reason = format!("the body is longer than `{option}` = {limit}");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
-}
-
-fn decompress(
-    mut decoder: impl Read,
-    sent: usize,
-    limit: usize,
-    share: &mut Share,
-) -> Result<Vec<u8>, Refusal> {
-    let ratio_limit = sent.saturating_mul(RATIO_MAX).max(RATIO_FREE_BYTES);
-    let mut plain = Vec::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    loop {
-        let count = decoder
-            .read(&mut chunk)
-            .map_err(|error| Refusal::bad(format!("decompress the body: {error}")))?;
-        if count == 0 {
-            return Ok(plain);
-        }
-        if plain.len() + count > limit {
-            return Err(too_long("max_decompressed_bytes", limit));
-        }
-        if plain.len() + count > ratio_limit {
-            let reason = format!("the body grows more than {RATIO_MAX} times by decompression");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
-        }
-        share.grow(count)?;
-        plain.extend_from_slice(&chunk[..count]);
-    }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::output::{Printer, shown, time};
 use crate::args::QueryFormat;
+use crate::output;
 
 /// Columns of the longest bar of a timeline.
 const BAR_WIDTH: u64 = 40;
@@ -77,14 +78,16 @@ fn stats_table(stats: &Stats, info: &StoreInfo, printer: &mut Printer) -> anyhow
     };
     let megabytes = info.size_bytes as f64 / 1e6;
     printer.line(&format!(
-        "store   {} events from {} to {}, {megabytes:.1} MB",
-        info.rows,
+        "store   {} from {} to {}, {megabytes:.1} MB",
+        output::counted(info.rows, "event", "events"),
         time(oldest),
         time(newest)
     ))?;
     printer.line(&format!(
-        "here    {} events, {} errors, {} anomalies",
-        stats.total, stats.errors, stats.anomalies
+        "here    {}, {}, {}",
+        output::counted(stats.total, "event", "events"),
+        output::counted(stats.errors, "error", "errors"),
+        output::counted(stats.anomalies, "anomaly", "anomalies")
     ))?;
     printer.line("\nlevel             events")?;
     for LevelCount { level, count } in &stats.levels {

@@ -11,6 +11,7 @@ use ratatui::widgets::{
 };
 
 use super::model::{Component, Model, Tap, Topology, View};
+use crate::output;
 
 /// Columns: the name, the least width, and from which width of the screen on there is room for it.
 const COLUMNS: [(&str, u16, u16); 11] = [
@@ -60,9 +61,9 @@ fn draw_head(frame: &mut Frame, area: Rect, model: &Model) {
     ])];
     if let Some(topology) = &model.topology {
         lines.push(Line::from(format!(
-            "up {}, {} batches in flight",
+            "up {}, {} in flight",
             time(topology.uptime_seconds),
-            topology.in_flight_batches
+            output::counted(topology.in_flight_batches, "batch", "batches")
         )));
     }
     frame.render_widget(Paragraph::new(lines), text);
