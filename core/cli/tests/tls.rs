@@ -235,3 +235,38 @@ fn rsyslog_sends_encrypted_to_the_name_it_knows() {
     let sent: Vec<String> = (0..LINES).map(|line| format!("event {line}")).collect();
     assert_eq!(messages(&place), sent);
 }
+
+#[test]
+fn a_certificate_that_is_renewed_is_used_without_a_restart() {
+    let Some(program) = python_with("ssl") else { return };
+    let place = Place::new();
+    certificates(&place, "server");
+    certificates(&place, "next");
+    let (running, port) = start(&place, SOCKET, "taking messages on tcp ");
+    let send = |name: &str| {
+        let script = format!(
+            r#"
+import time
+for _ in range(600):
+    try:
+        stream = connect(context("{name}"))
+        break
+    except ssl.SSLCertVerificationError:
+        time.sleep(0.1)
+stream.sendall(b"by {name}\n")
+stream.unwrap().close()
+"#
+        );
+        python(&program, &place, &script, port);
+    };
+    send("server");
+    // First one that does not go with the key: it is told of, and nothing changes.
+    fs::copy(place.path("next.cert.pem"), place.path("server.cert.pem")).unwrap();
+    until("it is told", || place.read("stderr").contains("goes on with the certificate it has"));
+    send("server");
+    fs::copy(place.path("next.key.pem"), place.path("server.key.pem")).unwrap();
+    send("next");
+    until("all is written", || messages(&place).len() == 3);
+    assert!(running.stop().success());
+    assert_eq!(messages(&place), ["by server", "by server", "by next"]);
+}

@@ -11,6 +11,7 @@ pub mod http_source;
 mod listen;
 pub mod mock;
 mod request_headers;
+mod server_tls;
 pub mod socket;
 mod submission;
 pub mod syslog;

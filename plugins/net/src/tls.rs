@@ -1,23 +1,19 @@
-//! TLS: of clients, whom to trust, and who we are; of servers, who we are.
+//! TLS of clients: whom to trust, and who we are; and what is in the files of both sides.
 //!
-//! **Invariant:** a server's certificate is always checked, a client's where there are authorities for it.
+//! **Invariant:** a server's certificate is always checked.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use lograil_plugin::ConfigError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier, crypto};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
+
+use crate::server_tls::ServerTlsOptions;
 
 /// A connection, with TLS or without.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -99,73 +95,8 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The options of the table `tls` of a server.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ServerTlsOptions {
-    /// The certificate and those that lead to an authority (PEM).
-    pub cert_file: PathBuf,
-    /// The key of `cert_file` (PEM).
-    pub key_file: PathBuf,
-    /// Only clients with a certificate of one of these authorities (PEM) come in.
-    pub client_ca_file: Option<PathBuf>,
-}
-
-impl ServerTlsOptions {
-    /// Reads the files. An error says what could not be read, in one clause.
-    fn load(&self) -> Result<TlsAcceptor, String> {
-        let provider = Arc::new(crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-        let builder = match &self.client_ca_file {
-            None => builder.with_no_client_auth(),
-            Some(file) => {
-                let roots = Arc::new(authorities(file)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
-                    .build()
-                    .map_err(|error| format!("use {}: {error}", file.display()))?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let config = builder
-            .with_single_cert(certificates(&self.cert_file)?, private_key(&self.key_file)?)
-            .map_err(|error| format!("use {}: {error}", self.cert_file.display()))?;
-        Ok(TlsAcceptor::from(Arc::new(config)))
-    }
-}
-
-/// What a server speaks with its clients: TLS, if it has a certificate.
-#[derive(Clone)]
-pub(crate) struct ServerTls(Option<TlsAcceptor>);
-
-impl ServerTls {
-    /// No TLS.
-    pub(crate) const NONE: Self = Self(None);
-
-    /// Reads the files. An error says what could not be read, in one clause.
-    pub(crate) fn load(options: Option<&ServerTlsOptions>) -> Result<Self, String> {
-        options.map(ServerTlsOptions::load).transpose().map(Self)
-    }
-
-    /// The scheme of an address: `plain`, or that of TLS.
-    pub(crate) fn scheme(&self, plain: &'static str, tls: &'static str) -> &'static str {
-        if self.0.is_some() { tls } else { plain }
-    }
-
-    /// What is spoken on a connection, once the client has shown in this time that it can.
-    pub(crate) async fn begin(
-        &self,
-        stream: TcpStream,
-        within: Duration,
-    ) -> io::Result<Box<dyn Stream>> {
-        let Some(tls) = &self.0 else { return Ok(Box::new(stream)) };
-        let begun = timeout(within, tls.accept(stream)).await;
-        Ok(Box::new(begun.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??))
-    }
-}
-
-fn authorities(file: &PathBuf) -> Result<RootCertStore, String> {
+/// The authorities of a file.
+pub(crate) fn authorities(file: &PathBuf) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(file)? {
         roots.add(certificate).map_err(|error| format!("use {}: {error}", file.display()))?;
@@ -173,7 +104,8 @@ fn authorities(file: &PathBuf) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates of a file, at least one.
+pub(crate) fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> {
     let wrong = |error| format!("read {}: {error}", file.display());
     let read = CertificateDer::pem_file_iter(file).map_err(wrong)?;
     let certificates = read.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
@@ -183,6 +115,7 @@ fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, String> 
     Ok(certificates)
 }
 
-fn private_key(file: &PathBuf) -> Result<PrivateKeyDer<'static>, String> {
+/// The key of a file.
+pub(crate) fn private_key(file: &PathBuf) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| format!("read {}: {error}", file.display()))
 }

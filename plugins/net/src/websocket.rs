@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::http_server::{self, Answer, Refusal};
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 
 /// How long a client may take for the head of its request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -266,7 +266,7 @@ pub(crate) async fn accept<T>(
     check: impl Fn(&Request<Incoming>) -> Result<T, Refusal>,
 ) -> Option<(Accepted, T)> {
     // A client that cannot speak it cannot be told.
-    let stream = tls.begin(stream, HEADER_TIMEOUT).await.ok()?;
+    let stream = tls.begin(stream, HEADER_TIMEOUT).await?;
     let slot: Slot<T> = Arc::default();
     let respond = |request: Request<Incoming>| {
         let answer = check(&request)

@@ -10,7 +10,8 @@ use lograil_plugin::{ConfigError, Period, Secret};
 use crate::http_server::Credentials;
 use crate::listen;
 use crate::request_headers::client_headers;
-use crate::tls::{ClientTlsOptions, ServerTlsOptions};
+use crate::server_tls::ServerTlsOptions;
+use crate::tls::ClientTlsOptions;
 use crate::websocket_client::websocket_uri;
 
 /// The shared options of one component.

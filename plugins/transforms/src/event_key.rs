@@ -3,8 +3,9 @@
 //! Numbers are equal by value (`1`, `1.0` and `1e0` are; `"1"` is not), texts by their bytes, objects and
 //! arrays by their JSON text. A missing field differs from `null`.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
+use foldhash::fast::FixedState;
 use lograil_event::ValueRef;
 use siphasher::sip128::SipHasher13;
 
@@ -77,6 +78,27 @@ pub(crate) struct KeyHasher {
     sip: SipHasher13,
     /// The canonical form that is being put together.
     pub(crate) form: Vec<u8>,
+    /// Empty as long as nothing was recalled.
+    recent: Box<[Recent]>,
+}
+
+/// Slots of hashes that are remembered, a power of two: 256 KiB of them.
+const RECENT: usize = 4096;
+
+/// No form has this length.
+const NONE: u8 = u8::MAX;
+
+/// Longest form that is remembered: a slot takes one line of the processor's cache.
+const RECENT_FORM_BYTES: usize = 47;
+
+/// A form whose hash is known.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Recent {
+    /// `NONE` if there is none.
+    len: u8,
+    form: [u8; RECENT_FORM_BYTES],
+    hash: [u8; size_of::<u128>()],
 }
 
 impl KeyHasher {
@@ -87,7 +109,8 @@ impl KeyHasher {
 
     /// A hasher that gives the same hashes as the one that had this key.
     pub(crate) fn with_key(key: u128) -> Self {
-        Self { sip: SipHasher13::new_with_key(&key.to_le_bytes()), form: Vec::new() }
+        let sip = SipHasher13::new_with_key(&key.to_le_bytes());
+        Self { sip, form: Vec::new(), recent: Box::default() }
     }
 
     /// The key: a secret.
@@ -98,6 +121,28 @@ impl KeyHasher {
     /// The hash of [`Self::form`].
     pub(crate) fn hash(&self) -> u128 {
         self.sip.hash(&self.form).as_u128()
+    }
+
+    /// The same, for forms that come again and again: those of late are looked up instead of hashed. Which slot a form
+    /// has is no secret: whoever makes all of them share one makes them as slow as [`Self::hash`].
+    pub(crate) fn recall(&mut self) -> u128 {
+        let form = &self.form[..];
+        if form.len() > RECENT_FORM_BYTES {
+            return self.hash();
+        }
+        if self.recent.is_empty() {
+            let none = Recent { len: NONE, form: [0; RECENT_FORM_BYTES], hash: [0; _] };
+            self.recent = vec![none; RECENT].into();
+        }
+        let mut quick = FixedState::default().build_hasher();
+        quick.write(form);
+        let recent = &mut self.recent[quick.finish() as usize % RECENT];
+        if usize::from(recent.len) != form.len() || recent.form[..form.len()] != *form {
+            recent.len = form.len() as u8;
+            recent.form[..form.len()].copy_from_slice(form);
+            recent.hash = self.sip.hash(form).as_u128().to_ne_bytes();
+        }
+        u128::from_ne_bytes(recent.hash)
     }
 }
 
@@ -225,6 +270,20 @@ mod tests {
         };
         assert_ne!(pair("ab", "c"), pair("a", "bc"));
         assert_ne!(pair("", "s"), pair("s", ""));
+    }
+
+    #[test]
+    fn what_is_recalled_is_what_would_be_hashed() {
+        let mut hasher = KeyHasher::with_key(7);
+        // More forms than there are slots, each twice, in other company the second time; some are too long.
+        for number in (0..20_000).chain((0..20_000).rev()) {
+            hasher.form.clear();
+            append_text(b's', "key-".repeat(number % 12).as_bytes(), &mut hasher.form);
+            append_value(Some(ValueRef::I64(number as i64 % 7_000)), &mut hasher.form);
+            assert_eq!(hasher.recall(), hasher.hash(), "{number}");
+        }
+        hasher.form.clear();
+        assert_eq!(hasher.recall(), hasher.hash());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 use crate::{listen, submission};
 use options::{HttpOptions, Settings};
 use server::Server;
@@ -56,7 +56,9 @@ impl Source for HttpSource {
         Box::pin(async move {
             let address = self.settings.listen;
             let io = |source| SourceError::Io { action: format!("listen on {address}"), source };
-            let tls = ServerTls::load(self.settings.tls.as_ref()).map_err(SourceError::Failed)?;
+            let SourceContext { id, clock, metrics, .. } = &context;
+            let tls = ServerTls::load(self.settings.tls.as_ref(), id, clock, metrics)
+                .map_err(SourceError::Failed)?;
             let scheme = tls.scheme("http", "https");
             let listener = TcpListener::bind(address).await.map_err(io)?;
             let address = listener.local_addr().map_err(io)?;

@@ -11,7 +11,7 @@ use crate::http_server::Credentials;
 use crate::listen;
 use crate::payload::PayloadFormat;
 use crate::request_headers::BasicOptions;
-use crate::tls::ServerTlsOptions;
+use crate::server_tls::ServerTlsOptions;
 
 /// Where it listens unless told otherwise.
 pub(super) const LISTEN: &str = "127.0.0.1:8080";

@@ -22,8 +22,8 @@ use super::options::{Acknowledge, Settings};
 use crate::accept;
 use crate::http_server::{self, Answer, Refusal, answer};
 use crate::payload::{self, Decoded, EVENT_BYTES, SplitError};
+use crate::server_tls::ServerTls;
 use crate::submission::{Stopped, Submitter};
-use crate::tls::ServerTls;
 
 /// Where one event is taken by `GET`.
 const QUICK_PATH: &str = "/send";
@@ -63,11 +63,8 @@ impl Server {
         accept::serve_all(listener, connections_max, &id, shutdown, |stream, _| {
             let (server, tls, until) = (Arc::clone(&self), tls.clone(), until.clone());
             async move {
-                match tls.begin(stream, server.settings.header_timeout).await {
-                    Ok(stream) => server.serve(stream, until).await,
-                    Err(error) => {
-                        tracing::debug!(component_id = %server.id, "begin TLS: {error}");
-                    }
+                if let Some(stream) = tls.begin(stream, server.settings.header_timeout).await {
+                    server.serve(stream, until).await;
                 }
             }
         })

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lograil_event::AckStatus;
-use lograil_plugin::{Options, Port};
+use lograil_plugin::{Options, Port, SourceContext};
 use lograil_testkit::{SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,15 +15,17 @@ use tokio::net::{TcpListener, TcpStream};
 use super::options::HttpOptions;
 use super::{SPEC, run_on};
 use crate::captured::Captured;
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 
 async fn start(options: Value, fate: Option<AckStatus>) -> Running {
     let settings = Options(options).parse::<HttpOptions>().unwrap().resolve().unwrap();
-    let tls = ServerTls::load(settings.tls.as_ref()).unwrap();
+    let captured = Captured::new(fate);
+    let context = captured.context();
+    let SourceContext { id, clock, metrics, .. } = &context;
+    let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let captured = Captured::new(fate);
-    tokio::spawn(run_on(listener, tls, settings, captured.context()));
+    tokio::spawn(run_on(listener, tls, settings, context));
     Running { address, captured }
 }
 

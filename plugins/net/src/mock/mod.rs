@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::http_server::{Credentials, Refusal};
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 use crate::websocket::{self, End, Limits, Peer};
 use crate::{accept, http_server};
 use entry::Entries;

@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::accept;
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 use datagram::DatagramSocket;
 pub(crate) use framing::Framing;
 use intake::{Intake, Meters, Paid};
@@ -121,7 +121,9 @@ impl Source for SocketSource {
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
         Box::pin(async move {
             let settings = self.settings;
-            let tls = ServerTls::load(settings.tls.as_ref()).map_err(SourceError::Failed)?;
+            let SourceContext { id, clock, metrics, .. } = &context;
+            let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics)
+                .map_err(SourceError::Failed)?;
             let (socket, _file, address) =
                 Socket::bind(&settings.address).await.map_err(|source| SourceError::Io {
                     action: format!("listen on {}", settings.address),
@@ -146,17 +148,9 @@ async fn run_on(socket: Socket, tls: ServerTls, settings: Settings, context: Sou
     let mut serving = JoinSet::new();
     match socket {
         Socket::Tcp(listener) => {
-            let id = Arc::clone(&intake.id);
             serving.spawn(accept_streams(listener, intake, shutdown, move |stream| {
-                let (tls, id) = (tls.clone(), Arc::clone(&id));
-                async move {
-                    let begun = tls.begin(stream, TLS_TIMEOUT).await;
-                    begun
-                        .inspect_err(|error| {
-                            tracing::debug!(component_id = %id, "begin TLS: {error}");
-                        })
-                        .ok()
-                }
+                let tls = tls.clone();
+                async move { tls.begin(stream, TLS_TIMEOUT).await }
             }));
         }
         Socket::UnixStream(listener) => {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::block::Shape;
 use super::framing::Framing;
 use crate::listen;
-use crate::tls::ServerTlsOptions;
+use crate::server_tls::ServerTlsOptions;
 
 /// Largest limit for a message and for all that is kept.
 const BYTES_MAX: u64 = 1 << 30;

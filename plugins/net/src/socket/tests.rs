@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lograil_event::AckStatus;
-use lograil_plugin::{ComponentMetrics, ConfigErrors, Options, Port};
+use lograil_plugin::{ComponentMetrics, ConfigErrors, Options, Port, SourceContext};
 use lograil_testkit::{SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use super::options::{Address, Settings};
 use super::{DEFAULTS, SPEC, Socket, run_on};
 use crate::captured::Captured;
+use crate::server_tls::ServerTls;
 use crate::syslog;
-use crate::tls::ServerTls;
 
 struct Running {
     address: Address,
@@ -36,7 +36,8 @@ impl Running {
         let metrics = context.metrics.clone();
         let running = tokio::spawn(async move {
             let _file = file;
-            let tls = ServerTls::load(settings.tls.as_ref()).unwrap();
+            let SourceContext { id, clock, metrics, .. } = &context;
+            let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).unwrap();
             run_on(socket, tls, settings, context).await;
         });
         Self { address, captured, metrics, running }

@@ -18,7 +18,7 @@ use super::frames::Frames;
 use super::options::{ServerSettings, SlowClients};
 use super::ring::{Reader, Received, Ring};
 use crate::http_server::Refusal;
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 use crate::websocket::{self, Accepted, End, Limits, Peer};
 use crate::{accept, http_server};
 

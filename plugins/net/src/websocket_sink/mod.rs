@@ -27,7 +27,7 @@ use link::{Dialer, Link};
 use options::{ClientSettings, FRAME_BYTES, ServerSettings, Side, WebsocketOptions};
 
 use crate::listen;
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 use crate::websocket::Limits;
 use crate::websocket_client::Target;
 
@@ -139,12 +139,13 @@ async fn serve(
     context: SinkContext,
 ) -> Result<Broadcast, SinkError> {
     let retry = |error| SinkError::retry(format!("listen on {}: {error}", server.reception.listen));
-    let tls = ServerTls::load(server.reception.tls.as_ref()).map_err(SinkError::Fatal)?;
+    let SinkContext { id, clock, metrics, .. } = context;
+    let tls = ServerTls::load(server.reception.tls.as_ref(), &id, &clock, &metrics)
+        .map_err(SinkError::Fatal)?;
     let listener = TcpListener::bind(server.reception.listen).await.map_err(retry)?;
     let address = listener.local_addr().map_err(retry)?;
     let (scheme, path) = (tls.scheme("ws", "wss"), &server.reception.path);
-    tracing::info!(component_id = %context.id, "giving events on {scheme}://{address}{path}");
-    let SinkContext { id, clock, metrics, .. } = context;
+    tracing::info!(component_id = %id, "giving events on {scheme}://{address}{path}");
     let shared = Shared::new(server.clone(), tls, limits, id, clock, &metrics);
     Ok(Broadcast::start(listener, shared))
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
-    Backoff, Build, ComponentSpec, ConfigErrors, Options, Shutdown, Source, SourceContext,
-    SourceError, Threading,
+    Backoff, Build, Clock, ComponentMetrics, ComponentSpec, ConfigErrors, Options, Shutdown,
+    Source, SourceContext, SourceError, Threading,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -24,7 +24,7 @@ use options::{ClientSettings, Settings, Side, WebsocketOptions};
 use session::Shared;
 
 use crate::http_server::{self, Refusal};
-use crate::tls::ServerTls;
+use crate::server_tls::ServerTls;
 use crate::websocket_client::Target;
 use crate::websocket_options::Reception;
 use crate::{accept, listen, submission, websocket};
@@ -58,7 +58,10 @@ fn claims(options: &Value) -> Vec<String> {
 impl Source for WebsocketSource {
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
         Box::pin(async move {
-            let work = prepare(&self.settings).await?;
+            let work = {
+                let SourceContext { id, clock, metrics, .. } = &context;
+                prepare(&self.settings, id, clock, metrics).await?
+            };
             run_on(work, self.settings, context).await;
             Ok(())
         })
@@ -72,7 +75,12 @@ enum Work {
 }
 
 /// Reads the files of TLS, or binds.
-async fn prepare(settings: &Settings) -> Result<Work, SourceError> {
+async fn prepare(
+    settings: &Settings,
+    id: &Arc<str>,
+    clock: &Arc<dyn Clock>,
+    metrics: &ComponentMetrics,
+) -> Result<Work, SourceError> {
     match &settings.side {
         Side::Client(client) => {
             let target = Target {
@@ -85,7 +93,8 @@ async fn prepare(settings: &Settings) -> Result<Work, SourceError> {
             Ok(Work::Connect(Box::new(target), client.clone()))
         }
         Side::Server(server) => {
-            let tls = ServerTls::load(server.tls.as_ref()).map_err(SourceError::Failed)?;
+            let tls = ServerTls::load(server.tls.as_ref(), id, clock, metrics)
+                .map_err(SourceError::Failed)?;
             let action = || format!("listen on {}", server.listen);
             let listener = TcpListener::bind(server.listen)
                 .await

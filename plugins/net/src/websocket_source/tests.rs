@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use lograil_event::AckStatus;
-use lograil_plugin::{ConfigErrors, Options, Port};
+use lograil_plugin::{ConfigErrors, Options, Port, SourceContext};
 use lograil_testkit::{SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,12 +25,14 @@ fn settings(options: Value) -> Result<Settings, ConfigErrors> {
 async fn start(options: Value) -> (Captured, Option<SocketAddr>) {
     let settings = settings(options).unwrap();
     let captured = Captured::new(Some(AckStatus::Delivered));
-    let work = prepare(&settings).await.unwrap();
+    let context = captured.context();
+    let SourceContext { id, clock, metrics, .. } = &context;
+    let work = prepare(&settings, id, clock, metrics).await.unwrap();
     let address = match &work {
         Work::Serve(listener, ..) => Some(listener.local_addr().unwrap()),
         Work::Connect(..) => None,
     };
-    tokio::spawn(run_on(work, settings, captured.context()));
+    tokio::spawn(run_on(work, settings, context));
     (captured, address)
 }
 

@@ -135,7 +135,7 @@ impl Aggregate {
             for ((_, path), key) in self.group_by.iter().zip(&keys) {
                 append_value(path.get(event, *key, &mut self.scratch), &mut self.hasher.form);
             }
-            let hash = self.hasher.hash();
+            let hash = self.hasher.recall();
             let pane = self.windows.pane(start);
             pane.acknowledge(batch, self.batch);
             let mut found = Some(hash);

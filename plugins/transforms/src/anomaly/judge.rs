@@ -146,7 +146,7 @@ impl Judge {
             Some(path) => {
                 let value = path.get(event, keys.key, &mut self.scratch);
                 append_value(value, &mut self.hasher.form);
-                self.hasher.hash()
+                self.hasher.recall()
             }
         };
         let form = &self.hasher.form;
@@ -177,7 +177,7 @@ impl Judge {
         {
             let start = self.hasher.form.len();
             append_value(Some(text), &mut self.hasher.form);
-            let rarity = novelty.push(&mut state.texts, self.hasher.hash());
+            let rarity = novelty.push(&mut state.texts, self.hasher.recall());
             let score = rarity.ratio / (1.0 + rarity.ratio);
             mark.raise(score);
             let repeat = if rarity.times == 0 { Repeat::Always } else { Repeat::Cooled };

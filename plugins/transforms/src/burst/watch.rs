@@ -150,7 +150,7 @@ impl Watch {
                         path.get(event, key_key, &mut self.scratch),
                         &mut self.hasher.form,
                     );
-                    self.hasher.hash()
+                    self.hasher.recall()
                 }
             };
             self.forget_touched();

@@ -97,7 +97,7 @@ impl Metric {
             for ((_, path), key) in labels.iter().zip(&keys) {
                 append_value(path.get(event, *key, scratch), &mut hasher.form);
             }
-            let (is_taken, is_own) = series.add(hasher.hash(), number, || {
+            let (is_taken, is_own) = series.add(hasher.recall(), number, || {
                 let paths = labels.iter().zip(&keys);
                 paths.map(|((_, path), key)| label(path.get(event, *key, scratch))).collect()
             });

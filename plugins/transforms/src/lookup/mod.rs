@@ -80,7 +80,7 @@ impl Lookup {
                 let value = path.get(event, *key, &mut self.scratch);
                 append_key(value, &mut self.hasher.form).is_some()
             });
-            self.rows.push(is_whole.then(|| table.find(self.hasher.hash())).flatten());
+            self.rows.push(is_whole.then(|| table.find(self.hasher.recall())).flatten());
         }
         self.rows.iter().filter(|row| row.is_none()).count()
     }

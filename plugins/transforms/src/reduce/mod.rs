@@ -109,7 +109,7 @@ impl Reduce {
             for (path, key) in self.group_by.iter().zip(&keys) {
                 append_value(path.get(event, *key, &mut self.scratch), &mut self.hasher.form);
             }
-            let hash = self.hasher.hash();
+            let hash = self.hasher.recall();
             if starts_when.as_mut().is_some_and(|condition| condition.holds(event)) {
                 end(&mut self.groups, hash, &mut self.bytes, &mut self.ended);
             }

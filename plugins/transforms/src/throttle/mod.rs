@@ -173,7 +173,7 @@ impl Throttle {
                 Some(path) => {
                     self.hasher.form.clear();
                     append_value(path.get(event, key, &mut self.scratch), &mut self.hasher.form);
-                    self.hasher.hash()
+                    self.hasher.recall()
                 }
             };
             let passes = if let Some(budget) = self.budgets.get(hash) {
