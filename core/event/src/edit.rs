@@ -176,6 +176,7 @@ impl BatchMut<'_> {
     }
 
     /// Sets a field: replaces the key's value, or appends it.
+    #[inline]
     pub fn set(&mut self, event: usize, field: Field) {
         let record = &mut self.events[event];
         let range = record.first as usize..(record.first + record.count) as usize;

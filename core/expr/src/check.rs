@@ -59,6 +59,18 @@ impl Check {
         }
     }
 
+    /// Tests what is not there. `None` where that fails.
+    #[inline]
+    pub(crate) fn test_missing(&self) -> Option<bool> {
+        match self {
+            Self::Integer(CompareOp::Eq, _) | Self::Text(CompareOp::Eq, _) | Self::Exists => {
+                Some(false)
+            }
+            Self::Integer(CompareOp::Ne, _) | Self::Text(CompareOp::Ne, _) => Some(true),
+            _ => None,
+        }
+    }
+
     /// Tests a value; `exists` says whether the path leads to it, which a null does not tell.
     #[inline]
     pub(crate) fn test(

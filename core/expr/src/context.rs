@@ -7,9 +7,10 @@ use std::cell::Cell;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use lograil_event::json_text::PathStep;
-use lograil_event::{EventRef, Key};
+use lograil_event::{EventRef, Field, Key, Tag};
 
 use crate::error::EvalError;
+use crate::json;
 use crate::kind::Kind;
 use crate::nested::{Leave, insert, members_of, remove, step_into};
 use crate::value::{Array, Member, Object, Value};
@@ -81,6 +82,7 @@ pub(crate) enum Target {
 }
 
 impl<'a> Context<'a> {
+    #[inline]
     pub(crate) fn new(
         event: EventRef<'a>,
         keys: &'a [u32],
@@ -110,9 +112,15 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Lets the program write.
-    pub(crate) fn writable(mut self, now_ns: i64) -> Self {
+    /// The context of a program that runs at a time.
+    #[inline]
+    pub(crate) fn at(mut self, now_ns: i64) -> Self {
         self.now_ns = now_ns;
+        self
+    }
+
+    /// Lets the program write.
+    pub(crate) fn writable(mut self) -> Self {
         self.overlay =
             self.bump.alloc_slice_fill_with(self.names.len(), |_| Cell::new(Slot::Untouched));
         self
@@ -135,7 +143,24 @@ impl<'a> Context<'a> {
         match self.overlay.get(root).map(Cell::get) {
             Some(Slot::Value(value)) => Some(value),
             Some(Slot::Removed) => None,
-            Some(Slot::Untouched) | None => self.event.get(self.key(root)?).map(Value::from),
+            Some(Slot::Untouched) | None => self.field(root).map(|field| self.value(field)),
+        }
+    }
+
+    /// The field as it came, if the event has it.
+    #[inline]
+    pub(crate) fn field(&self, root: usize) -> Option<&'a Field> {
+        self.event.field(self.key(root)?)
+    }
+
+    /// The value of a field of the event.
+    #[inline]
+    pub(crate) fn value(&self, field: &Field) -> Value<'a> {
+        let batch = self.event.batch();
+        match field.tag {
+            Tag::Str => Value::String(batch.text(field.span())),
+            Tag::Number => json::number(batch.text(field.span())),
+            _ => Value::from(batch.value(field)),
         }
     }
 
@@ -375,7 +400,7 @@ impl<'a> Context<'a> {
 
 /// Values that are kept may be put into others again and again: bound what becomes of that.
 #[inline]
-fn check_size(value: &Value<'_>, values_max: usize) -> Result<(), EvalError> {
+pub(crate) fn check_size(value: &Value<'_>, values_max: usize) -> Result<(), EvalError> {
     match value {
         Value::Array(Array::Items(_)) | Value::Object(Object::Members(_)) => {
             count(value, VALUE_DEPTH_MAX, &mut { values_max })

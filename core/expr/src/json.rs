@@ -116,9 +116,69 @@ pub(crate) fn number(text: &[u8]) -> Value<'static> {
     if let Some(value) = short_integer(text) {
         return Value::Integer(value);
     }
+    if let Some(value) = short_decimal(text) {
+        return Value::Float(value);
+    }
     let text = std::str::from_utf8(text).unwrap_or_default();
     match text.parse() {
         Ok(value) if text != "-0" => Value::Integer(value),
         _ => text.parse().map_or(Value::Null, Value::float),
+    }
+}
+
+/// Powers of ten by which the digits of a [`short_decimal`] are divided.
+const TENS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// A decimal of at most 15 digits around a point. The digits and the power of ten both are floats exactly, so that
+/// their quotient is rounded once, and right (Clinger, "How to read floating point numbers accurately", 1990).
+#[inline]
+fn short_decimal(text: &[u8]) -> Option<f64> {
+    let (sign, digits) = match text {
+        [b'-', rest @ ..] => (-1.0, rest),
+        digits => (1.0, digits),
+    };
+    if digits.len() > TENS.len() {
+        return None;
+    }
+    let (mut value, mut point) = (0u64, None);
+    for (at, byte) in digits.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value * 10 + u64::from(digit);
+        } else if *byte == b'.' && point.is_none() && at > 0 {
+            point = Some(at);
+        } else {
+            return None;
+        }
+    }
+    let point = point?;
+    let decimals = digits.len() - 1 - point;
+    let power = TENS.get(decimals).filter(|_| decimals > 0)?;
+    Some(sign * (value as f64 / power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_decimal;
+
+    #[test]
+    fn a_short_decimal_is_what_the_standard_library_reads() {
+        let digits = ["0", "7", "10", "125", "9007199254", "123456789012345", "000"];
+        for whole in digits {
+            for decimals in digits {
+                for sign in ["", "-"] {
+                    let text = format!("{sign}{whole}.{decimals}");
+                    let Some(value) = short_decimal(text.as_bytes()) else {
+                        assert!(whole.len() + decimals.len() > 15, "{text}");
+                        continue;
+                    };
+                    assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+                }
+            }
+        }
+        for text in ["", "-", ".", "1", "1.", ".5", "1.2.3", "1e5", "1.5e3", "--1.5", "1.-5"] {
+            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        }
     }
 }

@@ -29,6 +29,7 @@
 mod arithmetic;
 mod ast;
 mod check;
+mod columns;
 mod compare;
 mod compile;
 mod constant;
@@ -43,17 +44,21 @@ mod nested;
 mod node;
 mod parser;
 mod pattern;
+mod plan;
 mod program;
+mod rows;
 mod script;
 #[cfg(test)]
 mod tests;
 mod value;
+mod writer;
 
 pub use error::{EvalError, ExprError, Span};
 pub use functions::{Accepts, ClosureShape, ClosureTakes, Example, Function, Parameter, functions};
 pub use kind::Kind;
 pub use program::{BoundCondition, BoundProgram, Condition, Program};
-pub use script::{Script, Split, Unchanged, Workspace};
+pub use rows::Split;
+pub use script::{Script, Unchanged, Workspace};
 pub use value::{Array, Member, Object, Value};
 
 /// Bytes of a source.

@@ -2,11 +2,12 @@
 
 use bumpalo::collections::Vec as BumpVec;
 use lograil_event::json_text::PathStep;
+use lograil_event::{EventRef, Key};
 
 use crate::ast::{ArithmeticOp, CompareOp};
 use crate::check::Check;
 use crate::constant::Constant;
-use crate::context::{Context, Path, Stop, Target};
+use crate::context::{Context, KEY_MISSING, Path, Stop, Target};
 use crate::error::EvalError;
 use crate::functions::{Arguments, Function, Grok, merge_objects};
 use crate::kind::Kind;
@@ -87,31 +88,95 @@ impl Context<'_> {
 }
 
 impl Node {
+    /// Whether it is made of checks of whole fields alone: what [`Node::test_plain`] can tell.
+    pub(crate) fn is_plain(&self) -> bool {
+        match self {
+            Self::Check(path, _) => path.rest.is_empty(),
+            Self::Not(inner) => inner.is_plain(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_plain),
+            _ => false,
+        }
+    }
+
+    /// Whether it holds for an event as it came, told without a context. `None` where that takes more.
+    #[inline]
+    pub(crate) fn test_plain(&self, event: EventRef<'_>, keys: &[u32]) -> Option<bool> {
+        match self {
+            Self::Check(path, check) => {
+                let key = *keys.get(path.root)?;
+                let value = if key == KEY_MISSING { None } else { event.get(Key(key)) };
+                value.map_or_else(|| check.test_missing(), |value| check.test_plain(value))
+            }
+            _ => self.test_plain_parts(event, keys),
+        }
+    }
+
+    fn test_plain_parts(&self, event: EventRef<'_>, keys: &[u32]) -> Option<bool> {
+        let (parts, decides) = match self {
+            Self::Not(inner) => return inner.test_plain(event, keys).map(|holds| !holds),
+            Self::And(parts) => (parts, false),
+            Self::Or(parts) => (parts, true),
+            _ => return None,
+        };
+        for part in parts {
+            if part.test_plain(event, keys)? == decides {
+                return Some(decides);
+            }
+        }
+        Some(!decides)
+    }
+
     /// The value for an event. A missing path is null.
+    ///
+    /// What is frequent stands here; all else has a function of its own, so that the frequent needs no more of
+    /// the stack than it uses.
+    #[inline]
     pub(crate) fn eval<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
-        Ok(match self {
-            Self::Constant(value) => value.value(),
-            Self::Grok(_) => Value::Null,
-            Self::Event => context.current(),
-            Self::Path(path) => context.get(path).unwrap_or(Value::Null),
+        match self {
+            Self::Constant(value) => Ok(value.value()),
+            Self::Path(path) => Ok(context.get(path).unwrap_or(Value::Null)),
+            _ => self.compute(context),
+        }
+    }
+
+    fn compute<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
+        match self {
+            Self::Call(function, nodes) => {
+                function.call(&Arguments { function, nodes, closure: None, context })
+            }
+            Self::Coalesce(parts) => coalesce_values(context, parts),
+            Self::Check(..) | Self::Not(_) | Self::Compare(..) | Self::And(_) => {
+                self.boolean(context)
+            }
+            Self::Arithmetic(op, sides) => arithmetic(*op, sides, context),
             Self::Variable(slot) => {
-                context.variables.get(*slot).map_or(Value::Null, std::cell::Cell::get)
+                Ok(context.variables.get(*slot).map_or(Value::Null, std::cell::Cell::get))
             }
-            Self::Query(target, segments) => {
-                step_into(target.eval(context)?, segments, context.bump).unwrap_or(Value::Null)
-            }
-            Self::Arithmetic(op, sides) => {
-                op.apply(sides[0].eval(context)?, sides[1].eval(context)?, context)?
-            }
-            Self::Merge(sides) => merge(sides[0].eval(context)?, sides[1].eval(context)?, context)?,
-            Self::Or(parts) => return first_of(context, parts),
-            Self::Coalesce(parts) => return coalesce(context, parts, |part| part.eval(context)),
             Self::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let branch = if condition.strictly_true(context)? { then } else { otherwise };
-                branch.eval(context)?
+                branch.eval(context)
             }
-            Self::Array(_) | Self::Object(_) | Self::Template(_) => return self.build(context),
+            Self::Or(parts) => first_of(context, parts),
+            Self::Array(_) | Self::Object(_) | Self::Template(_) => self.build(context),
+            Self::Bang(_)
+            | Self::Assign(..)
+            | Self::AssignResult(_)
+            | Self::Delete(..)
+            | Self::Abort(_)
+            | Self::Return(_) => self.effect(context),
+            _ => self.compute_rare(context),
+        }
+    }
+
+    #[inline(never)]
+    fn compute_rare<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
+        Ok(match self {
+            Self::Event => context.current(),
+            Self::Query(target, segments) => {
+                step_into(target.eval(context)?, segments, context.bump).unwrap_or(Value::Null)
+            }
+            Self::Merge(sides) => merge(sides[0].eval(context)?, sides[1].eval(context)?, context)?,
             Self::Block(statements) => {
                 let mut value = Value::Null;
                 for statement in statements {
@@ -119,27 +184,22 @@ impl Node {
                 }
                 value
             }
-            Self::Call(function, nodes) => {
-                function.call(&Arguments { function, nodes, closure: None, context })?
-            }
             Self::Closure(function, nodes, closure) => {
                 function.call(&Arguments { function, nodes, closure: Some(closure), context })?
             }
-            Self::Bang(_)
-            | Self::Assign(..)
-            | Self::AssignResult(_)
-            | Self::Delete(..)
-            | Self::Abort(_)
-            | Self::Return(_) => return self.effect(context),
             Self::Exists(target) => Value::Boolean(context.read(target).is_some()),
             Self::Unnest(target) => context.unnest(target)?,
-            Self::Check(..) | Self::Not(_) | Self::Compare(..) | Self::And(_) => {
-                self.truth(context)?.map_or(Value::Null, Value::Boolean)
-            }
+            _ => Value::Null,
         })
     }
 
+    #[inline(never)]
+    fn boolean<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
+        Ok(self.truth(context)?.map_or(Value::Null, Value::Boolean))
+    }
+
     /// Arrays, objects and texts made of parts.
+    #[inline(never)]
     fn build<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
         match self {
             Self::Array(items) => {
@@ -172,6 +232,7 @@ impl Node {
     }
 
     /// What changes the event, a variable or the course of the program.
+    #[inline(never)]
     fn effect<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
         match self {
             Self::Bang(inner) => {
@@ -237,7 +298,7 @@ impl Node {
             Self::Not(inner) => !inner.strictly_true(context)?,
             Self::And(parts) => return all(context, parts),
             Self::Or(parts) => return any(context, parts),
-            Self::Coalesce(parts) => return coalesce(context, parts, |part| part.truth(context)),
+            Self::Coalesce(parts) => return coalesce_truths(context, parts),
             other => match other.eval(context)? {
                 Value::Boolean(value) => value,
                 Value::Null => return Ok(None),
@@ -247,25 +308,49 @@ impl Node {
     }
 
     /// Like [`Node::truth`], for `!` and `if`, which take no null.
-    fn strictly_true<'a>(&'a self, context: &Context<'a>) -> Result<bool, EvalError> {
+    pub(crate) fn strictly_true<'a>(&'a self, context: &Context<'a>) -> Result<bool, EvalError> {
         self.truth(context)?.ok_or(EvalError::NotBoolean(Kind::NULL))
     }
 }
 
+#[inline(never)]
+fn arithmetic<'a>(
+    op: ArithmeticOp,
+    sides: &'a [Node; 2],
+    context: &Context<'a>,
+) -> Result<Value<'a>, EvalError> {
+    op.apply(sides[0].eval(context)?, sides[1].eval(context)?, context)
+}
+
 /// The first part that does not fail, or the failure of the last.
+#[inline(never)]
+fn coalesce_values<'a>(context: &Context<'a>, parts: &'a [Node]) -> Result<Value<'a>, EvalError> {
+    coalesce(context, parts, |part| part.eval(context))
+}
+
+fn coalesce_truths<'a>(
+    context: &Context<'a>,
+    parts: &'a [Node],
+) -> Result<Option<bool>, EvalError> {
+    coalesce(context, parts, |part| part.truth(context))
+}
+
+#[inline]
 fn coalesce<'n, T>(
     context: &Context<'_>,
     parts: &'n [Node],
     mut eval: impl FnMut(&'n Node) -> Result<T, EvalError>,
 ) -> Result<T, EvalError> {
-    let mut result = Err(EvalError::NotBoolean(Kind::NULL));
-    for part in parts {
-        result = eval(part);
+    let Some((last, before)) = parts.split_last() else {
+        return Err(EvalError::NotBoolean(Kind::NULL));
+    };
+    for part in before {
+        let result = eval(part);
         if result.is_ok() || !matches!(context.stop.get(), Stop::None) {
-            break;
+            return result;
         }
     }
-    result
+    eval(last)
 }
 
 /// `&&`: a part that is false decides, whatever another part that fails might have been.

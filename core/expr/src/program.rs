@@ -122,6 +122,8 @@ impl BoundProgram<'_> {
 #[derive(Debug)]
 pub struct Condition {
     program: Program,
+    /// Whether most events can be told without a context.
+    is_plain: bool,
 }
 
 impl Condition {
@@ -129,7 +131,8 @@ impl Condition {
     pub fn compile(source: &str) -> Result<Self, Vec<ExprError>> {
         let program = Program::compile(source)?;
         if program.kind.intersects(Kind::BOOLEAN) {
-            return Ok(Self { program });
+            let is_plain = program.node.is_plain();
+            return Ok(Self { program, is_plain });
         }
         let trimmed = source.trim_start();
         let start = source.len() - trimmed.len();
@@ -176,20 +179,28 @@ impl Condition {
     /// later are not seen: bind again.
     #[must_use]
     pub fn bind(&self, batch: &Batch) -> BoundCondition<'_> {
-        BoundCondition(self.program.bind(batch))
+        BoundCondition { bound: self.program.bind(batch), is_plain: self.is_plain }
     }
 }
 
 /// A condition bound to the keys of one batch.
 #[derive(Debug)]
-pub struct BoundCondition<'c>(BoundProgram<'c>);
+pub struct BoundCondition<'c> {
+    bound: BoundProgram<'c>,
+    is_plain: bool,
+}
 
 impl BoundCondition<'_> {
     /// Whether the condition holds for an event of the batch. Null counts as false. An error counts as false
     /// too, by contract with the user: count it and go on.
     #[inline]
     pub fn test(&mut self, event: EventRef<'_>) -> Result<bool, EvalError> {
-        let BoundProgram { program, keys, bump } = &mut self.0;
+        let BoundProgram { program, keys, bump } = &mut self.bound;
+        if self.is_plain
+            && let Some(holds) = program.node.test_plain(event, keys)
+        {
+            return Ok(holds);
+        }
         bump.reset();
         let context = Context::new(event, keys, &program.roots, bump, program.variables);
         Ok(program.node.truth(&context)? == Some(true))

@@ -1,5 +1,6 @@
-//! The language as a whole: values, mistakes, examples, properties, the manual, the cost.
+//! The language as a whole: values, mistakes, examples, properties, the two ways to run a program, the manual, the cost.
 
+mod columns;
 mod cost;
 mod errors;
 mod events;
