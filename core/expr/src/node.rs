@@ -142,7 +142,7 @@ impl Node {
     fn compute<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
         match self {
             Self::Call(function, nodes) => {
-                function.call(&Arguments { function, nodes, closure: None, context })
+                function.call(&Arguments::new(function, nodes, None, context))
             }
             Self::Coalesce(parts) => coalesce_values(context, parts),
             Self::Check(..) | Self::Not(_) | Self::Compare(..) | Self::And(_) => {
@@ -185,7 +185,7 @@ impl Node {
                 value
             }
             Self::Closure(function, nodes, closure) => {
-                function.call(&Arguments { function, nodes, closure: Some(closure), context })?
+                function.call(&Arguments::new(function, nodes, Some(closure), context))?
             }
             Self::Exists(target) => Value::Boolean(context.read(target).is_some()),
             Self::Unnest(target) => context.unnest(target)?,

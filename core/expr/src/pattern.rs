@@ -2,6 +2,7 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
 
 use crate::error::{ExprError, Span};
 
@@ -33,4 +34,29 @@ pub(crate) fn compile_regex(pattern: &str, span: &Span) -> Result<Regex, ExprErr
             .help("shorten its counted repetitions such as `{1000}`"),
         other => ExprError::new(span.clone(), format!("invalid regex: {other}")),
     })
+}
+
+/// The named groups of a pattern, and whether each takes part in every match.
+pub(crate) fn named_groups(regex: &Regex) -> Vec<(String, bool)> {
+    let mut sure = vec![false; regex.captures_len()];
+    if let Ok(hir) = ParserBuilder::new().utf8(false).build().parse(regex.as_str()) {
+        mark(&hir, &mut sure);
+    }
+    let named = regex.capture_names().zip(sure);
+    named.filter_map(|(name, sure)| Some((name?.to_owned(), sure))).collect()
+}
+
+/// Marks the groups that every match goes through.
+fn mark(hir: &Hir, sure: &mut [bool]) {
+    match hir.kind() {
+        HirKind::Capture(capture) => {
+            if let Some(sure) = sure.get_mut(capture.index as usize) {
+                *sure = true;
+            }
+            mark(&capture.sub, sure);
+        }
+        HirKind::Repetition(repetition) if repetition.min > 0 => mark(&repetition.sub, sure),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| mark(part, sure)),
+        _ => {}
+    }
 }

@@ -1,14 +1,30 @@
 //! Calls: which function, which argument is for which parameter, and whether the types fit.
 
-use super::{Compiler, Mode, Typed};
+use bumpalo::Bump;
+
+use super::statements::Over;
+use super::{Compiler, Mode, Typed, nothing};
 use crate::ast::{Argument, Call, Expr, ExprKind, Literal};
 use crate::check::Check;
-use crate::context::Target;
+use crate::constant::Constant;
+use crate::context::{Context, Target};
 use crate::error::{ExprError, Span, closest};
-use crate::functions::{self, Accepts, Function};
+use crate::functions::{self, Accepts, Arguments, Function, Inside};
 use crate::kind::Kind;
 use crate::nested::Leave;
 use crate::node::Node;
+use crate::pattern::named_groups;
+
+/// Functions that VRL once had, and what to write for them.
+const RENAMED: [(&str, &str); 4] = [
+    (
+        "to_timestamp",
+        "write `parse_timestamp(.a, \"%+\")` for text, `from_unix_timestamp(.a)` for a number",
+    ),
+    ("only_fields", "write `. = {\"a\": .a, \"b\": .b}`"),
+    ("ip_to_int", "write `ip_aton(.a)`"),
+    ("sha256", "write `sha2(.a, variant: \"SHA-256\")`"),
+];
 
 impl Compiler {
     pub(super) fn call(&mut self, call: &Call, span: &Span) -> Typed {
@@ -18,6 +34,9 @@ impl Compiler {
             }
             let message = format!("unknown function `{}`", call.name);
             let error = ExprError::new(call.name_span.clone(), message);
+            if let Some((_, help)) = RENAMED.iter().find(|(name, _)| *name == call.name) {
+                return self.error(error.help(*help));
+            }
             let names = functions::functions().map(|function| function.name);
             return self.error(match closest(&call.name, names) {
                 Some(name) => error.help(format!("did you mean `{name}`?")),
@@ -29,10 +48,10 @@ impl Compiler {
         }
         let errors = self.errors.len();
         let risks = self.risks.len();
-        let mut over = Kind::ANY;
+        let mut over = Over { kind: Kind::ANY, inside: Kind::ANY | Kind::REGEX };
         let mut nodes: Vec<Option<Node>> = function.parameters.iter().map(|_| None).collect();
         let mut spans = vec![span.clone(); nodes.len()];
-        let (mut fallible, mut constant) = (function.fallible, true);
+        let (mut fallible, mut constant) = (false, true);
         for (position, argument) in call.arguments.iter().enumerate() {
             let Some(index) = self.parameter(function, call, position, argument) else { continue };
             if nodes.get(index).is_some_and(Option::is_some) {
@@ -44,7 +63,8 @@ impl Compiler {
             fallible |= typed.fallible;
             constant &= typed.is_constant();
             if index == 0 {
-                over = typed.kind;
+                over.kind = typed.kind;
+                over.inside = typed.items.unwrap_or(over.inside);
             }
             nodes[index] = Some(typed.node);
             spans[index] = argument.value.span.clone();
@@ -59,7 +79,13 @@ impl Compiler {
         if self.errors.len() > errors {
             return Typed { kind: function.returns, ..Typed::unknown() };
         }
-        if function.fallible {
+        let can_fail =
+            function.fallible && !(function.settled && self.is_settled(function, &mut nodes, span));
+        if self.errors.len() > errors {
+            return Typed { kind: function.returns, ..Typed::unknown() };
+        }
+        fallible |= can_fail;
+        if can_fail {
             self.risk(&call.name_span, format!("`{}` can fail", function.name));
         }
         let nodes = match functions::with_grok(function, nodes) {
@@ -69,19 +95,49 @@ impl Compiler {
                 return self.error(ExprError { span, ..problem });
             }
         };
-        let kind = if function.same_kind { function.returns.and(over) } else { function.returns };
+        let kind =
+            if function.same_kind { function.returns.and(over.kind) } else { function.returns };
+        let inside = inside_of(function, &nodes);
         let (node, closure_fallible) = match self.with_closure(function, call, nodes, over) {
             Some(made) => made,
             None => return Typed { kind, ..Typed::unknown() },
         };
         fallible |= closure_fallible;
         let constant = constant && function.closure.is_none() && !function.effect;
-        let typed = Typed::new(node, kind, fallible);
+        let (members, items) = inside;
+        let typed = Typed { members, items, ..Typed::new(node, kind, fallible) };
         if call.bang && fallible && self.mode == Mode::Change {
             return self.banged(call, typed, risks);
         }
         let typed = self.banged(call, typed, risks);
         self.fold(typed, constant, span)
+    }
+
+    /// Whether what follows the first argument is written out and right: then the call cannot fail.
+    fn is_settled(
+        &mut self,
+        function: &'static Function,
+        nodes: &mut [Option<Node>],
+        span: &Span,
+    ) -> bool {
+        let Some((first, rest)) = nodes.split_first_mut() else { return false };
+        if !rest.iter().flatten().all(|node| matches!(node, Node::Constant(_))) {
+            return false;
+        }
+        // Tried out on an empty text.
+        let trial = Node::Constant(Constant::String(Box::default()));
+        let asked = first.replace(trial);
+        let bump = Bump::new();
+        let context = Context::new(nothing().event(0), &[], &[], &bump, 0);
+        let arguments = Arguments::new(function, nodes, None, &context);
+        let failure = function.call(&arguments).err();
+        if let Some(first) = nodes.first_mut() {
+            *first = asked;
+        }
+        if let Some(error) = &failure {
+            self.errors.push(ExprError::new(span.clone(), format!("always fails: {error}")));
+        }
+        failure.is_none()
     }
 
     /// The call, or the call that ends the program where it fails.
@@ -104,7 +160,7 @@ impl Compiler {
         function: &'static Function,
         call: &Call,
         nodes: Vec<Option<Node>>,
-        over: Kind,
+        over: Over,
     ) -> Option<(Node, bool)> {
         match (&function.closure, &call.closure) {
             (None, None) => Some((specialise(function, nodes), false)),
@@ -226,7 +282,8 @@ impl Compiler {
         };
         if typed.kind.intersects(accepted) {
             // A function that can fail anyway is one risk, not two.
-            if !accepted.contains(typed.kind) && !function.fallible {
+            let once = function.fallible && !function.settled;
+            if !accepted.contains(typed.kind) && !once {
                 let (name, kind) = (parameter.name, typed.kind);
                 let why = format!(
                     "`{}` expects {accepted} as `{name}`, this may be {kind}",
@@ -250,6 +307,22 @@ impl Compiler {
             (Kind::STRING, _) => error.help("turn it into text with `to_string`"),
             _ => error,
         })
+    }
+}
+
+/// What is known of the members or items of what a function returns.
+fn inside_of(function: &Function, nodes: &[Option<Node>]) -> (Vec<(String, Kind)>, Option<Kind>) {
+    match (function.inside, nodes.get(1)) {
+        (Inside::Members(members), _) => {
+            (members.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(), None)
+        }
+        (Inside::Items(kind), _) => (Vec::new(), Some(kind)),
+        (Inside::Groups, Some(Some(Node::Constant(Constant::Regex(regex))))) => {
+            let kind = |sure| if sure { Kind::STRING } else { Kind::STRING | Kind::NULL };
+            let groups = named_groups(regex).into_iter();
+            (groups.map(|(name, sure)| (name, kind(sure))).collect(), None)
+        }
+        _ => (Vec::new(), None),
     }
 }
 

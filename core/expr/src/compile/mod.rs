@@ -26,8 +26,10 @@ pub(crate) struct Typed {
     pub kind: Kind,
     /// Whether evaluation can fail.
     pub fallible: bool,
-    /// The types of the members, of an object that is written out.
+    /// The types of members that an object is known to have.
     members: Vec<(String, Kind)>,
+    /// The types of the items, of an array.
+    items: Option<Kind>,
 }
 
 /// What a program may do.
@@ -81,7 +83,7 @@ impl Typed {
     }
 
     fn new(node: Node, kind: Kind, fallible: bool) -> Self {
-        Self { node, kind, fallible, members: Vec::new() }
+        Self { node, kind, fallible, members: Vec::new(), items: None }
     }
 
     fn is_constant(&self) -> bool {
@@ -154,7 +156,9 @@ impl Compiler {
         let computed = typed.node.eval(&context).map(|value| Constant::copy_of(value, &bump));
         debug_assert!(matches!(context.stop.get(), Stop::None | Stop::Fatal), "nothing ends here");
         match computed {
-            Ok(constant) => Typed { members: typed.members, ..Typed::constant(constant) },
+            Ok(constant) => {
+                Typed { members: typed.members, items: typed.items, ..Typed::constant(constant) }
+            }
             Err(error) => {
                 if self.guards == 0 {
                     self.errors
@@ -177,9 +181,10 @@ impl Compiler {
                 return self.error(error.help("write the name of a field first: `.items[0]`"));
             }
         };
-        let kind = self.state.kind(&Place { slot: None, steps: segments.to_vec() });
+        let place = Place { slot: None, steps: segments.to_vec() };
+        let (kind, items) = (self.state.kind(&place), self.state.items(&place));
         let path = Path { root: self.root(root), rest: rest.into() };
-        Typed::new(Node::Path(path), kind, false)
+        Typed { items, ..Typed::new(Node::Path(path), kind, false) }
     }
 
     /// The number of a field's name.
@@ -196,8 +201,9 @@ impl Compiler {
 
     fn variable(&mut self, name: &str, span: &Span) -> Typed {
         if let Some(slot) = self.slot(name) {
-            let kind = self.state.kind(&Place { slot: Some(slot), steps: Vec::new() });
-            return Typed::new(Node::Variable(slot), kind, false);
+            let place = Place { slot: Some(slot), steps: Vec::new() };
+            let (kind, items) = (self.state.kind(&place), self.state.items(&place));
+            return Typed { items, ..Typed::new(Node::Variable(slot), kind, false) };
         }
         let error = ExprError::new(span.clone(), format!("unknown variable `{name}`"));
         let known = functions::functions().any(|function| function.name == name);

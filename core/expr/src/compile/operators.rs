@@ -198,7 +198,8 @@ impl Compiler {
             }
         }
         let fallible = l.fallible || r.fallible || l.kind != Kind::OBJECT || r.kind != Kind::OBJECT;
-        Typed::new(Node::Merge(Box::new([l.node, r.node])), Kind::OBJECT, fallible)
+        let node = Node::Merge(Box::new([l.node, r.node]));
+        Typed { members: r.members, ..Typed::new(node, Kind::OBJECT, fallible) }
     }
 
     pub(super) fn template(&mut self, parts: &[Expr]) -> Typed {

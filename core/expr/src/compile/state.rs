@@ -25,6 +25,13 @@ impl Place {
         self.slot.is_none() && self.steps.is_empty()
     }
 
+    /// The place that stands for all items of an array.
+    fn items(&self) -> Self {
+        let mut steps = self.steps.clone();
+        steps.push(PathStep::Index(i64::MIN));
+        Self { slot: self.slot, steps }
+    }
+
     fn covers(&self, other: &Self) -> bool {
         self.slot == other.slot && other.steps.starts_with(&self.steps)
     }
@@ -33,6 +40,11 @@ impl Place {
 impl State {
     /// The types a place can have.
     pub(super) fn kind(&self, place: &Place) -> Kind {
+        if let Some((PathStep::Index(_), array)) = place.steps.split_last() {
+            let array = Place { slot: place.slot, steps: array.to_vec() };
+            let of_any = if place.slot.is_some() { Kind::ANY | Kind::REGEX } else { Kind::ANY };
+            return self.items(&array).map_or(of_any, |kind| kind | Kind::NULL);
+        }
         if let Some((_, kind)) = self.known.iter().find(|(known, _)| known == place) {
             return *kind;
         }
@@ -40,6 +52,20 @@ impl State {
             return Kind::OBJECT;
         }
         if place.slot.is_some() { Kind::ANY | Kind::REGEX } else { Kind::ANY }
+    }
+
+    /// The types that items of an array can have, if that is known.
+    pub(super) fn items(&self, array: &Place) -> Option<Kind> {
+        let items = array.items();
+        self.known.iter().find(|(known, _)| *known == items).map(|(_, kind)| *kind)
+    }
+
+    /// Notes what the items are of an array that was just set.
+    pub(super) fn set_items(&mut self, array: &Place, kind: Kind) {
+        let inside_array = array.steps.iter().any(|step| matches!(step, PathStep::Index(_)));
+        if !inside_array && self.known.len() <= KNOWN_MAX {
+            self.known.push((array.items(), kind));
+        }
     }
 
     /// Notes that a place was set; everything inside and around it is forgotten or follows from it.

@@ -16,6 +16,14 @@ use crate::node::{self, AssignResult, Node};
 /// Closures inside each other: each level is looked at several times to find the types.
 const CLOSURES_MAX: usize = 4;
 
+/// What a closure runs over.
+#[derive(Clone, Copy)]
+pub(super) struct Over {
+    pub kind: Kind,
+    /// The types of what is inside.
+    pub inside: Kind,
+}
+
 impl Compiler {
     /// The place that an expression names; `new` makes a variable that is not there yet.
     pub(super) fn target(&mut self, expr: &Expr, new: bool) -> Option<(Target, Place)> {
@@ -107,6 +115,12 @@ impl Compiler {
             _ => kind,
         };
         self.note(&ok, &ok_place, kind);
+        if !matches!(ok, Target::Nothing) {
+            // Of an empty object no member is there, of an empty array all items are what they are.
+            if let Some(items) = value.items {
+                self.state.set_items(&ok_place, items);
+            }
+        }
         self.note(&bad, &bad_place, Kind::STRING | Kind::NULL);
         let node = AssignResult { ok, error: bad, default, value: value.node };
         Typed::new(Node::AssignResult(Box::new(node)), value.kind | Kind::STRING, false)
@@ -126,9 +140,13 @@ impl Compiler {
             for (name, kind) in &value.members {
                 self.state.set_member(&place, name, *kind);
             }
+            if let Some(items) = value.items {
+                self.state.set_items(&place, items);
+            }
         }
         Typed {
             members: value.members,
+            items: value.items,
             ..Typed::new(Node::Assign(target, Box::new(value.node)), value.kind, value.fallible)
         }
     }
@@ -284,12 +302,12 @@ impl Compiler {
         }
     }
 
-    /// A closure that runs any number of times over what is in a value of the types `over`.
+    /// A closure that runs any number of times over what is in a value.
     pub(super) fn closure(
         &mut self,
         shape: &ClosureShape,
         closure: &Closure,
-        over: Kind,
+        over: Over,
     ) -> Option<(node::Closure, bool)> {
         if closure.parameters.len() != shape.takes.len() {
             let message = format!("this closure takes {} parameters", shape.takes.len());
@@ -350,7 +368,7 @@ impl Compiler {
         &mut self,
         shape: &ClosureShape,
         closure: &Closure,
-        over: Kind,
+        over: Over,
     ) -> (Vec<Option<usize>>, Typed) {
         let outer = self.scope.len();
         let mut parameters = Vec::new();
@@ -363,9 +381,9 @@ impl Compiler {
             self.slots += 1;
             self.scope.push((name.clone(), slot));
             let kind = match takes {
-                ClosureTakes::Value => Kind::ANY | Kind::REGEX,
-                ClosureTakes::Key if over == Kind::OBJECT => Kind::STRING,
-                ClosureTakes::Key if over == Kind::ARRAY => Kind::INTEGER,
+                ClosureTakes::Value => over.inside,
+                ClosureTakes::Key if over.kind == Kind::OBJECT => Kind::STRING,
+                ClosureTakes::Key if over.kind == Kind::ARRAY => Kind::INTEGER,
                 ClosureTakes::Key => Kind::STRING | Kind::INTEGER,
                 ClosureTakes::Name => Kind::STRING,
                 ClosureTakes::Match => Kind::OBJECT,

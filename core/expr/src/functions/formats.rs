@@ -11,7 +11,7 @@ use lograil_codec::syslog::Syslog;
 use lograil_codec::{Strictness, Zone};
 
 use super::object::unique_members;
-use super::{Arguments, Function, fails, gives, required};
+use super::{Arguments, Function, Inside, fails, gives, required};
 use crate::error::EvalError;
 use crate::json;
 use crate::kind::Kind;
@@ -35,7 +35,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         |arguments| read(arguments, Format::Syslog, "the text is not syslog", SYSLOG),
     )
-    .fallible(),
+    .fallible()
+    .inside(Inside::Members(&[("message", Kind::STRING)])),
+    Function::new(
+        "parse_linux_authorization",
+        &[required("value", Kind::STRING)],
+        Kind::OBJECT,
+        "A line of `/var/log/auth.log` or `/var/log/secure`: syslog without a priority.",
+        &[gives(
+            "parse_linux_authorization!(.a)",
+            r#"{"a":"Jan 31 10:00:00 web sshd[1111]: Accepted publickey for eng"}"#,
+            r#"{"timestamp":"2026-01-31T10:00:00Z","hostname":"web","appname":"sshd","procid":1111,"message":"Accepted publickey for eng"}"#,
+        )],
+        |arguments| read(arguments, Format::Syslog, "the text is not a line of such a file", SYSLOG),
+    )
+    .fallible()
+    .inside(Inside::Members(&[("message", Kind::STRING)])),
     Function::new(
         "parse_common_log",
         &[required("value", Kind::STRING)],
@@ -104,7 +119,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         )],
         |arguments| read(arguments, Format::Glog, "the text is not a line of glog", SAME),
     )
-    .fallible(),
+    .fallible()
+    .inside(Inside::Members(GLOG)),
     Function::new(
         "parse_klog",
         &[required("value", Kind::STRING)],
@@ -117,7 +133,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         )],
         |arguments| read(arguments, Format::Glog, "the text is not a line of klog", SAME),
     )
-    .fallible(),
+    .fallible()
+    .inside(Inside::Members(GLOG)),
     Function::new(
         "parse_cef",
         &[required("value", Kind::STRING)],
@@ -131,6 +148,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         |arguments| read(arguments, Format::Cef, "the text is not CEF", SAME),
     )
     .fallible(),
+];
+
+const GLOG: &[(&str, Kind)] = &[
+    ("level", Kind::STRING),
+    ("timestamp", Kind::TIMESTAMP),
+    ("id", Kind::INTEGER),
+    ("file", Kind::STRING),
+    ("line", Kind::INTEGER),
+    ("message", Kind::STRING),
 ];
 
 const NOT_ACCESS: &str = "the text is not a line of this access log";
@@ -294,6 +320,10 @@ impl<'a> Reader<'a, '_, '_> {
                 _ => all.push((name, value)),
             }
         }
+        // It is there also where it is empty.
+        if !all.iter().any(|(name, _)| *name == b"message") {
+            all.push((b"message", Value::String(b"")));
+        }
         unique_members(all, self.arguments.context)
     }
 
@@ -303,7 +333,10 @@ impl<'a> Reader<'a, '_, '_> {
         let mut all: BumpVec<'a, Member<'a>> = BumpVec::new_in(self.arguments.context.bump);
         let members = self.members();
         let has_request = members.iter().any(|(name, _)| *name == whole);
-        for member in members {
+        for mut member in members {
+            if let (b"compression", Value::String([b'"', text @ .., b'"'])) = member {
+                member.1 = Value::String(text);
+            }
             all.push(member);
             if member.0 == b"timestamp"
                 && !has_request

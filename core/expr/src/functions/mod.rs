@@ -4,8 +4,10 @@
 //! over its arguments. Arguments are evaluated when they are asked for. The examples are tests.
 
 mod array;
+mod aws;
 mod casing;
 mod coerce;
+mod compress;
 mod encode;
 mod file_path;
 mod formats;
@@ -22,6 +24,7 @@ mod string;
 mod syslog;
 mod text;
 mod time;
+mod xml;
 
 pub(crate) use grok::{Grok, with_grok};
 pub(crate) use object::merge as merge_objects;
@@ -35,7 +38,7 @@ use crate::node::{Closure, Node};
 use crate::value::{Array, Object, Value};
 
 /// Every function, by family.
-const FAMILIES: [&[Function]; 19] = [
+const FAMILIES: [&[Function]; 22] = [
     program::FUNCTIONS,
     inspect::FUNCTIONS,
     coerce::FUNCTIONS,
@@ -46,9 +49,12 @@ const FAMILIES: [&[Function]; 19] = [
     file_path::FUNCTIONS,
     parse::FUNCTIONS,
     formats::FUNCTIONS,
+    aws::FUNCTIONS,
+    xml::FUNCTIONS,
     grok::FUNCTIONS,
     syslog::FUNCTIONS,
     encode::FUNCTIONS,
+    compress::FUNCTIONS,
     number::FUNCTIONS,
     time::FUNCTIONS,
     array::FUNCTIONS,
@@ -79,8 +85,24 @@ pub struct Function {
     /// Examples, run by the tests.
     pub examples: &'static [Example],
     pub(crate) body: Body,
+    /// What is known of what it returns.
+    pub(crate) inside: Inside,
+    /// Whether it can fail only for what its arguments behind the first are.
+    pub(crate) settled: bool,
     /// The check that a call comes down to, if its first argument is a path and the others are constants.
     pub(crate) check: Option<Specialise>,
+}
+
+/// What is inside of a value that a function returns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Inside {
+    Unknown,
+    /// Members that the object always has.
+    Members(&'static [(&'static str, Kind)]),
+    /// Items of this type.
+    Items(Kind),
+    /// The named groups of the regular expression that is the second argument.
+    Groups,
 }
 
 /// How a function is carried out.
@@ -204,6 +226,8 @@ impl Function {
             doc,
             examples,
             body: Body::Call(run),
+            inside: Inside::Unknown,
+            settled: false,
             check: None,
         }
     }
@@ -211,6 +235,16 @@ impl Function {
     /// The function, which can fail on arguments of its types.
     const fn fallible(self) -> Self {
         Self { fallible: true, ..self }
+    }
+
+    /// The function, of whose result more is known than its type.
+    const fn inside(self, inside: Inside) -> Self {
+        Self { inside, ..self }
+    }
+
+    /// The function, which cannot fail where what follows the first argument is written out and right.
+    const fn settled(self) -> Self {
+        Self { fallible: true, settled: true, ..self }
     }
 
     /// The function, which returns the type of its first argument.
@@ -267,9 +301,29 @@ pub(crate) struct Arguments<'a, 'c> {
     pub nodes: &'a [Option<Node>],
     pub closure: Option<&'a Closure>,
     pub context: &'c Context<'a>,
+    /// Which arguments were evaluated: to do it twice would carry out twice what they do.
+    #[cfg(test)]
+    evaluated: std::cell::Cell<u64>,
 }
 
-impl<'a> Arguments<'a, '_> {
+impl<'a, 'c> Arguments<'a, 'c> {
+    #[inline]
+    pub(crate) fn new(
+        function: &'static Function,
+        nodes: &'a [Option<Node>],
+        closure: Option<&'a Closure>,
+        context: &'c Context<'a>,
+    ) -> Self {
+        Self {
+            function,
+            nodes,
+            closure,
+            context,
+            #[cfg(test)]
+            evaluated: std::cell::Cell::new(0),
+        }
+    }
+
     /// Whether the argument was given.
     pub(crate) fn given(&self, index: usize) -> bool {
         matches!(self.nodes.get(index), Some(Some(_)))
@@ -278,6 +332,12 @@ impl<'a> Arguments<'a, '_> {
     /// The argument, or null where it was not given.
     #[inline]
     pub(crate) fn value(&self, index: usize) -> Result<Value<'a>, EvalError> {
+        #[cfg(test)]
+        {
+            let before = self.evaluated.replace(self.evaluated.get() | 1 << index);
+            let name = self.function.name;
+            assert!(before >> index & 1 == 0, "`{name}` evaluates argument {index} twice");
+        }
         match self.nodes.get(index) {
             Some(Some(node)) => node.eval(self.context),
             _ => Ok(Value::Null),

@@ -3,12 +3,25 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 
-use super::{Arguments, Function, fails, gives, required};
+use super::{Arguments, Function, fails, gives, optional, required};
 use crate::error::EvalError;
 use crate::kind::Kind;
 use crate::value::Value;
 
 static HOSTNAME: OnceLock<Option<String>> = OnceLock::new();
+
+/// An identifier of these bits, with those in place that say the version and the variant (RFC 9562, section 4).
+fn uuid<'a>(
+    arguments: &Arguments<'a, '_>,
+    bits: u128,
+    version: u128,
+) -> Result<Value<'a>, EvalError> {
+    let bits = bits & !(0xF << 76) | version << 76;
+    let bits = bits & !(3 << 62) | 2 << 62;
+    let hex = format!("{bits:032x}");
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    arguments.context.text(parts.join("-").as_bytes())
+}
 
 fn hostname() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
@@ -125,6 +138,44 @@ pub(super) const FUNCTIONS: &[Function] = &[
     )
     .fallible(),
     Function::new(
+        "ip_version",
+        &[required("value", Kind::STRING)],
+        Kind::STRING,
+        "`IPv4` or `IPv6`, whichever an address is of.",
+        &[
+            gives("ip_version!(\"192.0.2.1\")", "{}", r#""IPv4""#),
+            gives("ip_version!(\"2001:db8::1\")", "{}", r#""IPv6""#),
+            fails("ip_version!(.a)", r#"{"a":"x"}"#, "`ip_version`: the text is not an address"),
+        ],
+        |arguments| match arguments.utf8(0)?.parse() {
+            Ok(IpAddr::V4(_)) => Ok(Value::str("IPv4")),
+            Ok(IpAddr::V6(_)) => Ok(Value::str("IPv6")),
+            Err(_) => Err(arguments.error("the text is not an address")),
+        },
+    )
+    .fallible(),
+    Function::new(
+        "uuid_v7",
+        &[optional("timestamp", Kind::TIMESTAMP)],
+        Kind::STRING,
+        "An identifier by chance that begins with the time, so that later ones sort behind (RFC 9562).",
+        &[gives(
+            "starts_with(uuid_v7(t'2026-01-31T00:00:00Z'), \"019c1159-7000-7\")",
+            "{}",
+            "true",
+        )],
+        |arguments| {
+            let ns = match arguments.given(0) {
+                true => arguments.timestamp(0)?,
+                false => arguments.context.now_ns,
+            };
+            let millis = ns.div_euclid(1_000_000).max(0) as u128 & 0xFFFF_FFFF_FFFF;
+            let chance = u128::from(super::number::random()) << 16 | u128::from(super::number::random() as u16);
+            uuid(arguments, millis << 80 | chance, 7)
+        },
+    )
+    .effect(),
+    Function::new(
         "uuid_v4",
         &[],
         Kind::STRING,
@@ -132,11 +183,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[gives("match(uuid_v4(), r'^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$')", "{}", "true")],
         |arguments| {
             let bits = u128::from(super::number::random()) << 64 | u128::from(super::number::random());
-            let bits = bits & !(0xF << 76) | 4 << 76;
-            let bits = bits & !(3 << 62) | 2 << 62;
-            let hex = format!("{bits:032x}");
-            let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-            arguments.context.text(parts.join("-").as_bytes())
+            uuid(arguments, bits, 4)
         },
     )
     .effect(),

@@ -7,7 +7,42 @@ use crate::error::EvalError;
 use crate::kind::Kind;
 use crate::value::Value;
 
+/// Units of data, and the power of 1000 or 1024 that each is.
+const DATA_UNITS: [(&str, i32); 13] = [
+    ("B", 0),
+    ("kB", 1),
+    ("KB", 1),
+    ("KiB", 1),
+    ("MB", 2),
+    ("MiB", 2),
+    ("GB", 3),
+    ("GiB", 3),
+    ("TB", 4),
+    ("TiB", 4),
+    ("PB", 5),
+    ("PiB", 5),
+    ("EiB", 6),
+];
+
 pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new(
+        "parse_bytes",
+        &[
+            required("value", Kind::STRING),
+            required("unit", Kind::STRING),
+            optional("base", Kind::STRING),
+        ],
+        Kind::FLOAT,
+        "The number of units (`B`, `kB`, `KiB`, `MB`, `MiB` ... `EiB`) in an amount of data such as `1.5MiB`. A step \
+         is 1024 unless `base` is `\"10\"`; then it is 1000 for units without an `i`.",
+        &[
+            gives("parse_bytes!(.a, unit: \"MiB\")", r#"{"a":"1024KiB"}"#, "1.0"),
+            gives("parse_bytes!(.a, \"B\", base: \"10\")", r#"{"a":"1.5 kB"}"#, "1500.0"),
+            fails("parse_bytes!(.a, \"B\")", r#"{"a":"much"}"#, "`parse_bytes`: the text is not an amount of data"),
+        ],
+        parse_bytes,
+    )
+    .fallible(),
     Function::new(
         "abs",
         &[required("value", Kind::NUMBER)],
@@ -168,6 +203,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// Bits by chance; for sampling and ids, not for secrets.
 pub(super) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+fn parse_bytes<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let wrong = || arguments.error("the text is not an amount of data");
+    let text = arguments.utf8(0)?.trim();
+    let decimal = arguments.string_or(2, "2")? == b"10";
+    let size_of = |name: &str| {
+        let (_, power) = DATA_UNITS.iter().find(|(unit, _)| *unit == name)?;
+        let step: f64 = if decimal && !name.contains('i') { 1000.0 } else { 1024.0 };
+        Some(step.powi(*power))
+    };
+    let unit = arguments.utf8(1)?;
+    let unit = size_of(unit).ok_or_else(|| arguments.error("unknown unit"))?;
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+    let amount: f64 = text[..digits].parse().map_err(|_| wrong())?;
+    let size = size_of(text[digits..].trim_start()).ok_or_else(wrong)?;
+    Ok(Value::float(amount * size / unit))
 }
 
 fn rounded<'a>(

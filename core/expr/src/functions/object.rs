@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use bumpalo::collections::Vec as BumpVec;
 
-use super::{Arguments, Function, gives, optional, required};
+use super::{Arguments, Function, Inside, fails, gives, optional, required};
 use crate::context::Context;
 use crate::error::EvalError;
 use crate::kind::Kind;
 use crate::nested::{Leave, Step, members_of};
-use crate::value::{Member, Object, Value};
+use crate::value::{Array, Member, Object, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
@@ -23,7 +23,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let members = crate::nested::members_of(arguments.object(0)?, bump);
             Ok(arguments.context.array(members.iter().map(|(key, _)| Value::String(key))))
         },
-    ),
+    )
+    .inside(Inside::Items(Kind::STRING)),
     Function::new(
         "values",
         &[required("value", Kind::OBJECT)],
@@ -76,6 +77,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         unflatten,
     ),
+    Function::new(
+        "object_from_array",
+        &[required("values", Kind::ARRAY), optional("keys", Kind::ARRAY)],
+        Kind::OBJECT,
+        "The object of an array of pairs of a key and a value; or of values, with their keys in an array of their own. \
+         A pair whose key is null is left out.",
+        &[
+            gives("object_from_array!([[\"a\", 1], [\"b\", [2]]])", "{}", r#"{"a":1,"b":[2]}"#),
+            gives("object_from_array!([1, 2], keys: [\"a\", \"b\"])", "{}", r#"{"a":1,"b":2}"#),
+            fails("object_from_array!(.a)", r#"{"a":[1]}"#, "`object_from_array`: a pair is a key that is a text, and a value"),
+        ],
+        object_from_array,
+    )
+    .fallible(),
     Function::new(
         "get",
         &[required("value", COLLECTION), required("path", Kind::ARRAY)],
@@ -179,6 +194,34 @@ pub(crate) fn merge<'a>(
         }
     }
     context.object(members)
+}
+
+fn object_from_array<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
+    let bump = arguments.context.bump;
+    let values = arguments.array(0)?;
+    let mut members = Vec::with_capacity(values.len());
+    let mut add = |key: Option<Value<'a>>, value: Option<Value<'a>>| match (key, value) {
+        (Some(Value::String(key)), value) => {
+            members.push((key, value.unwrap_or(Value::Null)));
+            Ok(())
+        }
+        (Some(Value::Null), _) => Ok(()),
+        _ => Err(arguments.error("a pair is a key that is a text, and a value")),
+    };
+    if arguments.given(1) {
+        let keys = arguments.array(1)?;
+        keys.iter(bump).zip(values.iter(bump)).try_for_each(|(k, v)| add(Some(k), Some(v)))?;
+    } else {
+        for pair in values.iter(bump) {
+            let mut pair = match pair {
+                Value::Array(pair) => pair,
+                _ => Array::Items(&[]),
+            }
+            .iter(bump);
+            add(pair.next(), pair.next())?;
+        }
+    }
+    Ok(unique_members(members, arguments.context))
 }
 
 fn unflatten<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {

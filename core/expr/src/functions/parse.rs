@@ -5,7 +5,7 @@ use regex::bytes::{Captures, Regex};
 
 use super::encode::percent_decoded;
 use super::object::unique_members;
-use super::{Arguments, Function, fails, gives, optional, required};
+use super::{Arguments, Function, Inside, fails, gives, optional, required};
 use crate::error::EvalError;
 use crate::json;
 use crate::kind::Kind;
@@ -61,7 +61,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(groups(arguments, regex, &captures, numeric))
         },
     )
-    .fallible(),
+    .fallible()
+    .inside(Inside::Groups),
     Function::new(
         "parse_regex_all",
         &[
@@ -83,7 +84,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let all = all.map(|captures| groups(arguments, regex, &captures, numeric));
             Ok(arguments.context.array(all.collect::<Vec<_>>()))
         },
-    ),
+    )
+    .inside(Inside::Items(Kind::OBJECT)),
     Function::new(
         "parse_key_value",
         &[
@@ -134,7 +136,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         csv_fields,
     )
-    .fallible(),
+    .fallible()
+    .inside(Inside::Items(Kind::STRING)),
     Function::new(
         "parse_tokens",
         &[required("value", Kind::STRING)],
@@ -175,7 +178,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         parse_url,
     )
-    .fallible(),
+    .fallible()
+    .inside(Inside::Members(&[
+        ("scheme", Kind::STRING),
+        ("username", Kind::STRING),
+        ("password", Kind::STRING),
+        ("host", Kind::STRING),
+        ("path", Kind::STRING),
+        ("query", Kind::OBJECT),
+    ])),
 ];
 
 fn groups<'a>(

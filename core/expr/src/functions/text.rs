@@ -5,7 +5,9 @@ use memchr::memmem;
 
 use regex::bytes::Match;
 
-use super::{Arguments, ClosureShape, ClosureTakes, Function, fails, gives, optional, required};
+use super::{
+    Arguments, ClosureShape, ClosureTakes, Function, Inside, fails, gives, optional, required,
+};
 use crate::error::EvalError;
 use crate::kind::Kind;
 use crate::value::{Array, Member, Value};
@@ -115,7 +117,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             gives("split(\"a1b22c\", r'\\d+')", "{}", r#"["a","b","c"]"#),
         ],
         split,
-    ),
+    )
+    .inside(Inside::Items(Kind::STRING)),
     Function::new(
         "slice",
         &[

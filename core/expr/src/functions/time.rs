@@ -230,7 +230,9 @@ fn spelt_out(format: &str) -> Cow<'_, str> {
 fn parse_timestamp<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     let text = match arguments.value(0)? {
         value @ Value::Timestamp(_) => return Ok(value),
-        Value::String(_) => arguments.utf8(0)?,
+        Value::String(text) => {
+            std::str::from_utf8(text).map_err(|_| arguments.error("the text is not UTF-8"))?
+        }
         other => return Err(arguments.wrong_type(0, other)),
     };
     let wrong = || arguments.error("the text does not have the format");

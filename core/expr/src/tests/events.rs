@@ -49,7 +49,7 @@ fn refused(errors: &[ExprError]) -> String {
 }
 
 /// The value of an expression over an event as JSON, or its error: `"error: ..."`, `"refused: ..."`.
-pub(super) fn run(source: &str, event: &str) -> String {
+pub(crate) fn run(source: &str, event: &str) -> String {
     match Program::compile(source) {
         Err(errors) => refused(&errors),
         Ok(program) => {

@@ -3,10 +3,11 @@
 mod columns;
 mod cost;
 mod errors;
-mod events;
+pub(crate) mod events;
 mod examples;
 mod manual;
 mod operators;
+mod programs;
 mod properties;
 mod scripts;
 mod values;

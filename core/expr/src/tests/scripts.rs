@@ -51,6 +51,11 @@ fn removal() {
         ("del(.a)\n.b = exists(.a)", r#"{"a":1}"#, r#"{"b":false}"#),
         ("del(.a)\n.a = 2", r#"{"a":1,"b":0}"#, r#"{"a":2,"b":0}"#),
         ("del(.)", r#"{"a":1}"#, "{}"),
+        (
+            ".b = parse_timestamp!(del(.a), \"%+\")",
+            r#"{"a":"2026-01-31T00:00:00Z"}"#,
+            r#"{"b":"2026-01-31T00:00:00Z"}"#,
+        ),
         ("x = {\"a\": 1, \"b\": 2}\ndel(x.a)\n.x = x", "{}", r#"{"x":{"b":2}}"#),
         (". = {\"a\": 1, \"b\": 2}\ndel(.a)", r#"{"c":1}"#, r#"{"b":2}"#),
     ]);
@@ -124,6 +129,63 @@ fn events_that_one_becomes_are_bounded() {
     let fields: Vec<_> = (0..1000).map(|at| format!("\"f{at}\":0")).collect();
     let event = format!("{{\"a\":[{items}],{}}}", fields.join(","));
     assert_eq!(remap(". = unnest!(.a)", &event), "error: the program takes too much for one event");
+}
+
+#[test]
+fn what_functions_return_has_members_and_items_of_known_types() {
+    check(&[
+        (
+            ". |= parse_regex!(.m, r'^(?P<a>x)(?P<b>y)?')\n.a = upcase(.a)",
+            r#"{"m":"xy"}"#,
+            r#"{"m":"xy","a":"X","b":"y"}"#,
+        ),
+        (
+            ". |= parse_regex!(.m, r'^(?P<a>x)(?P<b>y)?')\n.b = upcase(.b)",
+            "{}",
+            "refused: an error is not handled: `upcase` expects string as `value`, this may be string or null",
+        ),
+        (
+            ".x = parse_regex!(.m, r'(?P<a>x)|y')\n.b = upcase(.x.a)",
+            "{}",
+            "refused: an error is not handled: `upcase` expects string as `value`, this may be string or null",
+        ),
+        (
+            "p = split(string!(.m), \",\")\n.a = p[0] + \"!\"",
+            r#"{"m":"x,y"}"#,
+            r#"{"m":"x,y","a":"x!"}"#,
+        ),
+        (
+            "for_each(split(string!(.m), \",\")) -> |_i, part| { . = set!(., [part], length(part)) }",
+            r#"{"m":"x,yy"}"#,
+            r#"{"m":"x,yy","x":1,"yy":2}"#,
+        ),
+        (
+            "p = split(string!(.m), \",\")\np[0] = .m\nfor_each(p) -> |_i, part| { .n = upcase(part) }",
+            "{}",
+            "refused: an error is not handled: `upcase` expects string as `value`, this may be any",
+        ),
+        (
+            ". |= parse_syslog!(.m)\n.message = upcase(.message)",
+            r#"{"m":"<13>1 - - - - - -"}"#,
+            r#"{"m":"<13>1 - - - - - -","facility":"user","severity":"notice","version":1,"message":""}"#,
+        ),
+        (
+            "u = parse_url!(.m)\n.h = upcase(u.host) + u.path",
+            r#"{"m":"http://a"}"#,
+            r#"{"m":"http://a","h":"A/"}"#,
+        ),
+        (". = redact(., filters: [r'x'])", r#"{"a":"xy"}"#, r#"{"a":"[REDACTED]y"}"#),
+        (
+            ". = redact(., filters: [\"phone\"])",
+            "{}",
+            "refused: always fails: `redact`: a filter is a regular expression, `us_social_security_number`, or an object of type `pattern`",
+        ),
+        (
+            ". = redact(., filters: [.a])",
+            "{}",
+            "refused: an error is not handled: `redact` can fail",
+        ),
+    ]);
 }
 
 #[test]
