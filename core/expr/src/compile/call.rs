@@ -26,66 +26,36 @@ const RENAMED: [(&str, &str); 4] = [
     ("sha256", "write `sha2(.a, variant: \"SHA-256\")`"),
 ];
 
+/// The arguments of a call.
+struct Given {
+    /// By the position of their parameter.
+    nodes: Vec<Option<Node>>,
+    spans: Vec<Span>,
+    /// What is known of the first.
+    over: Over,
+    fallible: bool,
+    constant: bool,
+}
+
 impl Compiler {
     pub(super) fn call(&mut self, call: &Call, span: &Span) -> Typed {
         let Some(function) = functions::find(&call.name) else {
-            for argument in &call.arguments {
-                self.expr(&argument.value);
-            }
-            let message = format!("unknown function `{}`", call.name);
-            let error = ExprError::new(call.name_span.clone(), message);
-            if let Some((_, help)) = RENAMED.iter().find(|(name, _)| *name == call.name) {
-                return self.error(error.help(*help));
-            }
-            let names = functions::functions().map(|function| function.name);
-            return self.error(match closest(&call.name, names) {
-                Some(name) => error.help(format!("did you mean `{name}`?")),
-                None => error,
-            });
+            return self.unknown_function(call);
         };
         if function.parameters.first().is_some_and(|first| first.accepts == Accepts::Path) {
             return self.path_call(function, call, span);
         }
-        let errors = self.errors.len();
-        let risks = self.risks.len();
-        let mut over = Over { kind: Kind::ANY, inside: Kind::ANY | Kind::REGEX };
-        let mut nodes: Vec<Option<Node>> = function.parameters.iter().map(|_| None).collect();
-        let mut spans = vec![span.clone(); nodes.len()];
-        let (mut fallible, mut constant) = (false, true);
-        for (position, argument) in call.arguments.iter().enumerate() {
-            let Some(index) = self.parameter(function, call, position, argument) else { continue };
-            if nodes.get(index).is_some_and(Option::is_some) {
-                let message = format!("`{}` is given twice", function.parameters[index].name);
-                self.error(ExprError::new(argument.value.span.clone(), message));
-                continue;
-            }
-            let typed = self.argument(function, index, &argument.value);
-            fallible |= typed.fallible;
-            constant &= typed.is_constant();
-            if index == 0 {
-                over.kind = typed.kind;
-                over.inside = typed.items.unwrap_or(over.inside);
-            }
-            nodes[index] = Some(typed.node);
-            spans[index] = argument.value.span.clone();
-        }
-        for (parameter, node) in function.parameters.iter().zip(&nodes) {
-            if parameter.required && node.is_none() && self.errors.len() == errors {
-                let message = format!("`{}` needs `{}`", function.name, parameter.name);
-                let error = ExprError::new(span.clone(), message);
-                self.error(error.help(format!("write `{}`", function.signature())));
-            }
-        }
+        let (errors, risks) = (self.errors.len(), self.risks.len());
+        let Some(given) = self.arguments(function, call, span) else {
+            return Typed { kind: function.returns, ..Typed::unknown() };
+        };
+        let Given { mut nodes, spans, over, mut fallible, constant } = given;
+        let settled = function.settled && self.is_settled(function, &mut nodes, span);
         if self.errors.len() > errors {
             return Typed { kind: function.returns, ..Typed::unknown() };
         }
-        let can_fail =
-            function.fallible && !(function.settled && self.is_settled(function, &mut nodes, span));
-        if self.errors.len() > errors {
-            return Typed { kind: function.returns, ..Typed::unknown() };
-        }
-        fallible |= can_fail;
-        if can_fail {
+        if function.fallible && !settled {
+            fallible = true;
             self.risk(&call.name_span, format!("`{}` can fail", function.name));
         }
         let nodes = match functions::with_grok(function, nodes) {
@@ -97,20 +67,72 @@ impl Compiler {
         };
         let kind =
             if function.same_kind { function.returns.and(over.kind) } else { function.returns };
-        let inside = inside_of(function, &nodes);
+        let (members, items) = inside_of(function, &nodes);
         let (node, closure_fallible) = match self.with_closure(function, call, nodes, over) {
             Some(made) => made,
             None => return Typed { kind, ..Typed::unknown() },
         };
         fallible |= closure_fallible;
         let constant = constant && function.closure.is_none() && !function.effect;
-        let (members, items) = inside;
         let typed = Typed { members, items, ..Typed::new(node, kind, fallible) };
-        if call.bang && fallible && self.mode == Mode::Change {
-            return self.banged(call, typed, risks);
-        }
+        let ends = call.bang && fallible && self.mode == Mode::Change;
         let typed = self.banged(call, typed, risks);
-        self.fold(typed, constant, span)
+        self.fold(typed, constant && !ends, span)
+    }
+
+    fn unknown_function(&mut self, call: &Call) -> Typed {
+        for argument in &call.arguments {
+            self.expr(&argument.value);
+        }
+        let message = format!("unknown function `{}`", call.name);
+        let error = ExprError::new(call.name_span.clone(), message);
+        if let Some((_, help)) = RENAMED.iter().find(|(name, _)| *name == call.name) {
+            return self.error(error.help(*help));
+        }
+        let names = functions::functions().map(|function| function.name);
+        self.error(match closest(&call.name, names) {
+            Some(name) => error.help(format!("did you mean `{name}`?")),
+            None => error,
+        })
+    }
+
+    /// The arguments by the parameters they are for; nothing, if one is wrong or missing.
+    fn arguments(
+        &mut self,
+        function: &'static Function,
+        call: &Call,
+        span: &Span,
+    ) -> Option<Given> {
+        let errors = self.errors.len();
+        let over = Over { kind: Kind::ANY, inside: Kind::ANY | Kind::REGEX };
+        let nodes: Vec<Option<Node>> = function.parameters.iter().map(|_| None).collect();
+        let spans = vec![span.clone(); nodes.len()];
+        let mut given = Given { nodes, spans, over, fallible: false, constant: true };
+        for (position, argument) in call.arguments.iter().enumerate() {
+            let Some(index) = self.parameter(function, call, position, argument) else { continue };
+            if given.nodes.get(index).is_some_and(Option::is_some) {
+                let message = format!("`{}` is given twice", function.parameters[index].name);
+                self.error(ExprError::new(argument.value.span.clone(), message));
+                continue;
+            }
+            let typed = self.argument(function, index, &argument.value);
+            given.fallible |= typed.fallible;
+            given.constant &= typed.is_constant();
+            if index == 0 {
+                given.over.kind = typed.kind;
+                given.over.inside = typed.items.unwrap_or(given.over.inside);
+            }
+            given.nodes[index] = Some(typed.node);
+            given.spans[index] = argument.value.span.clone();
+        }
+        for (parameter, node) in function.parameters.iter().zip(&given.nodes) {
+            if parameter.required && node.is_none() && self.errors.len() == errors {
+                let message = format!("`{}` needs `{}`", function.name, parameter.name);
+                let error = ExprError::new(span.clone(), message);
+                self.error(error.help(format!("write `{}`", function.signature())));
+            }
+        }
+        (self.errors.len() == errors).then_some(given)
     }
 
     /// Whether what follows the first argument is written out and right: then the call cannot fail.
