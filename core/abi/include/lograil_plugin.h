@@ -504,7 +504,10 @@ typedef struct lr_component {
      * that; so it must not wait for a peer.
      */
     void (*destroy)(void *instance);
-    /* (inst) Source, transform; optional: once, before anything else. */
+    /**
+     * (inst) Source, transform; optional: once, before anything else. On an error, only destroy follows: the topology does
+     * not start, or the change that brought the instance is refused.
+     */
     lr_status (*start)(void *instance, const struct lr_start_info *info, struct lr_error *error);
     /**
      * (inst) Transform: takes a batch; emits, during the call, what becomes of it. A failed call has no effect: the batch

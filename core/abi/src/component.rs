@@ -111,7 +111,8 @@ pub struct Component {
     /// sink is completed: that is broken off then, its batch lives until destroy returns, and nobody waits for more than
     /// that; so it must not wait for a peer.
     pub destroy: Option<unsafe extern "C" fn(instance: *mut c_void)>,
-    /// (inst) Source, transform; optional: once, before anything else.
+    /// (inst) Source, transform; optional: once, before anything else. On an error, only destroy follows: the topology does
+    /// not start, or the change that brought the instance is refused.
     pub start: Option<
         unsafe extern "C" fn(
             instance: *mut c_void,

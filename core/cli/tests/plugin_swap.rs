@@ -247,6 +247,7 @@ fn a_version_that_fails_at_any_step_leaves_the_old_one_at_work() {
         (whole_chain(&place, "x", "create"), "this version cannot be made"),
         (whole_chain(&place, "x", "state"), "this version does not know the state"),
         (whole_chain(&place, "x", "open"), "this version cannot open the file"),
+        (whole_chain(&place, "x", "start"), "start: this version cannot reach its peer"),
     ];
     for (tries, (library, why)) in wrong.iter().enumerate() {
         install_as(&place, library, "swapped.so");
@@ -259,6 +260,39 @@ fn a_version_that_fails_at_any_step_leaves_the_old_one_at_work() {
     install_as(&place, &b, "swapped.so");
     reload(&place, &running);
     goes_on(&place, "bb");
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    assert_nothing_is_missing(&place);
+}
+
+#[test]
+fn a_source_whose_start_does_not_return_leaves_the_old_one_at_work() {
+    if !support::has("cc") {
+        return;
+    }
+    let place = Place::new();
+    install_as(&place, &whole_chain(&place, "a", "nothing"), "swapped.so");
+    let plugins = "[plugins]\ndir = \"plugins\"\n";
+    assert!(WHOLE_CHAIN.contains(plugins));
+    place.write(
+        "t.toml",
+        WHOLE_CHAIN.replace(
+            plugins,
+            &format!("{plugins}hang_limit = \"1s\"\n[admin]\nlisten = \"127.0.0.1:0\"\n"),
+        ),
+    );
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    let address = http::admin_address(&place);
+    until("it runs", || !place.read("out").is_empty());
+    install_as(&place, &whole_chain(&place, "x", "start_hang"), "swapped.so");
+    running.signal("HUP");
+    until("it is refused", || place.read("stderr").contains("reload: nothing is changed"));
+    let why =
+        "start source numbers: plugin swapped: start: `start` has not come to its end for 1.0 s";
+    assert!(place.read("stderr").contains(why), "{}", place.read("stderr"));
+    goes_on(&place, "aa");
+    let plugins = get(address, "/plugins").json();
+    let told = plugins["plugins"][0]["last_error"]["message"].as_str().unwrap_or_default();
+    assert!(told.contains(why), "{plugins:#}");
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
     assert_nothing_is_missing(&place);
 }

@@ -11,8 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lograil_abi::{Status, status};
+use lograil_plugin::Clock;
+use tokio::sync::oneshot;
 
+use crate::call::too_long;
 use crate::calls::Function;
+use crate::context::Context;
 use crate::instance::Instance;
 use crate::watchdog::hang_limit;
 
@@ -37,11 +41,7 @@ pub(crate) fn call(
     function: Function,
     call: impl FnOnce(&mut Instance) -> Status + Send + 'static,
 ) -> Result<Status, Duration> {
-    let entered = move |instance: &mut Instance| {
-        let context = Arc::clone(&instance.context);
-        let _in_call = context.calls.enter(function);
-        call(instance)
-    };
+    let entered = entered(function, call);
     let Some(limit) = hang_limit() else {
         return Ok(place.as_mut().map_or(status::NOT_NOW, entered));
     };
@@ -68,6 +68,62 @@ pub(crate) fn call(
             context.give_up();
             Err(limit)
         }
+    }
+}
+
+/// Makes a call of the instance in `place` that whoever waits for it may stop waiting for: then the instance stays with
+/// the call, as where that exceeds the limit. An error says why there is no status.
+pub(crate) async fn call_apart(
+    place: &mut Option<Instance>,
+    function: Function,
+    clock: &dyn Clock,
+    call: impl FnOnce(&mut Instance) -> Status + Send + 'static,
+) -> Result<Status, String> {
+    let Some(mut instance) = place.take() else { return Ok(status::NOT_NOW) };
+    let mut left = Left(Some(Arc::clone(&instance.context)));
+    let call = entered(function, call);
+    let (done, returned) = oneshot::channel();
+    let work = move || {
+        let code = call(&mut instance);
+        // Where nobody waits any more, it is destroyed here.
+        let _heard = done.send((instance, code));
+    };
+    let thread = std::thread::Builder::new().name("plugin-call".to_owned()).spawn(work);
+    thread.map_err(|error| format!("start a thread: {error}"))?;
+    let returned = match hang_limit() {
+        None => returned.await,
+        Some(limit) => tokio::select! {
+            biased;
+            returned = returned => returned,
+            () = clock.sleep(limit) => return Err(too_long(function, limit)),
+        },
+    };
+    let (instance, code) = returned.map_err(|_| "its thread is gone".to_owned())?;
+    left.0 = None;
+    *place = Some(instance);
+    Ok(code)
+}
+
+/// Nothing more is expected of an instance, unless it comes back before this is dropped.
+struct Left(Option<Arc<Context>>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        if let Some(context) = &self.0 {
+            context.give_up();
+        }
+    }
+}
+
+/// The call, known as such while it lasts.
+fn entered(
+    function: Function,
+    call: impl FnOnce(&mut Instance) -> Status,
+) -> impl FnOnce(&mut Instance) -> Status {
+    move |instance| {
+        let context = Arc::clone(&instance.context);
+        let _in_call = context.calls.enter(function);
+        call(instance)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Status, Str, start_flags, status};
-use lograil_plugin::{BoxFuture, Build, Port, Source, SourceContext, SourceError};
+use lograil_plugin::{BoxFuture, Build, Port, Source, SourceContext, SourceError, SourceStart};
 
 use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
@@ -48,29 +48,39 @@ struct Failed {
 }
 
 impl PluginSource {
-    fn start(&mut self, context: &SourceContext) -> Result<(), SourceError> {
-        let Some(instance) = &mut self.instance else { return Ok(()) };
+    /// Starts the instance, on a thread of its own: whoever waits for it need not wait for ever.
+    async fn start_instance(&mut self, begin: &SourceStart) -> Result<(), SourceError> {
+        let Some(instance) = &self.instance else { return Ok(()) };
         instance.context.start(Started {
-            id: context.id.clone(),
-            clock: context.clock.clone(),
-            metrics: context.metrics.clone(),
+            id: begin.id.clone(),
+            clock: begin.clock.clone(),
+            metrics: begin.metrics.clone(),
         });
         let Some(start) = self.loaded.table.start else { return Ok(()) };
-        let positions = serde_json::to_string(&context.positions).unwrap_or_default();
-        let info = abi::StartInfo {
-            size: size_of::<abi::StartInfo>() as u32,
-            flags: if context.once { start_flags::ONCE } else { 0 },
-            id: Str::new(&context.id),
-            state: Str::NONE,
-            base_dir: Str::NONE,
-            positions_json: Str::new(&positions),
+        let positions = serde_json::to_string(&begin.positions).unwrap_or_default();
+        let (id, once) = (begin.id.clone(), begin.once);
+        let call = move |instance: &mut Instance| {
+            let info = abi::StartInfo {
+                size: size_of::<abi::StartInfo>() as u32,
+                flags: if once { start_flags::ONCE } else { 0 },
+                id: Str::new(&id),
+                state: Str::NONE,
+                base_dir: Str::NONE,
+                positions_json: Str::new(&positions),
+            };
+            let error = instance.error.for_call();
+            // SAFETY: the instance is alive and in no other call; the info lives during the call.
+            unsafe { start(instance.pointer, &raw const info, error) }
         };
-        let (pointer, error) = (instance.pointer, instance.error.for_call());
-        let in_call = instance.context.calls.enter(Function::Start);
-        // SAFETY: the instance is alive and in no other call; the info lives during the call.
-        let code = unsafe { start(pointer, &raw const info, error) };
-        drop(in_call);
-        if code < status::OK { Err(self.failed("start", code)) } else { Ok(()) }
+        let clock = begin.clock.clone();
+        match lane::call_apart(&mut self.instance, Function::Start, &*clock, call).await {
+            Ok(code) if code < status::OK => Err(self.failed("start", code)),
+            Ok(_) => Ok(()),
+            Err(why) => {
+                let plugin = self.loaded.plugin;
+                Err(SourceError::Failed(format!("plugin {plugin}: start: {why}")))
+            }
+        }
     }
 
     /// One call for events; what it emitted.
@@ -118,7 +128,6 @@ impl PluginSource {
     }
 
     async fn drive(mut self, mut context: SourceContext) -> Result<(), SourceError> {
-        self.start(&context)?;
         let (mut is_interrupted, mut panics) = (false, 0);
         loop {
             if context.shutdown.is_requested() && !is_interrupted {
@@ -180,7 +189,15 @@ impl PluginSource {
         }
         let made = Instance::create_again(self.loaded, &self.options);
         self.instance = Some(made.map_err(SourceError::Failed)?);
-        self.start(context)?;
+        let begin = SourceStart {
+            id: context.id.clone(),
+            clock: context.clock.clone(),
+            files: context.files.clone(),
+            positions: context.positions.clone(),
+            once: context.once,
+            metrics: context.metrics.clone(),
+        };
+        self.start_instance(&begin).await?;
         Ok(true)
     }
 }
@@ -205,6 +222,10 @@ async fn send(context: &mut SourceContext, emission: Emission) -> bool {
 }
 
 impl Source for PluginSource {
+    fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
+        Box::pin(self.start_instance(start))
+    }
+
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
         Box::pin(self.drive(context))
     }

@@ -29,7 +29,9 @@ pub use metrics::{ComponentMetrics, MetricsRegistry};
 pub use options::{ByteSize, Options, Period, Secret};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use sink::{CommitPolicy, Delivery, LateRejection, Rejection, Sink, SinkContext};
-pub use source::{BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput};
+pub use source::{
+    BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput, SourceStart,
+};
 pub use spec::{Build, Catalogue, ComponentSpec, Kind, Port, Threading};
 pub use store::{Store, StoreError, StoreSpec};
 pub use transform::{Outputs, Transform, TransformContext};

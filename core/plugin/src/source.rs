@@ -17,6 +17,14 @@ use crate::spec::Port;
 
 /// Brings events in until its input ends or it is asked to stop.
 pub trait Source: Send {
+    /// What may fail for good before the first event: to bind a port, to read certificates. Called before
+    /// [`Source::run`], once, when no other instance of the component is at work; where it has a claim that is free and does
+    /// not replay, also while its predecessor still is. On an error the topology does not start, or the change that brought
+    /// the source is refused and the predecessor goes on. What it took is given back when the source is dropped.
+    fn start<'a>(&'a mut self, _start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Runs the source. `Ok` means that the input ended, or that `context.shutdown` was obeyed: stop reading,
     /// send what is at hand, return. Batches already sent are drained by the runtime.
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>>;
@@ -37,6 +45,32 @@ pub trait Source: Send {
     /// change a source of which the input cannot be handed over.
     fn restarts(&self) -> bool {
         true
+    }
+}
+
+/// What a source is told when it starts.
+#[derive(Clone)]
+pub struct SourceStart {
+    /// The component's id in the topology.
+    pub id: Arc<str>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Files.
+    pub files: Arc<dyn FileSystem>,
+    /// As in [`SourceContext`].
+    pub positions: BTreeMap<String, String>,
+    /// As in [`SourceContext`].
+    pub once: bool,
+    /// Counters and gauges of this component.
+    pub metrics: ComponentMetrics,
+}
+
+impl SourceStart {
+    /// What the source runs with, once it is started.
+    #[must_use]
+    pub fn run_with(self, output: SourceOutput, shutdown: Shutdown) -> SourceContext {
+        let Self { id, clock, files, positions, once, metrics } = self;
+        SourceContext { id, output, shutdown, clock, files, positions, once, metrics }
     }
 }
 

@@ -23,6 +23,14 @@ pub enum RuntimeError {
         /// Why.
         message: String,
     },
+    /// A source cannot start.
+    #[error("start source {component}: {message}")]
+    Start {
+        /// The component.
+        component: String,
+        /// Why.
+        message: String,
+    },
     /// The data directory cannot be used.
     #[error("use data directory {path}: {source}")]
     DataDir {

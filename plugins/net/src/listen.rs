@@ -4,7 +4,8 @@
 
 use std::net::SocketAddr;
 
-use lograil_plugin::ConfigError;
+use lograil_plugin::{ConfigError, SourceError};
+use tokio::net::TcpListener;
 
 /// Most connections an option may allow.
 const CONNECTIONS_MAX: usize = 65_536;
@@ -29,6 +30,12 @@ pub(crate) fn address(
         return None;
     }
     Some(address)
+}
+
+/// Binds a source to its address.
+pub(crate) async fn tcp(address: SocketAddr) -> Result<TcpListener, SourceError> {
+    let action = || format!("listen on {address}");
+    TcpListener::bind(address).await.map_err(|source| SourceError::Io { action: action(), source })
 }
 
 /// Checks the option `max_connections`.

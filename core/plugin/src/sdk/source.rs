@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,9 +19,10 @@ use super::batch::emit;
 use super::call::{Failure, HostHandle, guard, instance, panic_message, text};
 use super::export::HostClock;
 use super::metrics::LocalMetrics;
+use crate::error::SourceError;
 use crate::fs::SystemFiles;
-use crate::shutdown::ShutdownTrigger;
-use crate::source::{BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput};
+use crate::shutdown::{Shutdown, ShutdownTrigger};
+use crate::source::{BatchSender, Closed, PositionUpdate, Source, SourceOutput, SourceStart};
 use crate::spec::{Kind, Port};
 
 enum Sent {
@@ -88,15 +89,33 @@ impl BatchSender for ToPull {
     }
 }
 
-async fn serve(source: Box<dyn Source>, context: SourceContext, end: SyncSender<Sent>) {
-    let run = std::panic::AssertUnwindSafe(async move { source.run(context).await });
-    let ended = match run.catch_unwind().await {
+/// Starts the source, says how that went, and runs it to its end.
+async fn serve(
+    mut source: Box<dyn Source>,
+    start: SourceStart,
+    shutdown: Shutdown,
+    started: Sender<Result<(), Failure>>,
+    end: SyncSender<Sent>,
+) {
+    let result = ended(source.start(&start)).await;
+    let is_started = result.is_ok();
+    // Whoever started this thread waits for the word.
+    let _heard = started.send(result);
+    if is_started {
+        let output = SourceOutput::new(Box::new(ToPull(end.clone())));
+        let run = async move { source.run(start.run_with(output, shutdown)).await };
+        // Nobody listens any more where the instance is being destroyed.
+        let _heard = end.send(Sent::Ended(ended(run).await));
+    }
+}
+
+/// How a step of the source ended, whatever it did.
+async fn ended(step: impl Future<Output = Result<(), SourceError>>) -> Result<(), Failure> {
+    match std::panic::AssertUnwindSafe(step).catch_unwind().await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Failure::new(status::FAILED, error.to_string())),
         Err(_) => Err(Failure::new(status::PANIC, format!("panicked: {}", panic_message()))),
-    };
-    // Nobody listens any more where the instance is being destroyed.
-    let _heard = end.send(Sent::Ended(ended));
+    }
 }
 
 unsafe extern "C" fn destroy(given: *mut c_void) {
@@ -128,23 +147,24 @@ unsafe extern "C" fn start(
         let Some(source) = instance.source.take() else { return Ok(status::NOT_NOW) };
         let (trigger, shutdown) = ShutdownTrigger::new();
         let (sender, receiver) = sync_channel(1);
-        let context = SourceContext {
+        let start = SourceStart {
             id: Arc::from(id),
-            output: SourceOutput::new(Box::new(ToPull(sender.clone()))),
-            shutdown,
             clock: HostClock::shared(instance.host),
             files: Arc::new(SystemFiles),
             positions,
             once: info.flags & start_flags::ONCE != 0,
             metrics: instance.metrics.component(id, Kind::Source, instance.name),
         };
-        let (name, (ready, is_ready)) = (instance.name.chars().take(15).collect(), channel());
+        let (name, (started, is_started)) = (instance.name.chars().take(15).collect(), channel());
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            // Whoever started this thread waits for the word.
-            let _heard = ready.send(runtime.as_ref().map(drop).map_err(ToString::to_string));
-            if let Ok(runtime) = runtime {
-                runtime.block_on(serve(source, context, sender));
+            match runtime {
+                Ok(runtime) => runtime.block_on(serve(source, start, shutdown, started, sender)),
+                Err(error) => {
+                    let why = format!("start a runtime: {error}");
+                    // As above.
+                    let _heard = started.send(Err(Failure::new(status::FAILED, why)));
+                }
             }
         };
         let thread = std::thread::Builder::new().name(name).spawn(work);
@@ -152,9 +172,8 @@ unsafe extern "C" fn start(
             Some(thread.map_err(|error| {
                 Failure::new(status::FAILED, format!("start a thread: {error}"))
             })?);
-        if let Ok(Err(error)) = is_ready.recv() {
-            return Err(Failure::new(status::FAILED, format!("start a runtime: {error}")));
-        }
+        let ended = || Failure::new(status::FAILED, "its thread has ended".to_owned());
+        is_started.recv().map_err(|_| ended()).and_then(|started| started)?;
         (instance.shutdown, instance.sent) = (Some(trigger), Some(receiver));
         Ok(status::OK)
     })

@@ -1,8 +1,8 @@
 //! What runs, and turning it into what a plan says: at the start from nothing, in a reload from another plan.
 //!
 //! A change goes in two steps. First everything that can fail: new instances are built, started and opened, what is
-//! to change is suspended between two batches, sinks are closed and opened anew. If any of that fails, all goes on as
-//! it was. Then what cannot fail: sources are stopped, transforms flushed, edges laid, tasks started.
+//! to change is suspended between two batches, sinks are closed and opened anew, sources stopped and started anew. If any
+//! of that fails, all goes on as it was. Then what cannot fail: transforms are flushed, edges laid, tasks started.
 //!
 //! An edge belongs to the id of its consumer. A successor takes over its receiving end with all that waits there;
 //! producers only get other targets, so that nothing needs to be drained. What is no longer part of the plan gets no
@@ -150,7 +150,6 @@ impl Assembly {
             return Err(error);
         }
         let changes = next.changes(&self.plan);
-        self.stop_sources(&mut next).await;
         self.commit(next);
         Ok(changes)
     }
@@ -173,13 +172,22 @@ impl Assembly {
         if is_start {
             self.save_first_checkpoint(next)?;
         }
+        self.start_free_sources(next, is_start).await?;
         self.suspend_chains(next).await?;
         self.refuse_while_stopping()?;
-        self.change_sinks(next).await
+        self.change_sinks(next).await?;
+        self.refuse_while_stopping()?;
+        self.change_sources(next).await
     }
 
-    /// Lets everything go on that was suspended, and closes what was opened.
-    async fn resume(&mut self, next: Next) {
+    /// Lets everything go on that was suspended or stopped, and closes what was opened.
+    async fn resume(&mut self, mut next: Next) {
+        if next.are_sinks_exchanged {
+            for (_, task) in &mut next.suspended_sinks {
+                self.put_back(task).await;
+            }
+        }
+        self.put_back_sources(&mut next).await;
         for (ids, chain) in next.suspended_chains {
             self.spawn_chain(ids, chain);
         }
@@ -205,7 +213,7 @@ impl Assembly {
         self.remove_sinks(&next);
         self.start_sinks(&mut next, &mut receivers);
         self.start_chains(&mut next, &mut receivers);
-        self.start_sources(&mut next);
+        self.run_sources(&mut next);
         self.plan = next.plan;
         self.end_taps();
     }

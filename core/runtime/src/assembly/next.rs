@@ -8,6 +8,7 @@ use lograil_config::{Plan, PlannedComponent};
 use lograil_plugin::{Build, Sink, Source, Transform};
 
 use super::chains::Remains;
+use super::sources::StoppedSource;
 use super::{Assembly, Changes};
 use crate::chain::Chain;
 use crate::diff::{self, Fate};
@@ -42,6 +43,12 @@ pub(super) struct Next {
     pub suspended_chains: Vec<(Vec<String>, Chain)>,
     /// Sinks that change.
     pub suspended_sinks: Vec<(usize, SinkTask)>,
+    /// Whether no old instance of a sink that changes goes on.
+    pub are_sinks_exchanged: bool,
+    /// Sources that take over, once they are started.
+    pub started_sources: Vec<(usize, Box<dyn Source>)>,
+    /// Sources that were stopped.
+    pub stopped_sources: Vec<StoppedSource>,
     /// What stopped sources had still to send.
     pub left_behind: HashMap<String, LeftBehind>,
     /// Chains that are no longer part of the plan but have batches waiting, and who is to get what comes out.
@@ -96,6 +103,9 @@ impl Next {
             new_sinks: Vec::new(),
             suspended_chains: Vec::new(),
             suspended_sinks: Vec::new(),
+            are_sinks_exchanged: false,
+            started_sources: Vec::new(),
+            stopped_sources: Vec::new(),
             left_behind: HashMap::new(),
             draining_chains: Vec::new(),
             remains: Remains::default(),

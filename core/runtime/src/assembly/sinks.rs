@@ -32,12 +32,12 @@ pub(super) struct Leaving {
 
 impl Leaving {
     /// Whether it is in the way of a component.
-    fn has(&self, component: &PlannedComponent) -> bool {
+    pub(super) fn has(&self, component: &PlannedComponent) -> bool {
         self.id == component.id || do_meet(&self.claims, &claims(component))
     }
 }
 
-fn claims(component: &PlannedComponent) -> Vec<String> {
+pub(super) fn claims(component: &PlannedComponent) -> Vec<String> {
     (component.spec.claims)(&component.options.0)
 }
 
@@ -193,7 +193,7 @@ impl Assembly {
         refused.map_or(Ok(()), |why| Err(RuntimeError::Refused(why)))
     }
 
-    /// Commits all, closes all, opens all: one may claim what another has. On an error the old ones are back.
+    /// Commits all, closes all, opens all: one may claim what another has.
     async fn exchange(
         &mut self,
         sinks: &mut [(usize, SinkTask)],
@@ -209,26 +209,20 @@ impl Assembly {
                 return Err(RuntimeError::Refused(why));
             }
         }
-        // From here on no old instance goes on.
+        next.are_sinks_exchanged = true;
         for (_, task) in sinks.iter_mut() {
             self.close(task).await;
             task.take_back();
         }
-        let mut failed = None;
         for (index, task) in sinks.iter_mut() {
             let Some(Built::Sink(sink)) = next.built[*index].take() else { continue };
             let component = next.plan.components[*index].clone();
-            let is_late = self.must_wait_for_leaving(next, &component);
             self.put_in(task, sink, &component, next.upstream_replays(*index));
-            if failed.is_none() && !is_late {
-                failed = self.open(task).await.err();
+            if !self.must_wait_for_leaving(next, &component) {
+                self.open(task).await?;
             }
         }
-        let Some(error) = failed else { return Ok(()) };
-        for (_, task) in sinks.iter_mut() {
-            self.put_back(task).await;
-        }
-        Err(error)
+        Ok(())
     }
 
     fn must_wait_for_leaving(&self, next: &Next, component: &PlannedComponent) -> bool {
@@ -288,7 +282,7 @@ impl Assembly {
     }
 
     /// Goes back to the instance that was there before.
-    async fn put_back(&self, task: &mut SinkTask) {
+    pub(super) async fn put_back(&self, task: &mut SinkTask) {
         self.close(task).await;
         let Some(at) = self.plan.find(&task.context.id) else { return };
         let component = &self.plan.components[at];

@@ -6,6 +6,7 @@ mod fakes;
 mod faults;
 mod injection;
 mod reload;
+mod starts;
 mod states;
 
 use std::sync::{Arc, Mutex};

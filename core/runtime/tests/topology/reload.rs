@@ -19,23 +19,23 @@ use crate::fakes::{Fake, Faults, Lines, Refuses, keep, lines, plan, store};
 use crate::{Shared, numbered, options, seams};
 
 /// A small generator of choices, repeatable.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
+    pub fn throw(&mut self, sides: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
 
-async fn turns(count: u64) {
+pub async fn turns(count: u64) {
     for _ in 0..count {
         tokio::task::yield_now().await;
     }
 }
 
-fn assert_each_once(disk: &Shared, count: u64, which: &str) {
+pub fn assert_each_once(disk: &Shared, count: u64, which: &str) {
     let lines = &disk.lock().unwrap().lines;
     let number = |line: &String| line[5..].parse::<u64>().unwrap();
     let distinct: BTreeSet<u64> = lines.iter().map(number).collect();

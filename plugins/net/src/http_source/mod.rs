@@ -13,7 +13,8 @@ mod tests;
 use futures::future::BoxFuture;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
-    Build, ComponentSpec, ConfigErrors, Options, Source, SourceContext, SourceError, Threading,
+    Build, ComponentSpec, ConfigErrors, Options, Source, SourceContext, SourceError, SourceStart,
+    Threading,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -38,11 +39,13 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 
 struct HttpSource {
     settings: Settings,
+    /// From its start on.
+    listening: Option<(TcpListener, ServerTls)>,
 }
 
 fn build(options: &Options) -> Result<Box<dyn Source>, ConfigErrors> {
     let settings = options.parse::<HttpOptions>()?.resolve()?;
-    Ok(Box::new(HttpSource { settings }))
+    Ok(Box::new(HttpSource { settings, listening: None }))
 }
 
 /// The address, unless the system chooses the port.
@@ -52,16 +55,21 @@ fn claims(options: &Value) -> Vec<String> {
 }
 
 impl Source for HttpSource {
-    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+    fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
         Box::pin(async move {
-            let address = self.settings.listen;
-            let io = |source| SourceError::Io { action: format!("listen on {address}"), source };
-            let SourceContext { id, clock, metrics, .. } = &context;
+            let SourceStart { id, clock, metrics, .. } = start;
             let tls = ServerTls::load(self.settings.tls.as_ref(), id, clock, metrics)
                 .map_err(SourceError::Failed)?;
-            let scheme = tls.scheme("http", "https");
-            let listener = TcpListener::bind(address).await.map_err(io)?;
-            let address = listener.local_addr().map_err(io)?;
+            self.listening = Some((listen::tcp(self.settings.listen).await?, tls));
+            Ok(())
+        })
+    }
+
+    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async move {
+            let Some((listener, tls)) = self.listening else { return Ok(()) };
+            let (scheme, address) = (tls.scheme("http", "https"), listener.local_addr());
+            let address = address.unwrap_or(self.settings.listen);
             tracing::info!(component_id = %context.id, "taking events on {scheme}://{address}");
             run_on(listener, tls, self.settings, context).await;
             Ok(())

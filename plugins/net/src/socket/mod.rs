@@ -24,7 +24,7 @@ use lograil_event::{Batch, KeyTable};
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
     Build, Closed, ComponentSpec, Options, Shutdown, Source, SourceContext, SourceError,
-    SourceOutput, Threading, dead_letter,
+    SourceOutput, SourceStart, Threading, dead_letter,
 };
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -71,6 +71,8 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 /// The source, of either component type.
 pub(crate) struct SocketSource {
     settings: Settings,
+    /// From its start on.
+    listening: Option<((Socket, Bound, Address), ServerTls)>,
 }
 
 impl SocketSource {
@@ -78,7 +80,7 @@ impl SocketSource {
         options: &Options,
         defaults: &Defaults,
     ) -> Result<Box<dyn Source>, lograil_plugin::ConfigErrors> {
-        Ok(Box::new(Self { settings: Settings::new(options, defaults)? }))
+        Ok(Box::new(Self { settings: Settings::new(options, defaults)?, listening: None }))
     }
 }
 
@@ -118,20 +120,25 @@ impl Socket {
 }
 
 impl Source for SocketSource {
+    fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
+        Box::pin(async move {
+            let SourceStart { id, clock, metrics, .. } = start;
+            let tls = ServerTls::load(self.settings.tls.as_ref(), id, clock, metrics)
+                .map_err(SourceError::Failed)?;
+            let action = || format!("listen on {}", self.settings.address);
+            let bound = Socket::bind(&self.settings.address).await;
+            let bound = bound.map_err(|source| SourceError::Io { action: action(), source })?;
+            self.listening = Some((bound, tls));
+            Ok(())
+        })
+    }
+
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
         Box::pin(async move {
-            let settings = self.settings;
-            let SourceContext { id, clock, metrics, .. } = &context;
-            let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics)
-                .map_err(SourceError::Failed)?;
-            let (socket, _file, address) =
-                Socket::bind(&settings.address).await.map_err(|source| SourceError::Io {
-                    action: format!("listen on {}", settings.address),
-                    source,
-                })?;
+            let Some(((socket, _file, address), tls)) = self.listening else { return Ok(()) };
             let how = tls.scheme("", " with TLS");
             tracing::info!(component_id = %context.id, "taking messages on {address}{how}");
-            run_on(socket, tls, settings, context).await;
+            run_on(socket, tls, self.settings, context).await;
             Ok(())
         })
     }

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
     Backoff, Build, Clock, ComponentMetrics, ComponentSpec, ConfigErrors, Options, Shutdown,
-    Source, SourceContext, SourceError, Threading,
+    Source, SourceContext, SourceError, SourceStart, Threading,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -43,11 +43,13 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 
 struct WebsocketSource {
     settings: Settings,
+    /// From its start on.
+    work: Option<Work>,
 }
 
 fn build(options: &Options) -> Result<Box<dyn Source>, ConfigErrors> {
     let settings = options.parse::<WebsocketOptions>()?.resolve()?;
-    Ok(Box::new(WebsocketSource { settings }))
+    Ok(Box::new(WebsocketSource { settings, work: None }))
 }
 
 fn claims(options: &Value) -> Vec<String> {
@@ -56,12 +58,17 @@ fn claims(options: &Value) -> Vec<String> {
 }
 
 impl Source for WebsocketSource {
+    fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
+        Box::pin(async move {
+            let SourceStart { id, clock, metrics, .. } = start;
+            self.work = Some(prepare(&self.settings, id, clock, metrics).await?);
+            Ok(())
+        })
+    }
+
     fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
         Box::pin(async move {
-            let work = {
-                let SourceContext { id, clock, metrics, .. } = &context;
-                prepare(&self.settings, id, clock, metrics).await?
-            };
+            let Some(work) = self.work else { return Ok(()) };
             run_on(work, self.settings, context).await;
             Ok(())
         })
@@ -95,11 +102,7 @@ async fn prepare(
         Side::Server(server) => {
             let tls = ServerTls::load(server.tls.as_ref(), id, clock, metrics)
                 .map_err(SourceError::Failed)?;
-            let action = || format!("listen on {}", server.listen);
-            let listener = TcpListener::bind(server.listen)
-                .await
-                .map_err(|source| SourceError::Io { action: action(), source })?;
-            Ok(Work::Serve(listener, tls, server.clone()))
+            Ok(Work::Serve(listen::tcp(server.listen).await?, tls, server.clone()))
         }
     }
 }

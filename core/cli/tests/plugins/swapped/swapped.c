@@ -70,6 +70,9 @@ static lr_status start_source(void *instance, const lr_start_info *info, lr_erro
     swapped *self = (swapped *)instance;
     char text[64] = {0};
     long last = 0;
+    if (refuses("start")) return lr_fail(error, LR_FAILED, "this version cannot reach its peer");
+    if (refuses("start_hang"))
+        for (;;) pause();
     if (info->positions_json.len < sizeof text) {
         memcpy(text, info->positions_json.ptr, info->positions_json.len);
         if (sscanf(text, "{\"n\":\"%ld\"}", &last) == 1) self->number = last;

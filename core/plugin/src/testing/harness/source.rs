@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     BatchSender, BoxFuture, Closed, ComponentMetrics, FileSystem, Port, PositionUpdate,
-    ShutdownTrigger, Source, SourceContext, SourceError, SourceOutput,
+    ShutdownTrigger, Source, SourceError, SourceOutput, SourceStart,
 };
 use lograil_event::Batch;
 use serde_json::Value;
@@ -192,10 +192,9 @@ impl SourceHarnessBuilder {
         let output = Output { flow: self.flow, waiting: 0, sent: Vec::new(), ended: false };
         let shared = Arc::new(Shared { output: Mutex::new(output), changed: Notify::new() });
         let (trigger, shutdown) = ShutdownTrigger::new();
-        let context = SourceContext {
+        let output = SourceOutput::new(Box::new(Capture(Arc::clone(&shared))));
+        let start = SourceStart {
             id: COMPONENT_ID.into(),
-            output: SourceOutput::new(Box::new(Capture(Arc::clone(&shared)))),
-            shutdown,
             clock: self.clock.shared(),
             files: self.files,
             positions: self.positions.clone(),
@@ -204,12 +203,16 @@ impl SourceHarnessBuilder {
         };
         let runtime = current_thread();
         let (report, result) = oneshot::channel();
-        let source = self.source;
+        let mut source = self.source;
         let end = End(Arc::clone(&shared));
         let run = async move {
             let _end = end;
+            let result = match source.start(&start).await {
+                Ok(()) => source.run(start.run_with(output, shutdown)).await,
+                failed => failed,
+            };
             // The harness may be gone: then nobody asks.
-            let _unasked = report.send(source.run(context).await);
+            let _unasked = report.send(result);
         };
         if self.own_thread {
             std::thread::spawn(move || current_thread().block_on(run));

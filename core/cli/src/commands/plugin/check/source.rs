@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use lograil_event::{AckStatus, Batch};
 use lograil_plugin::{
     BatchSender, BoxFuture, Build, Closed, ComponentMetrics, Options, Port, PositionUpdate,
-    ShutdownTrigger, SourceContext, SourceError, SourceOutput, SystemClock, SystemFiles,
+    ShutdownTrigger, SourceError, SourceOutput, SourceStart, SystemClock, SystemFiles,
 };
 use tokio::sync::Semaphore;
 
@@ -121,7 +121,8 @@ impl Run {
         let Build::Source(build) = subject.spec.build else {
             return Err("it is no source".to_owned());
         };
-        let source = build(&Options(subject.options.clone())).map_err(|errors| words(&errors))?;
+        let mut source =
+            build(&Options(subject.options.clone())).map_err(|errors| words(&errors))?;
         let permits = match room {
             Room::Enough => Semaphore::MAX_PERMITS,
             Room::None => 0,
@@ -133,16 +134,18 @@ impl Run {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| SourceError::Failed(error.to_string()))?;
-            runtime.block_on(source.run(SourceContext {
+            let start = SourceStart {
                 id: "checked".into(),
-                output,
-                shutdown,
                 clock: Arc::new(SystemClock::default()),
                 files: Arc::new(SystemFiles),
                 positions: BTreeMap::new(),
                 once: false,
                 metrics: ComponentMetrics::detached(),
-            }))
+            };
+            runtime.block_on(async {
+                source.start(&start).await?;
+                source.run(start.run_with(output, shutdown)).await
+            })
         });
         Ok(Self { trigger, gate, events, thread })
     }
