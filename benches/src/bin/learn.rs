@@ -1,5 +1,5 @@
-//! What the transforms that learn cost an event, with 1,000 keys and about ten events of each a second, against a floor
-//! that reads the number and adds a field: `learn [--rounds N]`; `learn PATH [--rounds N]` runs one path alone, for
+//! What the transforms that learn, and others that tell events apart by a key, cost an event, with 1,000 keys and about
+//! ten events of each a second, against a floor that reads the number and adds a field: `learn [--rounds N]`; `learn PATH [--rounds N]` runs one path alone, for
 //! `valgrind --tool=callgrind`; `learn keys` sends ten million different keys through each and prints the memory.
 
 use std::sync::Arc;
@@ -25,21 +25,52 @@ const START_NS: i64 = 1_767_225_600_000_000_000;
 
 const MANY_KEYS: usize = 10_000_000;
 
+/// Those that keep nothing of the keys they see.
+const WITHOUT_KEYS: [&str; 2] = ["severity", "lookup"];
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let rounds = measure::rounds(&arguments, 100);
     let name = arguments.first().filter(|name| !name.starts_with("--"));
+    let row = |key: usize| format!("service-{key},team {},Oslo\n", key % 7);
+    let table = format!("name,owner,site\n{}", (0..KEYS).map(row).collect::<String>());
+    let directory = tempfile::tempdir().ok();
+    let file = directory.as_ref().map(|directory| directory.path().join("services.csv"));
+    let file = file.filter(|file| std::fs::write(file, table).is_ok());
+    let cases = cases(&file.unwrap_or_default().to_string_lossy());
     if name.is_some_and(|name| name == "keys") {
-        return many_keys();
+        return many_keys(cases);
     }
     let size = Size { bytes: BATCHES * EVENTS * 100, events: BATCHES * EVENTS };
     let mut paths = vec![floor()];
-    paths.extend(cases().into_iter().map(|(name, spec, options)| path(name, spec, options)));
+    paths.extend(cases.into_iter().map(|(name, spec, options)| path(name, spec, options)));
     measure::run("1,000 keys", &mut paths, name, rounds, size);
 }
 
-fn cases() -> Vec<(&'static str, &'static ComponentSpec, Value)> {
-    use lograil_transforms::{anomaly, burst, severity};
+type Case = (&'static str, &'static ComponentSpec, Value);
+
+fn cases(table: &str) -> Vec<Case> {
+    use lograil_transforms::{
+        aggregate, anomaly, burst, dedupe, log_to_metric, lookup, reduce, severity, throttle,
+    };
+    let sums = json!({
+        "window": "1m",
+        "group_by": ["service"],
+        "aggregates": {
+            "events": {"function": "count"},
+            "sum": {"function": "sum", "field": "ms"},
+            "most": {"function": "max", "field": "ms"},
+        },
+    });
+    let quantiles = json!({
+        "window": "1m",
+        "group_by": ["service"],
+        "aggregates": {"ms": {"function": "quantiles", "field": "ms"}},
+    });
+    let metrics = json!({"metrics": [
+        {"kind": "counter", "name": "events_total", "labels": {"service": "service", "level": "level"}},
+        {"kind": "histogram", "name": "ms", "field": "ms", "buckets": [200, 400, 800], "labels": {"level": "level"}},
+    ]});
     let no_severity = json!({"score_field": ""});
     let value = |method: &str| json!({"key_field": "service", "value": "ms", "method": method, "severity": no_severity});
     let rate = json!({"key_field": "service", "rate": {"interval": "1s"}, "severity": no_severity});
@@ -51,7 +82,19 @@ fn cases() -> Vec<(&'static str, &'static ComponentSpec, Value)> {
         ("anomaly-mad", &anomaly::SPEC, value("mad")),
         ("anomaly-quantile", &anomaly::SPEC, value("quantile")),
         ("anomaly-trees", &anomaly::SPEC, value("half_space_trees")),
+        ("anomaly-forest", &anomaly::SPEC, value("random_cut_forest")),
         ("burst", &burst::SPEC, json!({"key_field": "service"})),
+        ("aggregate", &aggregate::SPEC, sums),
+        ("aggregate-quantiles", &aggregate::SPEC, quantiles),
+        ("log_to_metric", &log_to_metric::SPEC, metrics),
+        ("lookup", &lookup::SPEC, json!({"path": table, "match": {"name": "service"}})),
+        (
+            "throttle",
+            &throttle::SPEC,
+            json!({"threshold": 20, "window": "1s", "key_field": "service"}),
+        ),
+        ("dedupe", &dedupe::SPEC, json!({"fields": {"match": ["service", "ms"]}})),
+        ("reduce", &reduce::SPEC, json!({"group_by": ["service"], "max_events": 10})),
     ]
 }
 
@@ -151,10 +194,13 @@ fn path(name: &'static str, spec: &'static ComponentSpec, options: Value) -> Pat
 }
 
 /// Ten million different keys through each transform: the memory stays within what `max_keys` allows.
-fn many_keys() {
+fn many_keys(cases: Vec<Case>) {
     println!("| path | keys | resident MiB |\n|---|--:|--:|");
     println!("| start | 0 | {} |", resident_mib());
-    for (name, spec, options) in cases().into_iter().filter(|(name, ..)| *name != "severity") {
+    for (name, spec, options) in cases {
+        if WITHOUT_KEYS.contains(&name) {
+            continue;
+        }
         let Some(mut transform) = build(spec, options) else { continue };
         let mut out = Outputs::new(Arc::from("bench"), spec.name);
         for first in (0..MANY_KEYS).step_by(EVENTS) {

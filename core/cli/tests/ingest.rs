@@ -255,3 +255,35 @@ fn what_is_wrong_is_refused_and_nothing_of_it_is_taken() {
     assert_eq!(get(address, "/ingest").status, 405);
     assert_eq!(place.read("out.ndjson"), "");
 }
+
+/// To wait for what is held back and then say 503 would have everything sent again, and counted twice.
+#[test]
+fn what_a_transform_holds_back_is_not_waited_for() {
+    let aggregate = r#"
+[transforms.sums]
+type = "aggregate"
+inputs = ["in"]
+window = "WINDOW"
+time = "arrival"
+
+[sinks.sums_out]
+type = "null"
+inputs = ["sums", "sums.late"]
+"#;
+    let place = Place::new();
+    let topology = |window: &str| format!("{TOPOLOGY}{}", aggregate.replace("WINDOW", window));
+    place.write("t.toml", topology("5m"));
+    let checked = place.run(&["check", "t.toml"]);
+    assert!(checked.stderr().contains("error[held-back]"), "{}", checked.stderr());
+    assert!(checked.stderr().contains("acknowledge = \"accepted\""), "{}", checked.stderr());
+    let sooner = "type = \"http\"\nacknowledge = \"accepted\"";
+    let (place, running, address) = start(&topology("5m").replace("type = \"http\"", sooner));
+    let refused = post(address, "/ingest", "", "{\"n\":1}");
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    assert!(refused.body.contains("`sums`"), "{}", refused.body);
+    let taken = post(address, "/ingest?acknowledge=accepted", "", "{\"n\":2}");
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    until("it is written", || !written(&place).is_empty());
+    assert!(running.stop().success());
+    assert_eq!(written(&place), [json!({ "n": 2 })]);
+}

@@ -1,8 +1,11 @@
 //! One component: its type, its options against the schema, and a trial build.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use lograil_plugin::{Build, Catalogue, ComponentSpec, ConfigError, ConfigErrors, Kind, Options};
+use lograil_plugin::{
+    Build, Catalogue, ComponentSpec, ConfigError, ConfigErrors, DeliveryWait, Kind, Options,
+};
 
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::document::{Node, Span, Table, Value};
@@ -24,6 +27,18 @@ pub(crate) struct Component {
     pub ports: Vec<String>,
     pub unnamed: UnnamedOutput,
     pub claims: Vec<String>,
+    /// How long it holds events back at most.
+    pub held: Duration,
+    /// How long those who send to it wait.
+    pub delivery_wait: Option<DeliveryWait>,
+}
+
+/// What a component says of itself once it is built.
+#[derive(Default)]
+struct Traits {
+    unnamed: UnnamedOutput,
+    held: Duration,
+    delivery_wait: Option<DeliveryWait>,
 }
 
 /// Whether the output without a name carries anything.
@@ -80,7 +95,7 @@ pub(crate) fn check(
     let options = Options(json::options(&table));
     let origin = Origin { kind, id, id_span, options: table, files: Arc::clone(files) };
     let (mut ports, mut claims) = (Vec::new(), Vec::new());
-    let mut unnamed = UnnamedOutput::default();
+    let mut traits = Traits::default();
     if let Some(spec) = &spec {
         ports = (spec.ports)(&options.0);
         let found = &diagnostics[before..];
@@ -89,28 +104,32 @@ pub(crate) fn check(
         } else if found.is_empty() {
             claims = (spec.claims)(&options.0);
             match build(spec, &options) {
-                Ok(found) => unnamed = found,
+                Ok(found) => traits = found,
                 Err(errors) => diagnostics.extend(origin.explain(&errors)),
             }
         } else if found.iter().all(|one| one.code == "unknown-option") {
             diagnostics.extend(origin.explain(&build_known(spec, &options)));
         }
     }
-    Component { origin: Arc::new(origin), spec, options, inputs, ports, unnamed, claims }
+    let Traits { unnamed, held, delivery_wait } = traits;
+    let origin = Arc::new(origin);
+    Component { origin, spec, options, inputs, ports, unnamed, claims, held, delivery_wait }
 }
 
-fn build(spec: &ComponentSpec, options: &Options) -> Result<UnnamedOutput, ConfigErrors> {
-    let mut unnamed = UnnamedOutput::Used;
+fn build(spec: &ComponentSpec, options: &Options) -> Result<Traits, ConfigErrors> {
+    let mut traits = Traits::default();
     match spec.build {
-        Build::Source(build) => drop(build(options)?),
+        Build::Source(build) => traits.delivery_wait = build(options)?.delivery_wait(),
         Build::Transform(build) => {
-            if !build(options)?.has_unnamed_output() {
-                unnamed = UnnamedOutput::Unused;
+            let transform = build(options)?;
+            traits.held = transform.held_for();
+            if !transform.has_unnamed_output() {
+                traits.unnamed = UnnamedOutput::Unused;
             }
         }
         Build::Sink(build) => drop(build(options)?),
     }
-    Ok(unnamed)
+    Ok(traits)
 }
 
 /// What a component refuses apart from options it does not know, which it need not be told about.

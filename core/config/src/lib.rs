@@ -14,6 +14,7 @@ mod document;
 mod feedback;
 mod global;
 mod graph;
+mod holding;
 mod interpolate;
 mod json;
 mod literal;

@@ -13,7 +13,7 @@ use crate::global::PluginOptions;
 use crate::graph::{self, Edge, Vertex, VertexInputs};
 use crate::plan::{InputRef, Plan, PlannedComponent};
 use crate::test_case::{self, TestCase};
-use crate::{feedback, global, interpolate, json, secret, set, topology};
+use crate::{feedback, global, holding, interpolate, json, secret, set, topology};
 
 /// What a topology is read from.
 pub struct LoadOptions<'a> {
@@ -85,6 +85,7 @@ pub fn load_with_plugins(
     let edges = connect(&components, &files, &mut diagnostics);
     diagnostics.extend(double_claims(&components));
     diagnostics.extend(feedback::find(&components, &edges));
+    diagnostics.extend(holding::find(&components, &edges));
 
     settle(&mut diagnostics, &files);
     let mut secrets = secret::Places::default();
@@ -255,6 +256,7 @@ fn plan(components: Vec<Component>, edges: &[Vec<Edge>]) -> Vec<PlannedComponent
             options: component.options,
             inputs: inputs.collect(),
             ports: component.ports,
+            held: component.held,
             location: Label { file, span: start..end, text: String::new() },
             redacted: json::redacted(&origin.options),
             origin: Some(origin),

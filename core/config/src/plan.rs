@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lograil_plugin::{ComponentSpec, ConfigError, ConfigErrors, Kind, Options, Port};
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use crate::component::Origin;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::global::Global;
+use crate::holding;
 
 /// A topology without mistakes: every name resolved, every option checked, no cycle.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct PlannedComponent {
     pub inputs: Vec<InputRef>,
     /// Names of its ports beyond the unnamed one, in the order of their numbers from 1.
     pub ports: Vec<String>,
+    /// How long it holds an event back at most.
+    pub held: Duration,
     /// Where it was written: its id.
     pub location: Label,
     pub(crate) redacted: Value,
@@ -64,6 +68,7 @@ impl PlannedComponent {
             options: Options(options),
             inputs,
             ports: Vec::new(),
+            held: Duration::ZERO,
             location: Label { file: 0, span: 0..0, text: String::new() },
             origin: None,
         }
@@ -97,6 +102,21 @@ impl Plan {
             Diagnostic { help: error.help.clone(), ..diagnostic }
         };
         errors.0.iter().map(explain).collect()
+    }
+
+    /// How long events of a component may be held back by transforms behind it, and by which one last; `None` if none
+    /// does.
+    #[must_use]
+    pub fn held_behind(&self, component: usize) -> Option<(&str, Duration)> {
+        let read = |one: &PlannedComponent| {
+            one.inputs.iter().map(|input| (input.component, input.port)).collect()
+        };
+        let inputs: Vec<Vec<(usize, Port)>> = self.components.iter().map(read).collect();
+        let held: Vec<Duration> = self.components.iter().map(|one| one.held).collect();
+        let totals = holding::totals(component, &inputs, &held);
+        let behind = self.components.iter().zip(totals).filter(|(one, _)| !one.held.is_zero());
+        let behind = behind.filter_map(|(one, total)| Some((one.id.as_str(), total?)));
+        behind.max_by_key(|(_, total)| *total)
     }
 
     /// The index of a component.

@@ -30,7 +30,8 @@ pub use options::{ByteSize, Options, Period, Secret};
 pub use shutdown::{Shutdown, ShutdownTrigger};
 pub use sink::{CommitPolicy, Delivery, LateRejection, Rejection, Sink, SinkContext};
 pub use source::{
-    BatchSender, Closed, PositionUpdate, Source, SourceContext, SourceOutput, SourceStart,
+    BatchSender, Closed, DeliveryWait, PositionUpdate, Source, SourceContext, SourceOutput,
+    SourceStart,
 };
 pub use spec::{Build, Catalogue, ComponentSpec, Kind, Port, Threading};
 pub use store::{Store, StoreError, StoreSpec};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lograil_event::Batch;
@@ -41,11 +42,27 @@ pub trait Source: Send {
         false
     }
 
+    /// How long those who send to it wait for the delivery of what they sent, before they send it again; `None` if they
+    /// do not wait. A topology in which a transform behind it holds events back for as long is refused.
+    fn delivery_wait(&self) -> Option<DeliveryWait> {
+        None
+    }
+
     /// Whether another instance in the same process loses nothing when this one is stopped. A reload refuses to
     /// change a source of which the input cannot be handed over.
     fn restarts(&self) -> bool {
         true
     }
+}
+
+/// What [`Source::delivery_wait`] says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryWait {
+    /// How long senders wait.
+    pub within: Duration,
+    /// What to change in the source's options so that they wait longer or not at all: a clause for people, beginning with
+    /// a verb.
+    pub remedy: &'static str,
 }
 
 /// What a source is told when it starts.

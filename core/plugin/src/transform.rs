@@ -35,6 +35,13 @@ pub trait Transform: Send {
     /// Called once after the last batch: emit all that is held back.
     fn flush(&mut self, _out: &mut Outputs) {}
 
+    /// How long an event may be held back at most, with its acknowledgement, before what becomes of it leaves by the
+    /// unnamed output; `Duration::MAX` where nothing bounds it. A topology is refused in which senders to a source above
+    /// would give up before ([`crate::Source::delivery_wait`]). Waiting because an output is full does not count.
+    fn held_for(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Whether its unnamed output ever carries anything. If not, `inputs = ["id"]` is a mistake in a topology, and
     /// each named output that nothing reads is warned of.
     fn has_unnamed_output(&self) -> bool {

@@ -81,6 +81,8 @@ pub struct IngestSource {
     pub id: String,
     /// Its type.
     pub component_type: &'static str,
+    /// How long events may be held back behind it, and by which transform; `None` if none does.
+    pub held_behind: Option<(String, Duration)>,
 }
 
 /// A plugin that is loaded.

@@ -3,7 +3,8 @@
 //! Numbers are equal by value (`1`, `1.0` and `1e0` are; `"1"` is not), texts by their bytes, objects and
 //! arrays by their JSON text. A missing field differs from `null`.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use foldhash::fast::FixedState;
 use lograil_event::ValueRef;
@@ -143,6 +144,29 @@ impl KeyHasher {
             recent.hash = self.sip.hash(form).as_u128().to_ne_bytes();
         }
         u128::from_ne_bytes(recent.hash)
+    }
+}
+
+/// A map by the hashes of keys: these are random already, so they are not hashed again.
+pub(crate) type KeyMap<V> = HashMap<u128, V, BuildHasherDefault<AsIs>>;
+
+/// Takes the low half of a key for its hash.
+#[derive(Default)]
+pub(crate) struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
     }
 }
 

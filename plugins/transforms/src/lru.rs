@@ -1,9 +1,6 @@
 //! A bounded map that forgets the entry which was used longest ago.
-//!
-//! Keys are 128-bit hashes that are random already, so they are not hashed again.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use crate::event_key::KeyMap;
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -11,7 +8,7 @@ const NONE: u32 = u32::MAX;
 /// The map.
 pub(crate) struct Lru<V> {
     slots: Vec<Slot<V>>,
-    index: HashMap<u128, u32, BuildHasherDefault<AsIs>>,
+    index: KeyMap<u32>,
     free: Vec<u32>,
     oldest: u32,
     newest: u32,
@@ -26,32 +23,12 @@ struct Slot<V> {
     newer: u32,
 }
 
-/// Takes the low half of a key for its hash.
-#[derive(Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
-}
-
 impl<V> Lru<V> {
     /// An empty map of at most `capacity` entries, and at least one.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             slots: Vec::new(),
-            index: HashMap::default(),
+            index: KeyMap::default(),
             free: Vec::new(),
             oldest: NONE,
             newest: NONE,

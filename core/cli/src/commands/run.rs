@@ -99,10 +99,13 @@ pub(crate) fn describe(plan: &Plan, before: &[PluginInfo]) -> Described {
 
 /// The sources as which the admin server takes events: those that take what anybody sends by HTTP.
 fn ingest_sources(plan: &Plan) -> Vec<IngestSource> {
-    let is_http = |one: &&PlannedComponent| one.kind == Kind::Source && one.spec.name == "http";
-    let about =
-        |one: &PlannedComponent| IngestSource { id: one.id.clone(), component_type: one.spec.name };
-    plan.components.iter().filter(is_http).map(about).collect()
+    let is_http =
+        |one: &(usize, &PlannedComponent)| one.1.kind == Kind::Source && one.1.spec.name == "http";
+    let about = |(index, one): (usize, &PlannedComponent)| {
+        let held_behind = plan.held_behind(index).map(|(id, time)| (id.to_owned(), time));
+        IngestSource { id: one.id.clone(), component_type: one.spec.name, held_behind }
+    };
+    plan.components.iter().enumerate().filter(is_http).map(about).collect()
 }
 
 fn exit_of(outcome: &Outcome) -> Exit {

@@ -3,14 +3,15 @@
 #![expect(dead_code, reason = "serde and the schema are all that look at most options")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lograil_config::{LoadOptions, Loaded, SourceFile, load};
 use lograil_plugin::schemars::JsonSchema;
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     BoxFuture, Build, ByteSize, Catalogue, ComponentSpec, ConfigError, ConfigErrors, Delivery,
-    Options, Outputs, Period, Secret, Sink, SinkContext, SinkError, Source, SourceContext,
-    SourceError, Threading, Transform,
+    DeliveryWait, Options, Outputs, Period, Secret, Sink, SinkContext, SinkError, Source,
+    SourceContext, SourceError, Threading, Transform,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -39,6 +40,31 @@ impl Source for Reading {
 
     fn reads_file(&self, path: &std::path::Path) -> bool {
         self.0.iter().any(|included| std::path::Path::new(included) == path)
+    }
+}
+
+/// A source whose senders wait for a minute.
+struct Answering;
+
+impl Source for Answering {
+    fn run(self: Box<Self>, _: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn delivery_wait(&self) -> Option<DeliveryWait> {
+        let within = Duration::from_secs(60);
+        Some(DeliveryWait { within, remedy: "let them wait longer" })
+    }
+}
+
+/// A transform that holds events back.
+struct Hold(Duration);
+
+impl Transform for Hold {
+    fn process(&mut self, _: lograil_event::Batch, _: &mut Outputs) {}
+
+    fn held_for(&self) -> Duration {
+        self.0
     }
 }
 
@@ -124,6 +150,14 @@ struct Filter {
     condition: String,
 }
 
+/// Without `seconds` nothing bounds it.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(crate = "lograil_plugin::schemars")]
+#[serde(deny_unknown_fields)]
+struct HoldOptions {
+    seconds: Option<u64>,
+}
+
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "lograil_plugin::schemars")]
 #[serde(deny_unknown_fields)]
@@ -187,6 +221,11 @@ fn filter(options: &Options) -> Result<Box<dyn Transform>, ConfigErrors> {
     Ok(Box::new(Nothing))
 }
 
+fn hold(options: &Options) -> Result<Box<dyn Transform>, ConfigErrors> {
+    let seconds = options.parse::<HoldOptions>()?.seconds;
+    Ok(Box::new(Hold(seconds.map_or(Duration::MAX, Duration::from_secs))))
+}
+
 fn route(options: &Options) -> Result<Box<dyn Transform>, ConfigErrors> {
     let options: Route = options.parse()?;
     let found = options.routes.iter().map(|(name, text)| condition(&["routes", name], text));
@@ -239,6 +278,19 @@ pub fn catalogue() -> Catalogue {
             name: "filter",
             schema: schema_of::<Filter>,
             build: Build::Transform(&filter),
+            ..BASE
+        },
+        ComponentSpec {
+            name: "answering",
+            schema: || serde_json::json!({ "type": "object", "additionalProperties": false }),
+            build: Build::Source(&|_| Ok(Box::new(Answering))),
+            ..BASE
+        },
+        ComponentSpec {
+            name: "hold",
+            schema: schema_of::<HoldOptions>,
+            ports: |_| vec!["late".to_owned()],
+            build: Build::Transform(&hold),
             ..BASE
         },
         ComponentSpec {

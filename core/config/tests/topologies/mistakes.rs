@@ -197,6 +197,32 @@ fn a_source_that_reads_what_comes_of_it() {
 }
 
 #[test]
+fn a_transform_that_holds_back_for_longer_than_senders_wait() {
+    let topology = |first: &str, second: &str, port: &str| {
+        format!(
+            "[sources.in]\ntype = \"answering\"\n\n\
+             [transforms.one]\ntype = \"hold\"\ninputs = [\"in\"]\n{first}\n\
+             [transforms.two]\ntype = \"hold\"\ninputs = [\"one{port}\"]\n{second}\n\
+             [sinks.end]\ntype = \"null\"\ninputs = [\"one\", \"one.late\", \"two\", \"two.late\"]\n\n"
+        )
+    };
+    in_topology("held-back", &topology("seconds = 20\n", "seconds = 40\n", ""));
+    in_topology("held-back-without-a-bound", &topology("seconds = 20\n", "", ""));
+    // Together they hold for less; what is late was not held back by the first.
+    for (second, port) in [("seconds = 39\n", ""), ("seconds = 40\n", ".late")] {
+        let text = topology("seconds = 20\n", second, port);
+        let loaded = load_files(&[("app.toml", &text)], &[]);
+        let plan = loaded.plan.unwrap();
+        let behind = plan.held_behind(plan.find("in").unwrap()).unwrap();
+        let wanted = if port.is_empty() { 59 } else { 40 };
+        assert_eq!(behind, ("two", std::time::Duration::from_secs(wanted)));
+    }
+    // Nobody waits for what others send.
+    let text = topology("", "", "").replace("answering", "demo");
+    assert!(load_files(&[("app.toml", &text)], &[]).plan.is_some());
+}
+
+#[test]
 fn cycles() {
     let filter = |id: &str, inputs: &str| {
         format!("[transforms.{id}]\ntype = \"filter\"\ncondition = \".a\"\ninputs = [{inputs}]\n\n")
@@ -279,7 +305,7 @@ fn json_names_file_line_and_column() {
             "file": "a.toml", "line": 2, "column": 10, "start": 22, "end": 28,
             "text": "did you mean `demo`?",
         }],
-        "help": "types of sources: `demo`, `files`",
+        "help": "types of sources: `answering`, `demo`, `files`",
     });
     assert_eq!(unknown, Some(expected));
 }

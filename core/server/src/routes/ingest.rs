@@ -42,7 +42,8 @@ const SOURCE: Parameter = Parameter::query(
 const ACKNOWLEDGE: Parameter = Parameter::query(
     "acknowledge",
     ParameterKind::Choice { of: &["delivered", "accepted"], default: Some("delivered") },
-    "When to answer: once the events are delivered, or once they are on their way.",
+    "When to answer: once the events are delivered, or once they are on their way. Where a transform holds events back \
+        for half a minute or longer, as `aggregate` does until its window is over, only the latter can be had (409).",
 );
 
 const PROBLEMS: &[u16] = &[404, 409, 503];
@@ -165,6 +166,17 @@ async fn take(asked: &Asked, decoded: Vec<Decoded>) -> Result<axum::response::Re
     let source = source(&described, asked.parameters.text("source"))?;
     let observer = &asked.shared.state.observer;
     let is_awaited = asked.parameters.text("acknowledge") != Some("accepted");
+    if let Some((transform, time)) = &source.held_behind
+        && is_awaited
+        && *time >= DELIVERY_TIMEOUT
+    {
+        // Before anything is put in: whoever is told later that it takes too long sends it again.
+        let detail = format!(
+            "`{transform}` holds events back for longer than {DELIVERY_TIMEOUT:?}, so their delivery cannot be waited \
+             for; ask with `acknowledge=accepted`"
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
     let taking = async {
         let (mut answer, receipts) = put_in(observer, source, decoded).await?;
         if is_awaited {

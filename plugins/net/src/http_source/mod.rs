@@ -13,8 +13,8 @@ mod tests;
 use futures::future::BoxFuture;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
-    Build, ComponentSpec, ConfigErrors, Options, Source, SourceContext, SourceError, SourceStart,
-    Threading,
+    Build, ComponentSpec, ConfigErrors, DeliveryWait, Options, Source, SourceContext, SourceError,
+    SourceStart, Threading,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::server_tls::ServerTls;
 use crate::{listen, submission};
-use options::{HttpOptions, Settings};
+use options::{Acknowledge, HttpOptions, Settings};
 use server::Server;
 
 /// The spec of `http`.
@@ -55,6 +55,15 @@ fn claims(options: &Value) -> Vec<String> {
 }
 
 impl Source for HttpSource {
+    fn delivery_wait(&self) -> Option<DeliveryWait> {
+        let is_delivered = self.settings.acknowledge == Acknowledge::Delivered;
+        is_delivered.then_some(DeliveryWait {
+            within: self.settings.request_timeout,
+            remedy: "set `request_timeout` of the source above that time if its clients wait for so long, or \
+                     `acknowledge = \"accepted\"` if what is in memory may be lost in a crash",
+        })
+    }
+
     fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
         Box::pin(async move {
             let SourceStart { id, clock, metrics, .. } = start;

@@ -1,11 +1,10 @@
 //! The groups of a pane: the results in the making of each combination of values.
 
-use std::collections::HashMap;
-
 use lograil_event::{Acks, Batch, ValueRef};
 
 use super::function::State;
 use super::options::Computed;
+use crate::event_key::KeyMap;
 use crate::held::Held;
 
 /// The results of one group.
@@ -34,7 +33,9 @@ impl Group {
 #[derive(Default)]
 pub(super) struct Groups {
     groups: Vec<Group>,
-    index: HashMap<Option<u128>, usize>,
+    index: KeyMap<usize>,
+    /// Where the group of the events is whose groups were too many.
+    rest: Option<usize>,
 }
 
 impl Groups {
@@ -42,25 +43,37 @@ impl Groups {
         self.groups.len()
     }
 
-    /// The group with a hash; `None` is that of the events whose groups were too many.
-    pub(super) fn get(&mut self, hash: Option<u128>) -> Option<&mut Group> {
-        self.groups.get_mut(*self.index.get(&hash)?)
+    /// Where the group with a hash is; `None` is that of the events whose groups were too many.
+    pub(super) fn find(&self, hash: Option<u128>) -> Option<usize> {
+        hash.map_or(self.rest, |hash| self.index.get(&hash).copied())
     }
 
-    pub(super) fn insert(&mut self, hash: Option<u128>, group: Group) -> Option<&mut Group> {
-        self.index.insert(hash, self.groups.len());
+    /// A group that was found, or added.
+    pub(super) fn get(&mut self, at: usize) -> Option<&mut Group> {
+        self.groups.get_mut(at)
+    }
+
+    /// Adds a group; where it is.
+    pub(super) fn insert(&mut self, hash: Option<u128>, group: Group) -> usize {
+        let at = self.groups.len();
+        match hash {
+            Some(hash) => drop(self.index.insert(hash, at)),
+            None => self.rest = Some(at),
+        }
         self.groups.push(group);
-        self.groups.last_mut()
+        at
     }
 
     /// Adds all that another has.
     pub(super) fn merge(&mut self, other: &Self) {
-        let mut hashes: Vec<_> = other.index.iter().collect();
-        hashes.sort_unstable_by_key(|(_, at)| **at);
+        let of_rest = other.rest.map(|at| (None, at));
+        let mut hashes: Vec<(Option<u128>, usize)> =
+            other.index.iter().map(|(hash, at)| (Some(*hash), *at)).chain(of_rest).collect();
+        hashes.sort_unstable_by_key(|(_, at)| *at);
         for ((hash, _), group) in hashes.into_iter().zip(&other.groups) {
-            match self.get(*hash) {
+            match self.find(hash).and_then(|at| self.groups.get_mut(at)) {
                 Some(own) => own.merge(group),
-                None => drop(self.insert(*hash, group.clone())),
+                None => _ = self.insert(hash, group.clone()),
             }
         }
     }

@@ -138,21 +138,23 @@ impl Aggregate {
             let hash = self.hasher.recall();
             let pane = self.windows.pane(start);
             pane.acknowledge(batch, self.batch);
-            let mut found = Some(hash);
-            if pane.groups.get(found).is_none() && self.groups >= self.max_groups {
-                found = None;
+            let mut own = Some(hash);
+            let mut found = pane.groups.find(own);
+            if found.is_none() && self.groups >= self.max_groups {
+                own = None;
+                found = pane.groups.find(own);
                 overflowed += 1;
             }
-            if pane.groups.get(found).is_none() {
+            let at = found.unwrap_or_else(|| {
                 let scratch = &mut self.scratch;
-                let values = found.map(|_| {
+                let values = own.map(|_| {
                     let pairs = self.group_by.iter().zip(&keys);
                     pairs.map(|((_, path), key)| held(path.get(event, *key, scratch))).collect()
                 });
-                pane.groups.insert(found, Group::new(values, &self.computed));
                 self.groups += 1;
-            }
-            let Some(group) = pane.groups.get(found) else { continue };
+                pane.groups.insert(own, Group::new(values, &self.computed))
+            });
+            let Some(group) = pane.groups.get(at) else { continue };
             for ((state, computed), key) in group.states.iter_mut().zip(&self.computed).zip(&fields)
             {
                 unusable += u64::from(!add(
@@ -316,6 +318,12 @@ impl Transform for Aggregate {
 
     fn flush(&mut self, out: &mut Outputs) {
         self.emit_over(i64::MAX, out);
+    }
+
+    /// Until the window is over, and late events have come; or until the input has been idle long enough.
+    fn held_for(&self) -> Duration {
+        let window = Duration::from_nanos(self.windows.length().unsigned_abs());
+        window.saturating_add(self.lateness).max(self.idle_timeout).saturating_add(STEP_MAX)
     }
 }
 

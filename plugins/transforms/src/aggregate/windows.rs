@@ -46,6 +46,11 @@ impl<P> Windows<P> {
         }
     }
 
+    /// The length of a window in nanoseconds.
+    pub(super) fn length(&self) -> i64 {
+        self.lengths.window
+    }
+
     pub(super) fn newest(&self) -> Option<i64> {
         self.newest
     }

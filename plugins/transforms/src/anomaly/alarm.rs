@@ -93,6 +93,9 @@ impl Alarm {
                     format!("the median of the last is {median}, expected {low} to {high}")
                 }
                 View::TimeOfDay => format!("expected {low} to {high} at this time of the day"),
+                View::Shape => {
+                    format!("with those before it unlike the last, of {low} to {high}")
+                }
                 View::Change(change) => {
                     format!("seldom with a change of {}, of {low} to {high}", short(change))
                 }
@@ -122,7 +125,7 @@ fn expected(set: &mut impl FnMut(&str, Value) -> Option<Value>, of: &Judgement, 
     set("baseline", json!(of.baseline));
     set("method", json!(by.as_str()));
     match of.view {
-        View::Value => {}
+        View::Value | View::Shape => {}
         View::Median(median) => drop(set("median", json!(median))),
         View::TimeOfDay => drop(set("time_of_day", json!(true))),
         View::Change(change) => drop(set("change", json!(change))),

@@ -68,6 +68,7 @@ fn finds_the_incidents_of_the_benchmark() {
         MethodName::Mad,
         MethodName::Quantile,
         MethodName::HalfSpaceTrees,
+        MethodName::RandomCutForest,
     ] {
         let method = Method { name, limit: 5.0, weight: 0.02, chance: 1e-4 };
         let out = tempfile::tempdir().unwrap();

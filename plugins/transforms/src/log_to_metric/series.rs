@@ -1,7 +1,5 @@
 //! The series of a metric: one for each combination of labels, and no more than are allowed.
 
-use std::collections::HashMap;
-
 use lograil_event::ValueRef;
 use lograil_plugin::ComponentMetrics;
 use prometheus::{
@@ -9,6 +7,7 @@ use prometheus::{
 };
 
 use super::options::{COMPONENT_LABEL, Description, Kind};
+use crate::event_key::KeyMap;
 
 /// The value of all labels of the series that stands for all that are too many.
 pub(super) const OTHER: &str = "other";
@@ -33,7 +32,7 @@ enum Handle {
 /// A metric's series, by the hash of their labels.
 pub(super) struct AllSeries {
     family: Family,
-    by_hash: HashMap<u128, Handle>,
+    by_hash: KeyMap<Handle>,
     other: Option<Handle>,
     labels: usize,
     max: usize,
@@ -67,7 +66,7 @@ impl AllSeries {
                 Family::Histogram(family)
             }
         };
-        Ok(Self { family, by_hash: HashMap::new(), other: None, labels: labels.len(), max })
+        Ok(Self { family, by_hash: KeyMap::default(), other: None, labels: labels.len(), max })
     }
 
     pub(super) fn len(&self) -> usize {

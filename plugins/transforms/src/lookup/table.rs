@@ -2,12 +2,10 @@
 //!
 //! **Invariant:** reads text only, no file; what it refuses it refuses with the line.
 
-use std::collections::HashMap;
-
 use lograil_event::ValueRef;
 use serde_json::{Map, Value};
 
-use crate::event_key::{KeyHasher, append_text};
+use crate::event_key::{KeyHasher, KeyMap, append_text};
 use crate::held::Held;
 
 /// Most columns of a table, and most bytes of one row of CSV.
@@ -40,7 +38,7 @@ pub(super) struct Table {
     /// The names of the columns that are added.
     pub(super) columns: Vec<String>,
     rows: Vec<Box<[Option<Held>]>>,
-    by_key: HashMap<u128, u32>,
+    by_key: KeyMap<u32>,
     /// Rows whose key an earlier row has; the last one counts.
     pub(super) repeated: usize,
 }
@@ -97,7 +95,7 @@ struct Builder<'w> {
 impl<'w> Builder<'w> {
     fn new(wanted: &'w Wanted) -> Self {
         let columns = wanted.columns.clone().unwrap_or_default();
-        let table = Table { columns, rows: Vec::new(), by_key: HashMap::new(), repeated: 0 };
+        let table = Table { columns, rows: Vec::new(), by_key: KeyMap::default(), repeated: 0 };
         Self { wanted, hasher: KeyHasher::with_key(wanted.hash_key), table }
     }
 

@@ -28,6 +28,9 @@ use options::ReduceOptions;
 const BATCH_EVENTS: usize = 4_096;
 const BATCH_BYTES: usize = 1 << 20;
 
+/// How late a group may end.
+const TICK: Duration = Duration::from_secs(2);
+
 /// The component type.
 pub const SPEC: ComponentSpec = ComponentSpec {
     name: "reduce",
@@ -252,6 +255,11 @@ impl Transform for Reduce {
             }
         }
         self.emit_ended(out);
+    }
+
+    /// Pauses and conditions end a group at some time, but none bounds it as long as events come.
+    fn held_for(&self) -> Duration {
+        self.end_every_period.map_or(Duration::MAX, |period| period.saturating_add(TICK))
     }
 
     fn flush(&mut self, out: &mut Outputs) {

@@ -7,6 +7,7 @@ mod ewma;
 mod half_space;
 mod mad;
 mod quantile;
+mod random_cut;
 mod range;
 mod season;
 mod window;
@@ -21,6 +22,7 @@ use ewma::Ewma;
 use half_space::HalfSpaceTrees;
 use mad::Mad;
 use quantile::Quantile;
+use random_cut::RandomCutForest;
 
 /// Ratio beyond which nothing gets worse: a score of 0.999.
 const RATIO_MAX: f64 = 1e3;
@@ -56,6 +58,8 @@ pub(super) enum MethodName {
     Quantile,
     /// Where few of the last 256 values, with their changes, were.
     HalfSpaceTrees,
+    /// Where a value, with the three before it, is far from those of the last 99 values.
+    RandomCutForest,
 }
 
 impl MethodName {
@@ -67,6 +71,7 @@ impl MethodName {
             Self::Mad => "mad",
             Self::Quantile => "quantile",
             Self::HalfSpaceTrees => "half_space_trees",
+            Self::RandomCutForest => "random_cut_forest",
         }
     }
 }
@@ -108,6 +113,8 @@ pub(super) enum View {
     TimeOfDay,
     /// The value together with its change.
     Change(f64),
+    /// The value together with those before it.
+    Shape,
 }
 
 impl Judgement {
@@ -139,6 +146,7 @@ enum Detector {
     Mad(Mad),
     Quantile(Box<Quantile>),
     HalfSpaceTrees(Box<HalfSpaceTrees>),
+    RandomCutForest(Box<RandomCutForest>),
 }
 
 impl Detector {
@@ -150,6 +158,7 @@ impl Detector {
             Self::Mad(mad) => mad.push(value, method.limit),
             Self::Quantile(quantile) => quantile.push(value, method.chance),
             Self::HalfSpaceTrees(trees) => trees.push(value),
+            Self::RandomCutForest(forest) => forest.push(value),
         }
     }
 }
@@ -162,6 +171,9 @@ impl Series {
             MethodName::Mad => Detector::Mad(Mad::new()),
             MethodName::Quantile => Detector::Quantile(Box::new(Quantile::new())),
             MethodName::HalfSpaceTrees => Detector::HalfSpaceTrees(Box::new(HalfSpaceTrees::new())),
+            MethodName::RandomCutForest => {
+                Detector::RandomCutForest(Box::new(RandomCutForest::new()))
+            }
         };
         Self { detector, weariness: 0.0, incident_values: u32::MAX }
     }
@@ -196,6 +208,7 @@ impl Series {
             Detector::Mad(mad) => mad.write(out),
             Detector::Quantile(quantile) => quantile.write(out),
             Detector::HalfSpaceTrees(trees) => trees.write(out),
+            Detector::RandomCutForest(forest) => forest.write(out),
         }
     }
 
@@ -210,6 +223,9 @@ impl Series {
             MethodName::Quantile => Detector::Quantile(Box::new(Quantile::read(from)?)),
             MethodName::HalfSpaceTrees => {
                 Detector::HalfSpaceTrees(Box::new(HalfSpaceTrees::read(from)?))
+            }
+            MethodName::RandomCutForest => {
+                Detector::RandomCutForest(Box::new(RandomCutForest::read(from)?))
             }
         };
         Some(Self { detector, weariness, incident_values })
