@@ -86,6 +86,12 @@ impl QueryControl {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    /// The time that is left; none if there is no deadline.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// Why the query must end now, if it must. Stores ask this now and then while they work.
     pub fn check(&self) -> Result<(), StoreError> {
         if self.cancelled.load(Ordering::Relaxed) {
@@ -354,7 +360,7 @@ pub struct Facets {
     pub timeline: Vec<IntervalCount>,
     /// Events that were looked at; none where kept counts have the answer.
     pub events_seen: u64,
-    /// Whether the counts but those of templates are estimates.
+    /// Whether the counts but those of templates are estimates, or more names were seen than are counted.
     pub is_estimate: bool,
     /// Whether those of templates are.
     pub is_estimate_of_templates: bool,

@@ -24,7 +24,7 @@ use crate::body;
 use crate::parameter::{Parameters, Place};
 use crate::problem::Problem;
 use crate::route::{Asked, Route};
-use crate::{listener, page, routes};
+use crate::{listener, page, routes, timing};
 
 /// Listeners to components at the same time.
 const TAPS_MAX: usize = 16;
@@ -177,7 +177,10 @@ fn router(shared: Arc<Shared>, access: Access) -> Router {
         let method = MethodFilter::from(route.method);
         let serve = move |path: RawPathParams, request: Request| {
             let shared = Arc::clone(&shared);
-            async move { answer(route, shared, &path, request).await.into_response() }
+            async move {
+                let answer = async { answer(route, shared, &path, request).await.into_response() };
+                timing::measured(answer).await
+            }
         };
         router = router.route(route.path, on(method, serve));
     }

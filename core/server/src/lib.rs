@@ -19,6 +19,7 @@ mod problem;
 mod question;
 mod route;
 mod routes;
+mod timing;
 
 pub use admin::{
     AdminState, AttachedStore, Described, IngestSource, PluginInfo, PluginMistake, ReloadReport,

@@ -1,6 +1,7 @@
 //! Asking a store: on a thread that may block, a few at a time, until a deadline.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::StatusCode;
 use lograil_plugin::store::QueryControl;
@@ -9,6 +10,7 @@ use lograil_plugin::{Store, StoreError};
 use crate::admin::Shared;
 use crate::parameter::{Parameter, ParameterKind, Parameters};
 use crate::problem::{Mistake, Problem};
+use crate::timing;
 
 /// Which store is asked.
 pub(crate) const STORE: Parameter = Parameter::query(
@@ -44,6 +46,7 @@ pub(crate) async fn ask_this<T: Send + 'static>(
     store: Arc<dyn Store>,
     question: impl FnOnce(&dyn Store, &QueryControl) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
+    let arrived = Instant::now();
     let control = QueryControl::within(shared.state.query_timeout);
     let _guard = Guard(control.clone());
     let waiting = Arc::clone(&shared.questions).acquire_owned();
@@ -51,13 +54,18 @@ pub(crate) async fn ask_this<T: Send + 'static>(
         .await
         .map_err(|_| problem(StoreError::DeadlineExceeded))?;
     let asked = tokio::task::spawn_blocking(move || {
+        let begin = Instant::now();
         let answer = question(&*store, &control);
         // Held until the store is done, also where nobody waits for it any more.
         drop(permit);
-        answer
+        (answer, begin, begin.elapsed())
     });
     match asked.await {
-        Ok(answer) => answer.map_err(problem),
+        Ok((answer, begin, took)) => {
+            timing::note("wait", begin - arrived);
+            timing::note("store", took);
+            answer.map_err(problem)
+        }
         Err(crash) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, crash.to_string())),
     }
 }

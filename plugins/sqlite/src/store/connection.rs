@@ -5,6 +5,7 @@ use std::path::Path;
 
 use lograil_plugin::StoreError;
 use lograil_plugin::store::QueryControl;
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::schema::{self, Unusable};
@@ -74,6 +75,12 @@ pub(super) enum QueryError {
 impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+impl From<FromSqlError> for QueryError {
+    fn from(error: FromSqlError) -> Self {
+        Self::Sqlite(error.into())
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::connection::QueryError;
 use super::filter::Filter;
-use super::sample::{Question, Seen, candidates, look};
+use super::sample::{Question, Sample, Seen, SightNames, candidates, look};
 use super::stats::{Selection, busiest_first, by_frequency, counted, is_error};
 
 /// Which part of the answer is wanted.
@@ -34,7 +34,9 @@ pub(super) fn facets(
     let own_filters =
         [!search.levels.is_empty(), !search.services.is_empty(), search.template_id.is_some()];
     let questions = 1 + own_filters.into_iter().filter(|own| *own).count() as u32;
-    let time = query.time_max / questions;
+    // An estimate in time is better than none.
+    let time_max = control.remaining().map_or(query.time_max, |left| query.time_max.min(left / 2));
+    let time = time_max / questions;
     let ask = |search: &LogQuery, wanted| count(connection, query, search, wanted, time, control);
     let [own_levels, own_services, own_template] = own_filters;
     let wanted = if own_template { Wanted::AllButTemplates } else { Wanted::All };
@@ -94,13 +96,14 @@ fn count(
     let events_max = query.events_max as u64;
     let question =
         Question { filter: &filter, severity_min, events_max, patience: &patience, control };
-    let seen = look(connection, &question, &counts)?;
-    let found = Estimate::of(&filter, &counts, &seen);
+    let sample = look(connection, &question, &counts)?;
+    let found = Estimate::of(&filter, &counts, &sample);
     let templates = match wants_templates {
         true => found.templates(connection, query.values_max)?,
         false => Vec::new(),
     };
-    let is_estimate_of_templates = wants_templates && found.is_estimate;
+    let is_estimate_of_templates =
+        wants_templates && (found.is_estimate || sample.names.templates.is_cut);
     let facets = if is_kept { kept(counts) } else { found.facets(counts.interval_ns) };
     Ok(Facets { templates, is_estimate_of_templates, events_seen: found.seen, ..facets })
 }
@@ -137,30 +140,37 @@ struct Estimate<'s> {
 }
 
 impl<'s> Estimate<'s> {
-    fn of(filter: &Filter, counts: &Stats, seen: &'s [Seen]) -> Self {
-        let mut estimate = Self::default();
-        let weights = Weights::of(filter, counts, seen);
+    fn of(filter: &Filter, counts: &Stats, sample: &'s Sample) -> Self {
+        let weights = Weights::of(filter, counts, &sample.parts);
         // Intervals for which there was no time are like the others, as far as anybody knows.
         let unseen = weights.unseen();
         let interval_ns = counts.interval_ns.max(1);
-        for part in seen {
-            let weight = weights.of_part(part);
+        let SightNames { levels, services, templates } = &sample.names;
+        let mut estimate =
+            Self { is_estimate: levels.is_cut || services.is_cut, ..Self::default() };
+        let (levels, services, templates) = (levels.texts(), services.texts(), templates.texts());
+        for part in &sample.parts {
+            let in_time = weights.of_part(part);
+            let weight = in_time * unseen;
             estimate.seen += part.candidates;
             estimate.is_estimate |= !part.is_whole;
             for sight in &part.sights {
-                let in_time = weight;
-                let weight = weight * unseen;
                 estimate.total += weight;
-                *estimate.levels.entry(&sight.level).or_default() += weight;
-                let service = estimate.services.entry(&sight.service).or_default();
-                service.0 += weight;
-                service.1 += if is_error(&sight.level) { weight } else { 0.0 };
-                if let Some(id) = &sight.template_id {
-                    *estimate.templates.entry(id).or_default() += weight;
-                }
                 let start = sight.timestamp_ns.div_euclid(interval_ns) * interval_ns;
                 let interval = estimate.intervals.entry(start).or_default();
-                *interval.0.entry(&sight.level).or_default() += in_time;
+                let level = levels.get(sight.level);
+                if let Some(level) = level {
+                    *estimate.levels.entry(level).or_default() += weight;
+                    *interval.0.entry(level).or_default() += in_time;
+                }
+                if let Some(service) = services.get(sight.service) {
+                    let (events, errors) = estimate.services.entry(service).or_default();
+                    *events += weight;
+                    *errors += if level.is_some_and(is_error) { weight } else { 0.0 };
+                }
+                if let Some(id) = templates.get(sight.template_id).filter(|id| !id.is_empty()) {
+                    *estimate.templates.entry(id).or_default() += weight;
+                }
                 if sight.is_anomaly {
                     interval.1 += in_time;
                     estimate.anomalies += weight;

@@ -6,6 +6,7 @@ mod cursor;
 mod facets;
 mod filter;
 mod keys;
+mod names;
 mod page;
 mod rows;
 mod sample;

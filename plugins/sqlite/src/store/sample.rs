@@ -12,6 +12,7 @@ use super::connection::QueryError;
 use super::cursor::Key;
 use super::filter::{Filter, TimeRange};
 use super::keys::Keys;
+use super::names::Names;
 use super::rows::RowReader;
 use super::text;
 
@@ -35,14 +36,38 @@ pub(super) struct Question<'q> {
     pub(super) control: &'q QueryControl,
 }
 
-/// What of an event is counted.
-#[derive(Debug, Clone, Default)]
+impl Question<'_> {
+    /// Whether an event meets what the counts that are kept know nothing of.
+    fn fits(&self, severity: Option<f64>, template_id: Option<&str>) -> bool {
+        let wanted = self.filter.template_id.as_deref();
+        self.severity_min.is_none_or(|least| severity.is_some_and(|given| given >= least))
+            && wanted.is_none_or(|wanted| template_id == Some(wanted))
+    }
+}
+
+/// What of an event is counted: 16 bytes, since there may be millions of them. Names are numbers of [`SightNames`].
+#[derive(Clone, Copy)]
 pub(super) struct Sight {
     pub(super) timestamp_ns: i64,
-    pub(super) level: String,
-    pub(super) service: String,
-    pub(super) template_id: Option<String>,
+    pub(super) level: u16,
+    pub(super) service: u16,
+    /// Of an event without one it is the empty name.
+    pub(super) template_id: u16,
     pub(super) is_anomaly: bool,
+}
+
+/// The names of what was seen.
+#[derive(Default)]
+pub(super) struct SightNames {
+    pub(super) levels: Names,
+    pub(super) services: Names,
+    pub(super) templates: Names,
+}
+
+/// What was seen of the events of a question.
+pub(super) struct Sample {
+    pub(super) parts: Vec<Seen>,
+    pub(super) names: SightNames,
 }
 
 /// Events of a part of the time that fit.
@@ -69,12 +94,12 @@ pub(super) fn look(
     connection: &Connection,
     question: &Question<'_>,
     counts: &Stats,
-) -> Result<Vec<Seen>, QueryError> {
+) -> Result<Sample, QueryError> {
     let filter = question.filter;
     // Few matches of a text are known without a walk, and what has no counts is rare.
     let keys = Keys::new(connection, filter)?;
     if keys.is_listed() || filter.only == Only::Bursts {
-        return Ok(vec![listed(connection, question, keys)?]);
+        return listed(connection, question, keys);
     }
     let total: u64 = (0..counts.timeline.len()).map(|at| candidates(filter, counts, at)).sum();
     let is_sample = total > question.events_max;
@@ -94,7 +119,7 @@ pub(super) fn look(
         left -= found.candidates.min(left);
         seen.push(found);
     }
-    Ok(seen)
+    Ok(Sample { parts: seen, names: reader.names })
 }
 
 impl Seen {
@@ -150,7 +175,7 @@ fn listed(
     connection: &Connection,
     question: &Question<'_>,
     mut keys: Keys<'_>,
-) -> Result<Seen, QueryError> {
+) -> Result<Sample, QueryError> {
     let mut reader = Reader::new(connection, question)?;
     let mut seen = Seen { sights: Vec::new(), interval: None, candidates: 0, is_whole: true };
     while let Some(found) = keys.next_chunk(ROWS_PER_TEST)? {
@@ -162,7 +187,7 @@ fn listed(
         seen.candidates += found.len() as u64;
         reader.test(&found, &mut seen.sights)?;
     }
-    Ok(seen)
+    Ok(Sample { parts: vec![seen], names: reader.names })
 }
 
 /// Reads events, and keeps those that fit.
@@ -172,6 +197,7 @@ struct Reader<'c> {
     rows: RowReader<'c>,
     sql: String,
     values: Vec<Value>,
+    names: SightNames,
 }
 
 impl<'c> Reader<'c> {
@@ -186,7 +212,7 @@ impl<'c> Reader<'c> {
              FROM events INDEXED BY {index} WHERE ts >= ? AND ts <= ?{conditions} ORDER BY ts LIMIT ?"
         );
         let rows = RowReader::new(connection)?;
-        Ok(Self { connection, question, rows, sql, values })
+        Ok(Self { connection, question, rows, sql, values, names: SightNames::default() })
     }
 
     /// The first events of a part, so many at most.
@@ -200,23 +226,30 @@ impl<'c> Reader<'c> {
         let mut rows = select.query(params_from_iter(parameters))?;
         let is_tested = filter.text.is_some() || filter.condition.is_some();
         let mut keys = Vec::new();
+        let mut is_in_time = true;
         while let Some(row) = rows.next()? {
             seen.candidates += 1;
-            let severity: Option<f64> = row.get(6)?;
-            let template_id: Option<String> = row.get(4)?;
+            let template_id = row.get_ref(4)?.as_str_or_null()?;
             if is_tested {
                 keys.push(Key { timestamp_ns: row.get(1)?, id: row.get(0)? });
-            } else if self.fits(severity, template_id.as_deref()) {
+            } else if self.question.fits(row.get(6)?, template_id) {
                 seen.sights.push(Sight {
                     timestamp_ns: row.get(1)?,
-                    level: row.get(2)?,
-                    service: row.get(3)?,
-                    template_id,
+                    level: self.names.levels.number(row.get_ref(2)?.as_str()?),
+                    service: self.names.services.number(row.get_ref(3)?.as_str()?),
+                    template_id: self.names.templates.number(template_id.unwrap_or_default()),
                     is_anomaly: row.get::<_, Option<i64>>(5)? == Some(1),
                 });
             }
+            // Events of the same moment are not cut into parts, however many they are.
+            if seen.candidates.is_multiple_of(WHOLE_RUN) {
+                is_in_time = self.question.patience.check().is_ok();
+                if !is_in_time {
+                    break;
+                }
+            }
         }
-        seen.is_whole = seen.candidates < limit;
+        seen.is_whole = is_in_time && seen.candidates < limit;
         if let Some(text) = &filter.text {
             text::retain(self.connection, text, &mut keys)?;
         }
@@ -238,24 +271,20 @@ impl<'c> Reader<'c> {
         }
         let mut anomaly =
             self.connection.prepare_cached("SELECT is_anomaly IS 1 FROM events WHERE id = ?1")?;
-        let fits = |row: &LogRow| self.fits(row.severity, row.template_id.as_deref());
-        for row in rows.into_iter().filter(fits) {
+        let question = self.question;
+        let fits = |row: &&LogRow| question.fits(row.severity, row.template_id.as_deref());
+        for row in rows.iter().filter(fits) {
             sights.push(Sight {
                 timestamp_ns: row.timestamp_ns,
-                level: row.level.unwrap_or_default(),
-                service: row.service.unwrap_or_default(),
-                template_id: row.template_id,
+                level: self.names.levels.number(row.level.as_deref().unwrap_or_default()),
+                service: self.names.services.number(row.service.as_deref().unwrap_or_default()),
+                template_id: self
+                    .names
+                    .templates
+                    .number(row.template_id.as_deref().unwrap_or_default()),
                 is_anomaly: anomaly.query_row([row.id], |row| row.get(0))?,
             });
         }
         Ok(())
-    }
-
-    /// Whether an event meets what the counts that are kept know nothing of.
-    fn fits(&self, severity: Option<f64>, template_id: Option<&str>) -> bool {
-        let least = self.question.severity_min;
-        let wanted = self.question.filter.template_id.as_deref();
-        least.is_none_or(|least| severity.is_some_and(|given| given >= least))
-            && wanted.is_none_or(|wanted| template_id == Some(wanted))
     }
 }

@@ -163,3 +163,18 @@ fn a_sample_does_not_take_a_frequent_template_for_all_events() {
         assert!((6000..7400).contains(&facets.total), "{query:?}: {}", facets.total);
     }
 }
+
+#[test]
+fn names_beyond_those_that_are_told_apart_are_counted_and_make_it_an_estimate() {
+    let mut fixture = fixture();
+    let event = |n: usize| {
+        (START + n as i64, json!({"message": "m", "template_id": format!("t{n}"), "level": "INFO"}))
+    };
+    for chunk in 0..13 {
+        fixture.add(&(chunk * 5000..(chunk + 1) * 5000).map(event).collect::<Vec<_>>());
+    }
+    let facets = fixture.facets(&LogQuery { severity_min: None, ..LogQuery::default() }, 100_000);
+    assert_eq!((facets.total, facets.events_seen), (65_000, 65_000));
+    assert_eq!((facets.is_estimate, facets.is_estimate_of_templates), (false, true));
+    assert_eq!(facets.templates.len(), 100);
+}
