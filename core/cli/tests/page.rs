@@ -64,6 +64,8 @@ fn day() -> String {
         let service = ["shop", "payment", "search", "mail"][(n % 7 % 4) as usize];
         let (message, more) = match n {
             999_000 => (HOSTILE.to_owned(), String::new()),
+            999_001 => (r"Traceback of\nmany\r\nlines ".repeat(9), String::new()),
+            999_002 => ("A long story. ".repeat(20_000), String::new()),
             600_000 => ("Burst".to_owned(), r#","burst":{"event":"start"}"#.to_owned()),
             640_000 => ("Burst".to_owned(), r#","burst":{"event":"end"}"#.to_owned()),
             _ if n % 50_000 == 49_999 => (format!("Order {n} took long"), anomaly(n)),

@@ -157,7 +157,7 @@ pub struct LogQuery {
     pub only: Only,
     /// By time, and events of the same time by id.
     pub order: Order,
-    /// At most so many; the store may have a limit of its own.
+    /// At most so many; the store may have limits of its own, also of bytes.
     pub limit: usize,
     /// Where the page before ended: [`LogPage::next`] with otherwise the same query.
     pub cursor: Option<String>,

@@ -194,6 +194,25 @@ async function hostile(page) {
   await page.locator(".detail pre.message", { hasText: "hostile" }).waitFor();
 }
 
+/** Many lines are one in the table, and a long text is cut until somebody asks for all of it. */
+async function shapes(page) {
+  await page.goto("about:blank");
+  await page.goto(`${base}/#logs?from=&text=Traceback`);
+  const message = page.locator(".rows .row .message");
+  await message.first().waitFor();
+  assert.ok((await message.first().boundingBox()).height <= 26, "a row is as high as any other");
+  assert.match(await message.first().innerText(), /^Traceback of ↵ many ↵ lines/);
+  await message.first().click();
+  await page.locator(".detail pre.message", { hasText: "Traceback of\nmany" }).waitFor();
+  await page.goto(`${base}/#logs?from=&text=story`);
+  await page.locator(".rows .row .message", { hasText: "A long story." }).first().click();
+  const long = page.locator(".detail pre.message", { hasText: "A long story." });
+  await long.waitFor();
+  assert.ok((await long.innerText()).length < 20000);
+  await page.locator(".detail pre.message button", { hasText: "280,000 characters" }).click();
+  assert.ok((await long.innerText()).length >= 279999);
+}
+
 async function details(page) {
   await page.goto("about:blank");
   await page.goto(`${base}/#logs?from=-1h`);
@@ -343,7 +362,7 @@ async function main() {
   page.on("pageerror", (error) => wrong.push(String(error.stack)));
   page.on("console", (message) => { if (message.type() === "error" && !/status of 400/.test(message.text())) wrong.push(message.text()); });
   page.on("request", (request) => { if (!request.url().startsWith(base) && !/^(data|about|blob):/.test(request.url())) wrong.push(`asks ${request.url()}`); });
-  for (const part of [overview, search, leap, marks, hostile, link, details, tail, anomalies, system, speed]) {
+  for (const part of [overview, search, leap, marks, hostile, shapes, link, details, tail, anomalies, system, speed]) {
     console.log(part.name);
     await part(page);
   }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { labels } from "./detail.js";
 import { h, put } from "./dom.js";
-import { count, levelClass, time } from "./format.js";
+import { count, levelClass, oneLine, time } from "./format.js";
 import * as state from "./state.js";
 
 let parts, shared, asking, next;
@@ -60,7 +60,7 @@ function showStrip() {
   const first = Math.max(state.moment(from, oldest), oldest);
   const last = Math.max(state.moment(to, from ? Date.now() : Math.max(...times)), first + 1);
   const mark = (log, at) => h("a", {
-    href: state.link(`logs/${log.id}`), title: `${time(log.timestamp)} ${log.message ?? ""}`, class: levelClass(log.level),
+    href: state.link(`logs/${log.id}`), title: `${time(log.timestamp)} ${oneLine(log.message ?? "")}`, class: levelClass(log.level),
     style: { left: `${(100 * (times[at] - first)) / (last - first)}%`, height: `${20 + 80 * Math.min(1, log.anomaly_score ?? 0.5)}%` },
   });
   return put(parts.strip, parts.all.map(mark), h("small", { class: "start" }, time(new Date(first).toISOString()).slice(0, 19)), h("small", { class: "finish" }, time(new Date(last).toISOString()).slice(0, 19)));
@@ -71,8 +71,8 @@ function card(log) {
   return h("article", { class: `card ${kind}` },
     h("div", { class: "score", title: "Score, 0 to 1" }, (log.anomaly_score ?? 0).toFixed(2)),
     h("div", { class: "grow" },
-      h("div", { class: "muted" }, log.level && h("span", { class: `level ${kind}` }, log.level), ` ${log.service ?? ""} · ${time(log.timestamp)}`),
-      h("a", { class: "mono message", href: state.link(`logs/${log.id}`) }, log.message ?? "(no message)"),
+      h("div", { class: "muted" }, log.level && h("span", { class: `level ${kind}` }, log.level), ` ${oneLine(log.service ?? "")} · ${time(log.timestamp)}`),
+      h("a", { class: "mono message", href: state.link(`logs/${log.id}`) }, oneLine(log.message ?? "(no message)")),
       reasons(log.explanation)),
     h("div", { class: "side" }, labels(log, shared.tell)));
 }

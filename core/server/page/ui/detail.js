@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { copy, h, put } from "./dom.js";
-import { levelClass, time } from "./format.js";
+import { count, levelClass, oneLine, time } from "./format.js";
 import * as state from "./state.js";
 import { testCase } from "./testcase.js";
 
@@ -52,7 +52,7 @@ export class Detail {
       h("div", { class: "detail-head" },
         row.level && h("span", { class: `level ${kind}` }, row.level), h("b", {}, row.service ?? ""), h("span", { class: "muted" }, time(row.timestamp)),
         h("button", { class: "quiet close", title: "Close (Esc)", "aria-label": "Close", onclick: () => this.close() }, "×")),
-      h("pre", { class: "message" }, row.message ?? ""),
+      h("pre", { class: "message" }, cut(row.message ?? "")),
       h("div", { class: "actions" },
         row.id !== undefined && h("button", { onclick: (event) => copy(state.permalink(`logs/${row.id}`), event.target) }, "Copy permalink"),
         h("button", { onclick: (event) => copy(JSON.stringify(row, null, 2), event.target) }, "Copy JSON"),
@@ -65,7 +65,7 @@ export class Detail {
     const own = { level: row.level, service: row.service, template_id: row.template_id, template: row.template, ...row.fields };
     const line = ([path, value]) => {
       const simple = value === null || typeof value !== "object";
-      return h("tr", {}, h("th", {}, path.join(".")), h("td", { class: "mono" }, simple ? String(value) : JSON.stringify(value)),
+      return h("tr", {}, h("th", {}, path.join(".")), h("td", { class: "mono" }, cut(simple ? String(value) : JSON.stringify(value))),
         h("td", { class: "nowrap" }, simple && h("button", { class: "quiet", title: "Add to the filter", onclick: () => this.filter(condition(path, value)) }, "+"),
           simple && h("button", { class: "quiet", title: "Exclude", onclick: () => this.filter(condition(path, value, "!=")) }, "−")));
     };
@@ -74,10 +74,21 @@ export class Detail {
   }
 }
 
+/** Characters of a text that are shown before somebody asks for all. */
+const SHOWN = 10_000;
+
+/** A text, the rest of it behind a button where it is long. */
+function cut(text) {
+  if (text.length <= SHOWN) return text;
+  const all = h("button", { class: "link", onclick: () => put(shown, text) }, ` … all ${count(text.length)} characters`);
+  const shown = h("span", {}, text.slice(0, SHOWN), all);
+  return shown;
+}
+
 function contextOf({ before, log, after }) {
   const kept = [...state.read().parameters.keys()];
   const line = (row) => h("a", { class: `row context ${levelClass(row.level)}${row.id === log.id ? " current" : ""}`, href: state.link(`logs/${row.id}`, {}, kept) },
-    h("span", { class: "time" }, time(row.timestamp).slice(11)), h("span", { class: `level ${levelClass(row.level)}` }, row.level ?? ""), h("span", { class: "message" }, row.message ?? ""));
+    h("span", { class: "time" }, time(row.timestamp).slice(11)), h("span", { class: `level ${levelClass(row.level)}` }, row.level ?? ""), h("span", { class: "message" }, oneLine(row.message ?? "")));
   return h("section", {}, h("h3", {}, "Before and after"), [...before, log, ...after].map(line));
 }
 

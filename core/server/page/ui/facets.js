@@ -1,7 +1,7 @@
 // The facets of a search: how many events of each level, service and template; a click narrows the search to them.
 
 import { h, put } from "./dom.js";
-import { compact, levelClass } from "./format.js";
+import { compact, levelClass, oneLine } from "./format.js";
 import * as state from "./state.js";
 
 const VALUES = 20;
@@ -18,8 +18,8 @@ function facet(title, name, counts, { parameters, about, isMany }) {
     const others = isMany ? chosen.filter((one) => one !== value) : [];
     state.change({ [name]: (chosen.includes(value) ? others : [...others, value]).join(",") || undefined });
   };
-  const line = ([value, number, text]) => h("button", { class: "facet", "aria-pressed": String(chosen.includes(value)), title: text, onclick: () => switchTo(value) },
-    h("span", { class: name === "level" ? `swatch ${levelClass(value)}` : "" }, text), h("small", {}, `${about}${compact(number)}`));
+  const line = ([value, number, text]) => h("button", { class: "facet", "aria-pressed": String(chosen.includes(value)), title: oneLine(text), onclick: () => switchTo(value) },
+    h("span", { class: name === "level" ? `swatch ${levelClass(value)}` : "" }, oneLine(text)), h("small", {}, `${about}${compact(number)}`));
   const lines = withChosen(counts.filter(([value]) => value), chosen).map(line);
   return lines.length > 0 && h("section", { "aria-label": title }, h("h3", {}, title), lines);
 }

@@ -24,6 +24,7 @@ export function bytes(number) {
 
 /** A time of day with milliseconds, in the browser's zone, with the date where it is not today. */
 export function time(text) {
+  if (!text) return "";
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) return text ?? "";
   const two = (number) => String(number).padStart(2, "0");
@@ -31,6 +32,12 @@ export function time(text) {
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
   return `${day} ${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
+
+/** Characters of a text that is shown in one line; there may be millions. */
+const LINE_MAX = 1000;
+
+/** A text for one line. */
+export const oneLine = (text) => text.slice(0, LINE_MAX).replace(/\r?\n|\r/g, " ↵ ");
 
 export function span(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} s`;

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { burstsBetween } from "./bursts.js";
 import { Timeline } from "./chart.js";
 import { h, put } from "./dom.js";
-import { bytes, change, compact, count, percent, rate, span, time } from "./format.js";
+import { bytes, change, compact, count, oneLine, percent, rate, span, time } from "./format.js";
 import * as state from "./state.js";
 
 const REFRESH_MS = 2000;
@@ -112,7 +112,7 @@ function showTiles(stats, earlier, seconds, store) {
   set("rate", rate(stats.total / Math.max(1, seconds)), `over ${span(seconds)}`);
   set("errors", compact(stats.errors), `${percent(stats.error_rate)} of all${against(stats.errors, earlier.errors)}`);
   set("anomalies", compact(stats.anomalies), `in ${span(seconds)}${against(stats.anomalies, earlier.anomalies)}`);
-  set("store", compact(store.rows), `${bytes(store.size_bytes)}, since ${time(store.oldest).slice(0, 16)}`);
+  set("store", compact(store.rows), `${bytes(store.size_bytes)}${store.oldest ? `, since ${time(store.oldest).slice(0, 16)}` : ""}`);
 }
 
 function bar(part, kind) {
@@ -120,21 +120,22 @@ function bar(part, kind) {
 }
 
 function showServices(stats, earlier) {
+  if (stats.services.length === 0) return put(parts.services, h("p", { class: "empty" }, "No events in this time."));
   const most = Math.max(1, ...stats.services.map((one) => one.total));
   const before = new Map(earlier.services.map((one) => [one.service, one]));
   const row = (one) => h("tr", {},
-    h("td", {}, h("a", { href: state.link("logs", { service: one.service }) }, one.service || "(none)")),
+    h("td", { class: "name clip", title: oneLine(one.service) }, h("a", { href: state.link("logs", { service: one.service }) }, oneLine(one.service) || "(none)")),
     h("td", { class: "grow" }, bar(one.total / most, "info")),
     h("td", { class: "number" }, count(one.total)),
     h("td", { class: "number muted" }, earlier.total > 0 && change(one.total, before.get(one.service)?.total ?? 0)),
     h("td", { class: "number" }, one.errors > 0 && h("a", { class: "text-error", href: state.link("logs", { service: one.service, level: "ERROR,CRITICAL" }) }, count(one.errors))));
-  put(parts.services, h("table", {},
+  return put(parts.services, h("table", {},
     h("thead", {}, h("tr", {}, ["Service", "", "Events", "Change", "Errors"].map((name, at) => h("th", { class: at > 1 && "number" }, name)))),
     h("tbody", {}, stats.services.slice(0, 10).map(row))));
 }
 
 function showTemplates(templates) {
-  if (templates.length === 0) return put(parts.templates, h("p", { class: "empty" }, "No templates: the topology has no transform template."));
+  if (templates.length === 0) return put(parts.templates, h("p", { class: "empty" }, "No templates in the store: they come from a transform of the type template."));
   const most = Math.max(1, templates[0].count);
   const row = (one) => h("tr", {},
     h("td", { class: "mono clip" }, h("a", { href: state.link("logs", { template: one.id }) }, one.text)),

@@ -2,7 +2,7 @@
 // somebody comes near. Rows are counted from the top, whether they are held or not.
 
 import { h, put } from "./dom.js";
-import { levelClass, time } from "./format.js";
+import { levelClass, oneLine, time } from "./format.js";
 
 const ROW_HEIGHT = 26;
 const MARGIN = 12;
@@ -142,9 +142,9 @@ export class LogTable {
     },
     h("span", { class: "pick", role: "cell", title: "Select (x)" }, isSelected ? "☑" : "☐"),
     h("span", { class: "time", role: "cell" }, h("span", { class: "date" }, text.slice(0, 11)), text.slice(11)),
-    h("span", { class: `level ${kind}`, role: "cell" }, row.level ?? ""),
-    h("span", { class: "service", role: "cell" }, row.service ?? ""),
-    h("span", { class: "message", role: "cell" }, (row.anomaly_score ?? 0) >= 0.5 && h("i", { class: "mark", title: `anomaly score ${row.anomaly_score.toFixed(2)}` }, "▲ "), row.message ?? JSON.stringify(row.fields)));
+    h("span", { class: `level ${kind}`, role: "cell" }, oneLine(row.level ?? "")),
+    h("span", { class: "service", role: "cell" }, oneLine(row.service ?? "")),
+    h("span", { class: "message", role: "cell" }, (row.anomaly_score ?? 0) >= 0.5 && h("i", { class: "mark", title: `anomaly score ${row.anomaly_score.toFixed(2)}` }, "▲ "), oneLine(row.message ?? JSON.stringify(row.fields))));
   }
 
   click(event) {

@@ -65,7 +65,8 @@ const ORDER: Parameter = Parameter::query(
 const LIMIT: Parameter = Parameter::query(
     "limit",
     ParameterKind::Integer { min: 1, max: LIMIT_MAX, default: Some(100) },
-    "At most so many; `?limit=50` alone gives the last 50.",
+    "At most so many, and fewer where they are long: `next` tells whether there are more. `?limit=50` alone gives the last \
+        50.",
 );
 const CURSOR: Parameter = Parameter::query(
     "cursor",

@@ -7,10 +7,13 @@ use super::connection::QueryError;
 use super::cursor::Key;
 use super::filter::Filter;
 use super::keys::Keys;
-use super::rows::RowReader;
+use super::rows::{RowReader, size_of_row};
 
 /// Events of a page, and of either side of one event.
 const ROWS_MAX: usize = 10_000;
+
+/// Bytes of rows beyond which a page ends before it is full.
+const BYTES_MAX: usize = 16 << 20;
 
 /// Keys that are taken at once where most of them may be refused later: few at first, since often enough the
 /// first are good.
@@ -37,25 +40,29 @@ pub(super) fn page(
     let mut logs: Vec<LogRow> = Vec::new();
     let refuses = filter.text.is_some() || filter.condition.is_some();
     let mut chunk = if refuses { CHUNK_MIN.max(wanted) } else { wanted };
+    let mut bytes = 0;
     while logs.len() < wanted
+        && bytes <= BYTES_MAX
         && let Some(found) = keys.next_chunk(chunk)?
     {
-        for keys in found.chunks(ROWS_PER_TEST) {
+        let mut left = found.as_slice();
+        while !left.is_empty() && logs.len() < wanted && bytes <= BYTES_MAX {
             control.check()?;
-            if logs.len() >= wanted {
-                break;
-            }
-            let wanted_rows =
-                if filter.condition.is_some() { keys.len() } else { wanted - logs.len() };
-            let mut rows = read_rows(&mut reader, keys, wanted_rows)?;
+            let rows_max = match &filter.condition {
+                Some(_) => ROWS_PER_TEST,
+                None => ROWS_PER_TEST.min(wanted - logs.len()),
+            };
+            let (mut rows, read) = reader.read_some(left, rows_max)?;
+            left = &left[read..];
             if let Some(condition) = &filter.condition {
                 condition.retain(&mut rows);
             }
+            bytes += rows.iter().map(size_of_row).sum::<usize>();
             logs.append(&mut rows);
         }
         chunk = (chunk * 2).min(CHUNK_MAX.max(wanted));
     }
-    let has_more = logs.len() > limit;
+    let has_more = logs.len() > limit || bytes > BYTES_MAX;
     logs.truncate(limit);
     let next = logs.last().filter(|_| has_more).map(|last| key_of(last).cursor());
     let first = logs.first().map(|first| key_of(first).cursor());
@@ -64,18 +71,6 @@ pub(super) fn page(
 
 fn key_of(row: &LogRow) -> Key {
     Key { timestamp_ns: row.timestamp_ns, id: row.id }
-}
-
-fn read_rows(
-    reader: &mut RowReader<'_>,
-    keys: &[Key],
-    count: usize,
-) -> rusqlite::Result<Vec<LogRow>> {
-    let mut rows = Vec::with_capacity(count.min(keys.len()));
-    for key in keys.iter().take(count) {
-        rows.extend(reader.read(key.id)?);
-    }
-    Ok(rows)
 }
 
 pub(super) fn context(
@@ -95,7 +90,8 @@ pub(super) fn context(
         let query = LogQuery { order, cursor, ..LogQuery::default() };
         let filter = Filter::of(&query)?;
         let keys = Keys::new(connection, &filter)?.next_chunk(count)?;
-        Ok(read_rows(&mut reader, &keys.unwrap_or_default(), count)?)
+        // The nearest, where they are long.
+        Ok(reader.read_some(&keys.unwrap_or_default(), count)?.0)
     };
     let mut before = neighbours(Order::NewestFirst, before)?;
     before.reverse();

@@ -4,6 +4,7 @@ use lograil_plugin::store::{Label, LogRow};
 use rusqlite::{Connection, Row, Statement, params};
 
 use super::connection::QueryError;
+use super::cursor::Key;
 
 const SELECT: &str = "
     SELECT e.id, e.ts, e.level, e.service, e.message, e.severity, e.anomaly_score, e.template_id,
@@ -11,6 +12,14 @@ const SELECT: &str = "
     FROM events e LEFT JOIN templates t ON t.id = e.template_id
                   LEFT JOIN labels l ON l.event_id = e.id
     WHERE e.id = ?1";
+
+/// Bytes of rows beyond which no more are read at once: messages may have megabytes.
+const BYTES_AT_ONCE: usize = 4 << 20;
+
+/// The bytes of a row that can be many.
+pub(super) fn size_of_row(row: &LogRow) -> usize {
+    row.message.as_ref().map_or(0, String::len) + row.fields.len()
+}
 
 /// Reads rows one after the other.
 pub(super) struct RowReader<'c>(Statement<'c>);
@@ -24,6 +33,26 @@ impl<'c> RowReader<'c> {
     pub(super) fn read(&mut self, id: i64) -> rusqlite::Result<Option<LogRow>> {
         let mut rows = self.0.query([id])?;
         rows.next()?.map(log_row).transpose()
+    }
+
+    /// The rows of the first of these keys, so many at most and fewer where they are long, and how many keys that were.
+    pub(super) fn read_some(
+        &mut self,
+        keys: &[Key],
+        rows_max: usize,
+    ) -> rusqlite::Result<(Vec<LogRow>, usize)> {
+        let mut rows = Vec::with_capacity(rows_max.min(keys.len()));
+        let mut bytes = 0;
+        for (at, key) in keys.iter().take(rows_max).enumerate() {
+            if bytes > BYTES_AT_ONCE {
+                return Ok((rows, at));
+            }
+            if let Some(row) = self.read(key.id)? {
+                bytes += size_of_row(&row);
+                rows.push(row);
+            }
+        }
+        Ok((rows, rows_max.min(keys.len())))
     }
 }
 

@@ -253,19 +253,26 @@ impl<'c> Reader<'c> {
         if let Some(text) = &filter.text {
             text::retain(self.connection, text, &mut keys)?;
         }
-        for keys in keys.chunks(ROWS_PER_TEST) {
-            self.question.control.check()?;
-            self.test(keys, &mut seen.sights)?;
-        }
+        self.test(&keys, &mut seen.sights)?;
         Ok(seen)
     }
 
     /// Adds the events of these keys that fit.
-    fn test(&mut self, keys: &[Key], sights: &mut Vec<Sight>) -> Result<(), QueryError> {
-        let mut rows: Vec<LogRow> = Vec::with_capacity(keys.len());
-        for key in keys {
-            rows.extend(self.rows.read(key.id)?);
+    fn test(&mut self, mut keys: &[Key], sights: &mut Vec<Sight>) -> Result<(), QueryError> {
+        while !keys.is_empty() {
+            self.question.control.check()?;
+            let (rows, read) = self.rows.read_some(keys, ROWS_PER_TEST)?;
+            self.test_rows(rows, sights)?;
+            keys = &keys[read..];
         }
+        Ok(())
+    }
+
+    fn test_rows(
+        &mut self,
+        mut rows: Vec<LogRow>,
+        sights: &mut Vec<Sight>,
+    ) -> Result<(), QueryError> {
         if let Some(condition) = &self.question.filter.condition {
             RowCondition::retain(condition, &mut rows);
         }

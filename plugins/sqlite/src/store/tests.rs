@@ -261,6 +261,23 @@ fn pages_neither_repeat_nor_skip_while_events_arrive() {
 }
 
 #[test]
+fn long_events_make_short_pages_and_none_is_left_out() {
+    let mut fixture = fixture();
+    let long = "x".repeat(1 << 20);
+    let event = |n: i64| (START + n, json!({"message": format!("{n} {long}"), "n": n}));
+    fixture.add(&(0..40).map(event).collect::<Vec<_>>());
+    let all = LogQuery { limit: 1000, ..LogQuery::default() };
+    let first = fixture.page(&all);
+    assert!(first.logs.len() < 25 && first.next.is_some(), "{} events", first.logs.len());
+    assert_eq!(fixture.ids(&all), (1..=40).rev().collect::<Vec<_>>());
+    let condition = Some(".n != 20".to_owned());
+    assert_eq!(fixture.ids(&LogQuery { condition, ..all }).len(), 39);
+    let context = fixture.store.log(20, 100, 100, &QueryControl::default()).unwrap().unwrap();
+    assert_eq!(context.before.last().map(|row| row.id), Some(19), "the nearest");
+    assert!((1..19).contains(&context.before.len()) && (1..20).contains(&context.after.len()));
+}
+
+#[test]
 fn a_row_has_its_columns_and_its_neighbours() {
     let mut fixture = fixture();
     fixture.add(&[
