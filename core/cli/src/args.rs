@@ -196,6 +196,15 @@ pub(crate) enum PluginCommand {
     /// The process that `check` starts
     #[command(hide = true)]
     CheckChild(PluginCheckChildArguments),
+    /// The process that loads a library before a program that must go on does; its standard input is the library
+    #[command(hide = true)]
+    TryOut(PluginTryOutArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginTryOutArguments {
+    /// The plugin's name.
+    pub name: String,
 }
 
 const PLUGIN_SWAP_HELP: &str = "\

@@ -44,12 +44,21 @@ pub(crate) fn with_plugins(options: &PluginOptions) -> (Catalogue, Vec<PluginPro
     (Catalogue::new(specs), problems)
 }
 
+/// Has calls into plugins last no longer than the options of what runs say.
+pub(crate) fn set_limits(options: &PluginOptions) {
+    lograil_loader::set_hang_after(options.hang_after.0);
+    lograil_loader::set_hang_limit(options.hang_limit.map(|limit| limit.0));
+}
+
+/// Has another process load a library first, where this one is to go on whatever the library does.
+pub(crate) fn try_out_first() {
+    lograil_loader::try_out_first(&["plugin", "try-out"]);
+}
+
 type Place = Vec<String>;
 
 /// The plugins that a topology asks for, each with the option that asks for it.
 pub(crate) fn plugins(options: &PluginOptions) -> (Vec<(Place, LoadedPlugin)>, Vec<PluginProblem>) {
-    lograil_loader::set_hang_after(options.hang_after.0);
-    lograil_loader::set_hang_limit(options.hang_limit.map(|limit| limit.0));
     let trust = Trust { directory: options.dir.clone(), sha256: options.sha256.clone() };
     let (mut loaded, mut problems) = (Vec::new(), Vec::new());
     let place = |at: usize| vec!["path".to_owned(), at.to_string()];

@@ -16,7 +16,7 @@ use crate::args::TopologyArguments;
 use crate::commands::run::describe;
 use crate::run_file::RunFile;
 use crate::watch::Watch;
-use crate::{dead_letters, loaded_plugins, topology};
+use crate::{catalogue, dead_letters, loaded_plugins, topology};
 
 /// What a topology is read from again.
 pub(crate) struct Reload {
@@ -37,6 +37,7 @@ impl Reload {
         data_dir: &Path,
         watch: Option<Watch>,
     ) -> Self {
+        catalogue::try_out_first();
         Self {
             topology: topology.clone(),
             data_dir: data_dir.to_owned(),
@@ -86,6 +87,9 @@ impl Reload {
         self.tell_success(is_success);
         self.plugins = running.plan().global.plugins.clone();
         let is_applied = result.is_ok();
+        if is_applied {
+            catalogue::set_limits(&self.plugins);
+        }
         self.run_file.reloads += 1;
         self.run_file.is_refused = !is_success;
         self.run_file.messages = match result {

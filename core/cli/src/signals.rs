@@ -46,6 +46,7 @@ fn on(kind: SignalKind) -> anyhow::Result<Signal> {
 impl Signals {
     fn listen(HangUps(hangup): HangUps) -> anyhow::Result<Self> {
         let (interrupt, terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+        lograil_loader::heed_stops().context("listen to signals")?;
         Ok(Self { interrupt, terminate, hangup, hung_up: false })
     }
 

@@ -58,16 +58,29 @@ fn a_call_that_does_not_return_is_named_and_the_others_go_on() {
 #[test]
 fn a_crash_says_which_plugin_and_function_was_running() {
     let place = faulty();
-    let crash = |fault: &str| {
+    let crash = |fault: &str, signal: Option<i32>, code: Option<i32>| {
         with_transform(&place, fault);
         let ran = place.run_with(&["run", "--quiet", "t.toml"], b"one line\n");
-        assert_eq!(ran.0.status.signal(), Some(11), "{}", ran.stderr());
+        let status = ran.0.status;
+        assert_eq!((status.signal(), status.code()), (signal, code), "{fault}: {}", ran.stderr());
         ran.stderr()
     };
-    let said = crash("crash");
-    let told = "lograil: plugin faulty crashed in `process` of the component bad (faulty.transform): SIGSEGV";
-    assert!(said.contains(told), "{said}");
-    let said = crash("thread_crash");
+    let place_of = "`process` of the component bad (faulty.transform)";
+    for (fault, signal, name) in [
+        ("crash", 11, "SIGSEGV"),
+        ("abort", 6, "SIGABRT"),
+        ("divide", 8, "SIGFPE"),
+        ("overflow", 11, "SIGSEGV"),
+        ("trap", 4, "SIGILL"),
+    ] {
+        let said = crash(fault, Some(signal), None);
+        let told = format!("lograil: plugin faulty crashed in {place_of}: {name}");
+        assert!(said.contains(&told), "{fault}: {said}");
+    }
+    let said = crash("exit", None, Some(7));
+    let told = format!("lograil: plugin faulty ended the program (`exit`) in {place_of}");
+    assert!(said.contains(&told), "{said}");
+    let said = crash("thread_crash", Some(11), None);
     let told = "lograil: plugin faulty crashed on a thread of its own: SIGSEGV";
     assert!(said.contains(told), "{said}");
 }

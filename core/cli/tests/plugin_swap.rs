@@ -147,6 +147,28 @@ fn swaps_under_load_lose_and_double_nothing_and_memory_is_bounded() {
     assert!(more < 16 * 1024, "{more} KiB more after the second half of {swaps} swaps");
 }
 
+/// Each version is another file here, as it is in use: 1,000 of them must not use up what the system lets a program open.
+#[test]
+fn a_version_costs_no_open_file_and_two_swaps_at_a_time_are_refused() {
+    let place = Place::new();
+    let Some((versions, running)) = start(&place) else { return };
+    let open = || fs::read_dir(format!("/proc/{}/fd", running.0.id())).unwrap().count();
+    let (before, version) = (open(), fs::read(&versions[0]).unwrap());
+    for swap in 0..20_u8 {
+        let other = place.write("other.so", [&version[..], &[swap]].concat());
+        install(&place, &other);
+        reload(&place, &running);
+    }
+    assert_eq!(place.read("stderr").matches("reload: changed masked").count(), 20);
+    assert!(open() < before + 10, "{} open files, {before} before", open());
+    let directory = fs::File::open(place.path("plugins")).unwrap();
+    directory.lock().unwrap();
+    let ran = place.run(&["plugin", "swap", versions[1].to_str().unwrap(), "t.toml"]);
+    assert_eq!(ran.code(), 1);
+    assert!(ran.stderr().contains("another swap there is under way"), "{}", ran.stderr());
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}
+
 /// A version of the plugin whose source, transform and sink are exchanged together.
 fn whole_chain(place: &Place, version: &str, refuses: &str) -> PathBuf {
     let library = place.path(&format!("{version}-{refuses}.so"));

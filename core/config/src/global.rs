@@ -109,7 +109,7 @@ pub(crate) struct PluginsTable {
     /// How long a call into a plugin may last before a warning names it, and again whenever as much has passed.
     pub hang_after: Period,
     /// How long a call, or an operation of a sink, may last before its instance is left behind and another takes over.
-    /// Without it: for ever. With it, each call goes by another thread.
+    /// Without it: for ever. With it, each call goes by another thread. Longer than 0.
     pub hang_limit: Option<Period>,
 }
 
@@ -180,6 +180,8 @@ impl Global {
                 "dir": self.plugins.dir,
                 "path": self.plugins.path,
                 "sha256": self.plugins.sha256,
+                "hang_after": self.plugins.hang_after,
+                "hang_limit": self.plugins.hang_limit,
             },
         })
     }
@@ -218,6 +220,7 @@ pub(crate) fn check(
         }),
         None => None,
     };
+    check_hangs(&options.plugins, &table, diagnostics)?;
     Some(Global {
         data_dir: options.data_dir.map(|data_dir| base_dir.join(data_dir)),
         admin,
@@ -247,6 +250,32 @@ fn unknown_names(table: &mut Table, schema: &Json, diagnostics: &mut Vec<Diagnos
         diagnostics.push(Diagnostic::error(code, message).at(entry.key_span, label).help(help));
         false
     });
+}
+
+/// Limits of time that would be over at once.
+fn check_hangs(
+    plugins: &PluginsTable,
+    table: &Table,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<()> {
+    let limit = plugins
+        .hang_limit
+        .map(|limit| ("hang_limit", limit, "leave it out: then a call may last for ever"));
+    let after = (
+        "hang_after",
+        plugins.hang_after,
+        "write how long a call may last before a warning, such as `30s`",
+    );
+    for (name, period, help) in [Some(after), limit].into_iter().flatten() {
+        if period.0.is_zero() {
+            let node = table.get("plugins")?.node.descend(&[name.to_owned()]);
+            let message = format!("option `plugins.{name}` must be longer than 0");
+            let diagnostic = Diagnostic::error("range", message);
+            diagnostics.push(diagnostic.at(node.span, "no time at all").help(help));
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// The address of the admin server, which others reach only if that is asked for.

@@ -1,6 +1,7 @@
 //! What the host knows of an instance: what it emitted in the present call, and the tokens it holds.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::batch::{HostBatch, KeyCache};
 use crate::calls::Calls;
 use crate::instance::Loaded;
-use crate::watchdog;
+use crate::{left_behind, watchdog};
 
 /// Most different reasons of discards; later ones are counted as `other`.
 const REASONS_MAX: usize = 256;
@@ -80,13 +81,23 @@ pub(crate) struct Context {
     fallback_clock: SystemClock,
     work: Mutex<Work>,
     pub calls: Calls,
+    is_left_behind: AtomicBool,
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if self.is_left_behind.load(Ordering::Relaxed) {
+            left_behind::remove(self);
+        }
+    }
 }
 
 impl Context {
     pub fn new(loaded: Loaded) -> Self {
         let (started, work) = (OnceLock::new(), Mutex::default());
         let calls = Calls::new(loaded.plugin, loaded.name);
-        Self { loaded, started, fallback_clock: SystemClock::default(), work, calls }
+        let (fallback_clock, is_left_behind) = (SystemClock::default(), AtomicBool::new(false));
+        Self { loaded, started, fallback_clock, work, calls, is_left_behind }
     }
 
     /// The pointer that the plugin gives back with every call.
@@ -131,6 +142,9 @@ impl Context {
     pub fn give_up(&self) {
         self.drop_tokens();
         watchdog::forget(self);
+        if !self.is_left_behind.swap(true, Ordering::Relaxed) {
+            left_behind::add(self);
+        }
     }
 
     /// What the instance was given lives as long as it does.

@@ -1,4 +1,4 @@
-//! When a plugin brings the program down: says which one and where it was, and lets the program die as it would
+//! When a plugin brings the program down, or ends it: says which one and where it was, and lets the program die as it would
 //! have.
 //!
 //! **Invariant:** the handler allocates nothing, takes no lock, and calls only what a signal handler may.
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::calls::Calls;
 
-const SIGNALS: [(c_int, &str); 5] = [
+pub(crate) const SIGNALS: [(c_int, &str); 5] = [
     (libc::SIGSEGV, "SIGSEGV"),
     (libc::SIGBUS, "SIGBUS"),
     (libc::SIGILL, "SIGILL"),
@@ -44,6 +44,8 @@ pub(crate) fn report_crashes_of(plugin: &'static str, entry: usize) {
 }
 
 fn install() {
+    // SAFETY: the function lives as long as the program, and does what one may do at its end.
+    let _unless_there_are_too_many = unsafe { libc::atexit(on_exit) };
     for ((signal, _), before) in SIGNALS.iter().zip(&BEFORE) {
         // SAFETY: both are plain data of the system's; the handler keeps to what a signal handler may do.
         unsafe {
@@ -106,10 +108,38 @@ impl Line {
         }
     }
 
+    /// Which plugin did what in which call.
+    fn add_place(&mut self, calls: &Calls, did: &str) {
+        for part in [
+            "lograil: plugin ",
+            calls.plugin,
+            did,
+            calls.function(),
+            "` of the component ",
+            calls.id(),
+            " (",
+            calls.component_type,
+            ")",
+        ] {
+            self.add(part);
+        }
+    }
+
     fn write(&self) {
         // SAFETY: the bytes are ours. Nothing can be done about an error.
         let _written =
             unsafe { libc::write(libc::STDERR_FILENO, self.bytes.as_ptr().cast(), self.len) };
+    }
+}
+
+/// Where the program ends by `exit` inside a call, it is the plugin that called it.
+extern "C" fn on_exit() {
+    // SAFETY: this thread is in the call, from which it does not return any more.
+    if let Some(calls) = unsafe { Calls::current() } {
+        let mut line = Line { bytes: [0; 512], len: 0 };
+        line.add_place(calls, " ended the program (`exit`) in `");
+        line.add("\n");
+        line.write();
     }
 }
 
@@ -119,19 +149,8 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     let mut line = Line { bytes: [0; 512], len: 0 };
     // SAFETY: this is a signal handler on the thread in question.
     if let Some(calls) = unsafe { Calls::current() } {
-        for part in [
-            "lograil: plugin ",
-            calls.plugin,
-            " crashed in `",
-            calls.function(),
-            "` of the component ",
-            calls.id(),
-            " (",
-            calls.component_type,
-            "): ",
-            name,
-            "\n",
-        ] {
+        line.add_place(calls, " crashed in `");
+        for part in [": ", name, "\n"] {
             line.add(part);
         }
         line.write();

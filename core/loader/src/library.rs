@@ -1,6 +1,7 @@
 //! Loading a file that was examined, and turning its tables into component specs.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -13,6 +14,7 @@ use crate::error::PluginError;
 use crate::image::Image;
 use crate::instance::Loaded;
 use crate::manifest::{self, Manifest};
+use crate::trial::{self, Watch};
 use crate::trust::{Trust, Trusted};
 use crate::{crash, host, sink, slots, source, transform};
 
@@ -73,11 +75,37 @@ fn open(
     let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
     let (in_memory, file) =
         image.into_path().map_err(|error| cannot(format!("keep it in memory: {error}")))?;
+    trial::run(path, name, &file)?;
+    let _watch = Watch::begin(path);
+    // The library stays when the file is closed.
+    let linked = link(&unlike_any_before(&in_memory), path, name);
+    drop(file);
+    linked
+}
+
+/// The same path, written as none was before: the system's loader takes what has the name of a library that it has loaded
+/// for that one, and the number of a file that is closed comes again.
+fn unlike_any_before(path: &Path) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let nowhere: String =
+        (0..u32::BITS).map(|bit| if count >> bit & 1 == 0 { "/" } else { "./" }).collect();
+    let rest = path.strip_prefix("/proc/self").unwrap_or(path);
+    PathBuf::from(format!("/proc/self/{nowhere}{}", rest.display()))
+}
+
+/// Runs the library's initialisers and its entry.
+pub(crate) fn link(
+    in_memory: &Path,
+    path: &Path,
+    name: &'static str,
+) -> Result<&'static abi::Plugin, PluginError> {
+    let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
     let calls = Calls::new(name, "the library");
     let in_call = calls.enter(Function::Entry);
     // SAFETY: this runs the library's initialisers. Plugins are trusted code, and this one is where trusted
     // ones are (`Trust`).
-    let library = unsafe { Library::open(Some(&in_memory), RTLD_NOW | RTLD_LOCAL) };
+    let library = unsafe { Library::open(Some(in_memory), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|error| {
         let why = describe(&error);
         cannot(why.strip_prefix(&format!("{}: ", in_memory.display())).unwrap_or(&why).to_owned())
@@ -85,7 +113,7 @@ fn open(
     // SAFETY: the symbol has this type in every plugin of this major version, which its name contains.
     let entry = unsafe { library.get::<Entry>(abi::SYMBOL.as_bytes()) }.map(|entry| *entry);
     // Whatever the entry does from here on, its code must stay where it is.
-    std::mem::forget((library, file));
+    std::mem::forget(library);
     let broken = |why: String| PluginError::Tables { path: path.to_owned(), why };
     let entry = entry.map_err(|_| broken(format!("it does not export `{}`", abi::SYMBOL)))?;
     crash::report_crashes_of(name, entry as usize);

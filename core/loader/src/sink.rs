@@ -17,8 +17,8 @@ use crate::call::{explain, too_long};
 use crate::calls::Function;
 use crate::context::{Completed, Started};
 use crate::instance::{Instance, Loaded, options_text};
-use crate::lane;
 use crate::watchdog::{hang_after, hang_limit};
+use crate::{lane, left_behind};
 
 /// Panics over one batch after which it is dead-lettered.
 const PANICS_PER_BATCH_MAX: u32 = 3;
@@ -299,6 +299,10 @@ impl PluginSink {
         self.panics += 1;
         if self.has_uncommitted {
             return SinkError::Fatal(format!("{why}; what it had not made durable is read again"));
+        }
+        let refusal = self.context.as_ref().and_then(|context| left_behind::refusal(&context.id));
+        if let Some(refusal) = refusal {
+            return SinkError::Fatal(format!("{why}; {refusal}"));
         }
         if self.panics >= PANICS_MAX {
             return SinkError::Fatal(format!("{why}; stopped after {PANICS_MAX} panics or hangs"));

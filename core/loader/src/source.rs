@@ -11,8 +11,8 @@ use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
 use crate::context::{Emission, Started};
 use crate::instance::{Instance, Loaded, options_text};
-use crate::lane;
 use crate::watchdog::hang_limit;
+use crate::{lane, left_behind};
 
 /// How long a call may wait for events: what bounds the time until a request to stop is seen.
 const PULL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -51,6 +51,10 @@ impl PluginSource {
     /// Starts the instance, on a thread of its own: whoever waits for it need not wait for ever.
     async fn start_instance(&mut self, begin: &SourceStart) -> Result<(), SourceError> {
         let Some(instance) = &self.instance else { return Ok(()) };
+        if let Some(why) = left_behind::refusal(&begin.id) {
+            let plugin = self.loaded.plugin;
+            return Err(SourceError::Failed(format!("plugin {plugin}: {why}")));
+        }
         instance.context.start(Started {
             id: begin.id.clone(),
             clock: begin.clock.clone(),

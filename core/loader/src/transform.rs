@@ -14,7 +14,7 @@ use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
 use crate::context::Started;
 use crate::instance::{Instance, Loaded, options_text};
-use crate::lane;
+use crate::{lane, left_behind};
 
 /// After so many panics without a good batch in between, an instance is not made anew.
 const PANICS_MAX: u32 = 5;
@@ -90,10 +90,10 @@ impl PluginTransform {
         self.revive();
         let Some(instance) = &self.instance else {
             if let Some(batch) = batch {
-                let why = format!(
-                    "plugin {}: stopped after {PANICS_MAX} panics or hangs",
-                    self.loaded.plugin
-                );
+                let why = self
+                    .refusal()
+                    .unwrap_or_else(|| format!("stopped after {PANICS_MAX} panics or hangs"));
+                let why = format!("plugin {}: {why}", self.loaded.plugin);
                 out.dead_letter(batch, |_| &why);
             }
             return;
@@ -168,13 +168,18 @@ impl PluginTransform {
         }
     }
 
+    /// Why no further instance may be made, if too many hang.
+    fn refusal(&self) -> Option<String> {
+        self.context.as_ref().and_then(|context| left_behind::refusal(&context.id))
+    }
+
     /// Puts a new instance in the place of one that panicked, unless that happened too often.
     fn revive(&mut self) {
         if self.is_unusable.take() {
             self.instance = None;
             self.panics += 1;
         }
-        if self.instance.is_some() || self.panics >= PANICS_MAX {
+        if self.instance.is_some() || self.panics >= PANICS_MAX || self.refusal().is_some() {
             return;
         }
         self.instance = Instance::create_again(self.loaded, &self.options).ok();

@@ -12,7 +12,7 @@ use lograil_server::{AdminState, Described, IngestSource, PluginInfo};
 use tokio::sync::watch;
 
 use crate::args::RunArguments;
-use crate::catalogue::with_plugins;
+use crate::catalogue::{set_limits, with_plugins};
 use crate::exit::Exit;
 use crate::reload::Reload;
 use crate::watch::Watch;
@@ -50,6 +50,7 @@ pub(crate) fn start(
         .thread_name("lograil")
         .build()
         .context("start the runtime")?;
+    set_limits(&plan.global.plugins);
     let admin = plan.global.admin.clone();
     let (described, watched) = watch::channel(Arc::new(describe(&plan, &[])));
     let seams = Seams::default();

@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &PluginArguments) -> anyhow::Result<Exit> {
         PluginCommand::New(arguments) => new::run(arguments),
         PluginCommand::Check(arguments) => check::run(arguments),
         PluginCommand::CheckChild(arguments) => check::run_child(arguments),
+        PluginCommand::TryOut(arguments) => lograil_loader::try_out(&arguments.name),
     }
 }
 

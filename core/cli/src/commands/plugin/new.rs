@@ -65,9 +65,9 @@ pub(super) fn run(arguments: &PluginNewArguments) -> anyhow::Result<Exit> {
     let directory = PathBuf::from(&names.package);
     let (files, next) = match arguments.lang {
         PluginLanguage::Rust => {
-            (rust(&names, arguments.kind, &sdk(arguments)?), rust_steps(&names))
+            (rust(&names, arguments.kind, &sdk(arguments)?), rust_steps(&names, arguments.kind))
         }
-        PluginLanguage::C => (c(&names, arguments.kind), c_steps()),
+        PluginLanguage::C => (c(&names, arguments.kind), c_steps(arguments.kind)),
     };
     fs::create_dir(&directory)
         .with_context(|| format!("make the directory {}", directory.display()))?;
@@ -127,11 +127,19 @@ fn rust(names: &Names, kind: PluginKind, sdk: &Path) -> Files {
     ]
 }
 
-fn rust_steps(names: &Names) -> String {
+fn rust_steps(names: &Names, kind: PluginKind) -> String {
+    let (library, trial) = (&names.library, trial(kind));
     format!(
-        "cargo test\ncargo build --release\nlograil plugin check target/release/lib{}.so\nlograil run --once try.toml\n",
-        names.library
+        "cargo test\ncargo build --release\nlograil plugin check target/release/lib{library}.so\n{trial}\n"
     )
+}
+
+/// Runs the project's topology; what has no source of its own is given an event.
+fn trial(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Source => "lograil run --once try.toml",
+        PluginKind::Transform | PluginKind::Sink => "echo hi | lograil run --once try.toml",
+    }
 }
 
 fn c(names: &Names, kind: PluginKind) -> Files {
@@ -158,8 +166,8 @@ fn c(names: &Names, kind: PluginKind) -> Files {
     ]
 }
 
-fn c_steps() -> String {
-    "make\nmake test\nlograil run --once try.toml\n".to_owned()
+fn c_steps(kind: PluginKind) -> String {
+    format!("make\nmake test\n{}\n", trial(kind))
 }
 
 /// The checkout that a Rust project builds on.

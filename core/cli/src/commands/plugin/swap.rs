@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// Puts the new file in place of the old one, has the running program take it over, and puts the old one back if that
 /// fails at any step.
 pub(crate) fn run(arguments: &PluginSwapArguments) -> anyhow::Result<Exit> {
+    // The old file is to be put back, whatever the new one does.
+    catalogue::try_out_first();
     let loaded = topology::read(&arguments.topology)?;
     let Some(plan) = &loaded.plan else {
         topology::report(&loaded);
@@ -33,6 +35,11 @@ pub(crate) fn run(arguments: &PluginSwapArguments) -> anyhow::Result<Exit> {
     let new = std::fs::read(&arguments.file)
         .with_context(|| format!("read {}", arguments.file.display()))?;
     let installed = installed(&arguments.file, &new, &plan.global.plugins)?;
+    let directory = installed.parent().unwrap_or(Path::new("."));
+    let lock = File::open(directory).with_context(|| format!("open {}", directory.display()))?;
+    if let Err(error) = lock.try_lock() {
+        bail!("lock {}: {error}: another swap there is under way", directory.display());
+    }
     let kept = beside(&installed, "before");
     std::fs::copy(&installed, &kept).with_context(|| format!("keep {}", installed.display()))?;
     install(&new, &installed)?;

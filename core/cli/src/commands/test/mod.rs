@@ -13,6 +13,7 @@ use lograil_config::{Plan, SourceFile, TestCase};
 use serde_json::{Value, json};
 
 use crate::args::TestArguments;
+use crate::catalogue::set_limits;
 use crate::exit::Exit;
 use crate::{output, topology};
 
@@ -49,6 +50,7 @@ fn run_file(path: &Path, arguments: &TestArguments, report: &mut Report) -> anyh
         report.invalid(&name);
         return Ok(());
     };
+    set_limits(&plan.global.plugins);
     let mut verdicts = Vec::new();
     for case in &loaded.tests {
         verdicts.push(judge(plan, case));

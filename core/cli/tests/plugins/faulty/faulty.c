@@ -1,8 +1,10 @@
 /* A plugin that breaks the rules, each time in the way that its option `fault` says. */
 #define _POSIX_C_SOURCE 200809L
 #include <lograil_plugin.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,12 @@ static void crash(void) {
     *nowhere = 1;
 }
 
+static int overflow(int depth) {
+    volatile char frame[4096];
+    frame[0] = (char)depth;
+    return overflow(depth + 1) + frame[0];
+}
+
 static void *crash_alone(void *nothing) {
     crash();
     return nothing;
@@ -45,6 +53,25 @@ static void *crash_alone(void *nothing) {
 static void *sleep_forever(void *nothing) {
     for (;;) pause();
     return nothing;
+}
+
+/* The threads of this process, at least. */
+static int thread_count(void) {
+    DIR *tasks = opendir("/proc/self/task");
+    int count = -2; /* `.` and `..` */
+    while (tasks && readdir(tasks)) count++;
+    if (tasks) closedir(tasks);
+    return count;
+}
+
+/* An initialiser that breaks the rules in the way that the environment says. */
+__attribute__((constructor)) static void load(void) {
+    const char *fault = getenv("FAULTY_LOAD");
+    if (!fault) return;
+    if (strcmp(fault, "crash") == 0) crash();
+    if (strcmp(fault, "exit") == 0) exit(0);
+    if (strcmp(fault, "hang_at_work") == 0 && thread_count() < 4) return;
+    sleep_forever(NULL);
 }
 
 /* The options are {"fault":"NAME"}. */
@@ -102,9 +129,15 @@ static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     if (is(self, "panic")) return lr_fail(error, LR_PANIC, "panicked: oh no");
     if (is(self, "panic_once") && processed++ == 0) return lr_fail(error, LR_PANIC, "panicked: oh no");
     if (is(self, "crash")) crash();
+    if (is(self, "abort")) abort();
+    if (is(self, "divide")) raise(SIGFPE); /* not every machine traps */
+    if (is(self, "overflow")) overflow(1);
+    if (is(self, "trap")) __builtin_trap();
+    if (is(self, "exit")) exit(7);
     if (is(self, "crash_on_empty") && view.event_count == 0) crash();
     if (is(self, "hang_on_large") && view.segment_count && view.segments[0].len > 100000) sleep_forever(NULL);
     if (is(self, "hang")) sleep_forever(NULL);
+    if (is(self, "hang_now_and_then") && processed++ % 2) sleep_forever(NULL);
     for (uint32_t at = 0; at < view.field_count; at++)
         if (is(self, "fails_on_bytes") && view.fields[at].tag == LR_TAG_BYTES)
             return lr_fail(error, LR_FAILED, "this is not UTF-8");
