@@ -68,7 +68,8 @@ pub fn load_with_plugins(
     interpolate::interpolate(&mut root, env, &files, &mut diagnostics);
     let mut topology = topology::split(root, &mut diagnostics);
     let ids: Vec<_> = topology.components.iter().map(|c| (c.kind, c.id.clone())).collect();
-    let tests = test_case::take(&mut topology.global, &ids, &files, &mut diagnostics);
+    let (tests, tested_outputs) =
+        test_case::take(&mut topology.global, &ids, &files, &mut diagnostics);
     let plugins = topology.global.get("plugins").map(|entry| (entry.key_span, entry.node.clone()));
     let global = global::check(topology.global, &base_dir, &files, &mut diagnostics);
     let wanted = global.as_ref().map(|global| global.plugins.clone()).unwrap_or_default();
@@ -82,7 +83,7 @@ pub fn load_with_plugins(
         diagnostics.retain(|one| one.code != "unknown-type" || !one.message.contains('.'));
     }
     diagnostics.extend(problems.iter().map(|problem| explain(problem, plugins.as_ref())));
-    let edges = connect(&components, &files, &mut diagnostics);
+    let edges = connect(&components, &tested_outputs, &files, &mut diagnostics);
     diagnostics.extend(double_claims(&components));
     diagnostics.extend(feedback::find(&components, &edges));
     diagnostics.extend(holding::find(&components, &edges));
@@ -142,6 +143,7 @@ fn vertex(component: &Component) -> Vertex<'_> {
 
 fn connect(
     components: &[Component],
+    tested_outputs: &[Node],
     files: &[SourceFile],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Vec<Edge>> {
@@ -153,6 +155,7 @@ fn connect(
         diagnostics.extend(graph::unused(&vertices, &edges));
     }
     diagnostics.extend(graph::cycles(&vertices, &edges));
+    graph::name_outputs(&vertices, tested_outputs, files, diagnostics);
     if !components.iter().any(|component| component.origin.kind == Kind::Source)
         && !diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
     {

@@ -62,15 +62,15 @@ pub struct TestOutput {
     pub conditions: Vec<String>,
 }
 
-/// Takes the cases out of the top level and checks them. `transforms` are the ids they may name, `outputs`
-/// those of which something can come.
+/// Takes the cases out of the top level and checks them, as far as that can be done before the components are
+/// known; gives also the texts that name outputs.
 pub(crate) fn take(
     root: &mut Table,
     components: &[(Kind, String)],
     files: &[SourceFile],
     diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<TestCase> {
-    let Some(entry) = root.take("tests") else { return Vec::new() };
+) -> (Vec<TestCase>, Vec<Node>) {
+    let Some(entry) = root.take("tests") else { return Default::default() };
     let Value::Array(nodes) = entry.node.value else {
         let message = "`tests` must be a list of tables";
         diagnostics.push(
@@ -78,19 +78,19 @@ pub(crate) fn take(
                 .at(entry.key_span, "expected a list of tables")
                 .help("write each case as `[[tests]]`"),
         );
-        return Vec::new();
+        return Default::default();
     };
     let schema = lograil_plugin::spec::schema_of::<TestCase>();
     let mut in_file = vec![0; files.len()];
-    let mut cases = Vec::new();
+    let (mut cases, mut outputs) = (Vec::new(), Vec::new());
     for node in nodes {
         let index = in_file.get(node.span.file).copied().unwrap_or(0);
         if let Some(count) = in_file.get_mut(node.span.file) {
             *count += 1;
         }
-        cases.extend(check(node, index, &schema, components, diagnostics));
+        cases.extend(check(node, index, &schema, components, &mut outputs, diagnostics));
     }
-    cases
+    (cases, outputs)
 }
 
 fn check(
@@ -98,6 +98,7 @@ fn check(
     index_in_file: usize,
     schema: &Json,
     components: &[(Kind, String)],
+    outputs: &mut Vec<Node>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TestCase> {
     let Span { file, start, end } = node.span;
@@ -120,32 +121,38 @@ fn check(
     case.location = Some(Label { file, span: start..end, text: String::new() });
     case.index_in_file = index_in_file;
     let before = diagnostics.len();
-    names(&case, &table, components, diagnostics);
+    names(&case, &table, components, outputs, diagnostics);
     (diagnostics.len() == before).then_some(case)
 }
 
-/// Every transform a case names must exist.
+/// Every transform a case names must exist. Gives the texts that name an output of one that does.
 fn names(
     case: &TestCase,
     table: &Table,
     components: &[(Kind, String)],
+    named_outputs: &mut Vec<Node>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let inputs = case.inputs.iter().enumerate();
     let inputs = inputs.map(|(at, i)| (["inputs", "insert_at"], at, i.insert_at.as_str()));
+    let silent = case.no_outputs_from.iter().enumerate();
+    let silent = silent.map(|(at, named)| (["no_outputs_from", ""], at, named.as_str()));
     let outputs = case.outputs.iter().enumerate();
     let outputs = outputs.map(|(at, o)| (["outputs", "extract_from"], at, o.extract_from.as_str()));
     let transforms = || {
         let all = components.iter().filter(|(kind, _)| *kind == Kind::Transform);
         all.map(|(_, id)| id.as_str())
     };
-    for ([list, option], at, named) in inputs.chain(outputs) {
+    for ([list, option], at, named) in inputs.chain(outputs).chain(silent) {
         let id = named.split('.').next().unwrap_or(named);
+        let path = [at.to_string(), option.to_owned()];
+        let path = if option.is_empty() { &path[..1] } else { &path };
+        let node = table.get(list).map(|entry| entry.node.descend(path));
         if transforms().any(|known| known == id) {
+            named_outputs.extend(node.filter(|_| list != "inputs").cloned());
             continue;
         }
-        let path = [list.to_owned(), at.to_string(), option.to_owned()];
-        let span = table.get(list).map(|entry| entry.node.descend(&path[1..]).span);
+        let span = node.map(|node| node.span);
         let label = suggest::label(suggest::closest(id, transforms()), "no such transform");
         diagnostics.push(
             Diagnostic::error(

@@ -12,12 +12,28 @@ use crate::document::{Node, Span};
 use crate::suggest;
 
 pub(super) struct Resolver<'a> {
-    pub vertices: &'a [Vertex<'a>],
-    pub ids: HashMap<&'a str, usize>,
-    pub files: &'a [SourceFile],
+    vertices: &'a [Vertex<'a>],
+    ids: HashMap<&'a str, usize>,
+    files: &'a [SourceFile],
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    pub fn new(vertices: &'a [Vertex<'a>], files: &'a [SourceFile]) -> Self {
+        let ids = vertices.iter().enumerate().map(|(index, vertex)| (vertex.id, index)).collect();
+        Self { vertices, ids, files }
+    }
+
+    /// The output that a text names which is no pattern.
+    pub fn output(&self, node: &Node) -> Result<(), Box<Diagnostic>> {
+        let Some(text) = node.as_text() else { return Ok(()) };
+        match self.ids.get(text.value.as_str()).map(|at| &self.vertices[*at]) {
+            Some(vertex) if vertex.unnamed == UnnamedOutput::Unused => {
+                Err(no_unnamed(vertex, node, ""))
+            }
+            _ => self.named(&text.value, node).map(|_| ()),
+        }
+    }
+
     /// All outputs that the component at `reader` reads, each once.
     pub fn inputs(
         &self,
@@ -58,7 +74,9 @@ impl Resolver<'_> {
         let edge = |port| Edge { from, port, span: node.span };
         match port {
             None if vertex.kind == Kind::Sink => Err(self.is_sink(vertex, node)),
-            None if vertex.unnamed == UnnamedOutput::Unused => Err(no_unnamed(vertex, node)),
+            None if vertex.unnamed == UnnamedOutput::Unused => {
+                Err(no_unnamed(vertex, node, &format!(", or `{id}.*` for all of them")))
+            }
             None => Ok(edge(Port::MAIN)),
             Some(name) => match vertex.port(name) {
                 Some(port) => Ok(edge(port)),
@@ -165,14 +183,11 @@ fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-fn no_unnamed(vertex: &Vertex<'_>, node: &Node) -> Box<Diagnostic> {
+fn no_unnamed(vertex: &Vertex<'_>, node: &Node, or_all: &str) -> Box<Diagnostic> {
     let message = format!("{} has no unnamed output", vertex.name());
     let outputs: Vec<String> = vertex.named_outputs().collect();
-    let help = format!(
-        "read one of {}, or `{}.*` for all of them",
-        suggest::list(outputs.iter().map(String::as_str)),
-        vertex.id
-    );
+    let outputs = suggest::list(outputs.iter().map(String::as_str));
+    let help = format!("read one of {outputs}{or_all}");
     let diagnostic = Diagnostic::error("unnamed-output", message).at(node.span, "which output?");
     Box::new(diagnostic.at(vertex.id_span, "declared here").help(help))
 }

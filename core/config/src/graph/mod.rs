@@ -3,8 +3,6 @@
 mod input;
 mod order;
 
-use std::collections::HashMap;
-
 use lograil_plugin::{Kind, Port};
 
 use crate::component::UnnamedOutput;
@@ -67,9 +65,7 @@ pub(crate) fn resolve(
     files: &[SourceFile],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Vec<Edge>> {
-    let ids: HashMap<&str, usize> =
-        vertices.iter().enumerate().map(|(index, vertex)| (vertex.id, index)).collect();
-    let resolver = input::Resolver { vertices, ids, files };
+    let resolver = input::Resolver::new(vertices, files);
     let mut edges = Vec::new();
     for (index, vertex) in vertices.iter().enumerate() {
         edges.push(match (&vertex.inputs, vertex.kind) {
@@ -93,6 +89,17 @@ pub(crate) fn resolve(
         });
     }
     edges
+}
+
+/// Checks texts that name one output each.
+pub(crate) fn name_outputs(
+    vertices: &[Vertex<'_>],
+    nodes: &[Node],
+    files: &[SourceFile],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let resolver = input::Resolver::new(vertices, files);
+    diagnostics.extend(nodes.iter().filter_map(|node| resolver.output(node).err()).map(|d| *d));
 }
 
 fn source_with_inputs(vertex: &Vertex<'_>, span: Span) -> Diagnostic {

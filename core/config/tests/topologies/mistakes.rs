@@ -104,6 +104,14 @@ fn test_cases() {
          [[tests]]\ninputs = [{ insert_at = \"keep\", lines = 5 }]\n\
          [[tests]]\nname = \"two\"\ninputs = [{ insert_at = \"x\" }]\n",
     );
+    in_topology(
+        "test-outputs",
+        "[sources.x]\ntype = \"demo\"\n[transforms.by]\ntype = \"route\"\ninputs = [\"x\"]\nroutes = { bad = \"true\" }\n\
+         [sinks.to]\ntype = \"file\"\ninputs = [\"by.*\"]\npath = \"x\"\n\
+         [[tests]]\nname = \"one\"\nno_outputs_from = [\"by.badd\", \"bye\", \"by.dead_letter\"]\n\
+         [[tests.inputs]]\ninsert_at = \"by\"\nlines = [\"a\"]\n\
+         [[tests.outputs]]\nextract_from = \"by\"\n[[tests.outputs]]\nextract_from = \"by.bad\"\n",
+    );
     in_topology("tests-that-are-no-list", "tests = 1\n");
 }
 

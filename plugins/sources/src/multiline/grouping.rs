@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::rules::{Rules, Step};
-use crate::charset::{BYTE_ORDER_MARK, Charset, Wholeness};
+use crate::charset::{BYTE_ORDER_MARK, Charset, LineEnd, Wholeness};
 
 /// What becomes of the last event of a block, to which more lines may belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +64,23 @@ impl Grouping {
     /// end of `data`. `data` begins with an event and consists of whole lines; only at [`Close::Take`] the
     /// last one may lack its newline. How many bytes the events take up.
     pub fn cut(&self, data: &[u8], close: Close, ends: &mut Vec<usize>) -> usize {
+        if self.charset.is_utf8() {
+            self.cut_lines::<true>(data, close, ends)
+        } else {
+            self.cut_lines::<false>(data, close, ends)
+        }
+    }
+
+    /// The same, compiled by itself for UTF-8, in which no line has to be asked what its charset makes of it.
+    fn cut_lines<const IS_UTF8: bool>(
+        &self,
+        data: &[u8],
+        close: Close,
+        ends: &mut Vec<usize>,
+    ) -> usize {
         let mut open: Option<Open<_>> = None;
         let mut at = 0;
-        let line_end = self.charset.line_end();
+        let line_end = if IS_UTF8 { LineEnd::Byte } else { self.charset.line_end() };
         let mut decoded = Vec::new();
         loop {
             if at == data.len() {
@@ -79,7 +93,7 @@ impl Grouping {
                 continue;
             }
             let newline = line_end.find(&data[at..]).map_or(data.len(), |to| at + to);
-            let line = self.text(line_end.strip_cr(&data[at..newline]), &mut decoded);
+            let line = self.text::<IS_UTF8>(line_end.strip_cr(&data[at..newline]), &mut decoded);
             let next = (newline + line_end.unit()).min(data.len());
             let Some(event) = &mut open else {
                 let memory = self.rules.first(line);
@@ -111,8 +125,8 @@ impl Grouping {
 
     /// What the rules see of a line.
     #[inline]
-    fn text<'l>(&self, line: &'l [u8], decoded: &'l mut Vec<u8>) -> &'l [u8] {
-        let text = if self.charset.is_text(line) {
+    fn text<'l, const IS_UTF8: bool>(&self, line: &'l [u8], decoded: &'l mut Vec<u8>) -> &'l [u8] {
+        let text = if IS_UTF8 || self.charset.is_text(line) {
             line
         } else {
             decoded.clear();

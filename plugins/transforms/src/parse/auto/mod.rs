@@ -1,6 +1,7 @@
 //! `format = "auto"`: finds out line by line what the text is.
 
 mod brackets;
+mod cef;
 mod element;
 mod elements;
 mod header;

@@ -1,6 +1,7 @@
 //! The format of a line by what it looks like, and the line as a row.
 
 use lograil_codec::access_log::{AccessLog, AccessLogKind};
+use lograil_codec::cef::Cef;
 use lograil_codec::glog::Glog;
 use lograil_codec::logfmt::Logfmt;
 use lograil_codec::row::{Expected, Name, Part, Row, RowParser, Value};
@@ -8,6 +9,7 @@ use lograil_codec::syslog::Syslog;
 use lograil_codec::timestamp::{Reference, Timestamp, parse_prefix};
 use lograil_codec::{Strictness, Zone};
 
+use super::cef;
 use super::header::{Header, Range, Scanner, Style};
 use super::remainder;
 use super::streams::Streams;
@@ -35,16 +37,16 @@ const COLUMNS: [&str; 14] = [
     "message",
     "rest",
 ];
-const TIMESTAMP: u32 = 0;
-const LEVEL: u32 = 1;
+pub(super) const TIMESTAMP: u32 = 0;
+pub(super) const LEVEL: u32 = 1;
 const LEVEL_ORIGINAL: u32 = 2;
-const HOST: u32 = 3;
+pub(super) const HOST: u32 = 3;
 const COMPONENT: u32 = 4;
 const PID: u32 = 5;
 const THREAD: u32 = 6;
 const LOCATION: u32 = 7;
 const CONTEXT: u32 = 8;
-const FACILITY: u32 = 9;
+pub(super) const FACILITY: u32 = 9;
 const MSGID: u32 = 10;
 const STRUCTURED_DATA: u32 = 11;
 const MESSAGE: u32 = 12;
@@ -58,18 +60,20 @@ const GLOG_ROLES: [Option<u32>; 6] =
 
 /// The parser of lines of any format but JSON.
 pub(super) struct AutoParser {
-    /// Those of this module, the name of the format, and those of access logs.
+    /// Those of this module, the name of the format, those of access logs, and those of CEF.
     columns: Vec<String>,
     format_column: u32,
     access_columns: u32,
+    pub(super) cef_columns: u32,
     has_format: bool,
     access: AccessLog,
     logfmt: Logfmt,
     glog: Glog,
+    pub(super) cef: Cef,
     syslog: Syslog,
     /// By column of syslog, the column here.
     syslog_roles: Vec<Option<u32>>,
-    zone: Zone,
+    pub(super) zone: Zone,
     streams: Streams,
     /// Whose header the present line has.
     style: FormatWord,
@@ -84,16 +88,21 @@ impl AutoParser {
         columns.push(format_field.to_owned());
         let access_columns = columns.len() as u32;
         columns.extend(access.columns().iter().cloned());
+        let cef = Cef::default();
+        let cef_columns = columns.len() as u32;
+        columns.extend(cef.columns().iter().cloned());
         let syslog = Syslog::new(Strictness::Lenient, zone.clone());
         let syslog_roles = syslog.columns().iter().map(|name| syslog_role(name)).collect();
         Self {
             columns,
             format_column,
             access_columns,
+            cef_columns,
             has_format: !format_field.is_empty(),
             access,
             logfmt: Logfmt::new(Strictness::Lenient),
             glog: Glog::new(zone.clone()),
+            cef,
             syslog,
             syslog_roles,
             zone,
@@ -106,6 +115,7 @@ impl AutoParser {
     #[cold]
     fn find(&mut self, text: &[u8], row: &mut Row) -> FormatWord {
         let formats = [
+            FormatWord::Cef,
             FormatWord::Syslog,
             FormatWord::Logfmt,
             FormatWord::Access,
@@ -122,7 +132,13 @@ impl AutoParser {
         let is_read = match format {
             FormatWord::Logfmt => looks_like_logfmt(text) && self.read_logfmt(text, row),
             FormatWord::Access => looks_like_access(text) && self.read_access(text, row),
-            FormatWord::Syslog => looks_like_syslog(text) && self.read_syslog(text, row),
+            FormatWord::Cef => {
+                cef::start_of(text).is_some_and(|start| self.read_cef(text, start, row))
+            }
+            FormatWord::Syslog => {
+                let is_cef = cef::start_of(text).is_some();
+                looks_like_syslog(text) && !is_cef && self.read_syslog(text, row)
+            }
             FormatWord::Glog => looks_like_glog(text) && self.read_glog(text, row),
             FormatWord::Application => self.read_header(text, row),
             FormatWord::Text | FormatWord::Json => false,
@@ -146,6 +162,15 @@ impl AutoParser {
             Style::Glog => FormatWord::Glog,
         };
         push_header(&header, text, row);
+        if self.style == FormatWord::Syslog
+            && let Some(message) = header.message
+            && cef::is_event(message.of(text))
+        {
+            // The event in place of the message, which is what was pushed last.
+            row.values.retain(|(name, _)| !matches!(name, Name::Column(MESSAGE | REST)));
+            self.style = FormatWord::Cef;
+            return self.read_event(text, row);
+        }
         true
     }
 
@@ -217,7 +242,7 @@ impl AutoParser {
         true
     }
 
-    fn read_syslog(&mut self, text: &[u8], row: &mut Row) -> bool {
+    pub(super) fn read_syslog(&mut self, text: &[u8], row: &mut Row) -> bool {
         if self.syslog.parse(text, row).is_err() {
             return false;
         }
@@ -367,7 +392,7 @@ fn push_header(header: &Header, text: &[u8], row: &mut Row) {
 }
 
 /// A number if JSON would write it so.
-fn number_or_text(text: &[u8], part: Part) -> Value {
+pub(super) fn number_or_text(text: &[u8], part: Part) -> Value {
     let is_number = !text.is_empty() && text.len() <= 18 && text.iter().all(u8::is_ascii_digit);
     let has_zero = text.len() > 1 && text[0] == b'0';
     if is_number && !has_zero { Value::Number(part) } else { Value::Text(part) }

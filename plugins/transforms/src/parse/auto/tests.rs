@@ -39,6 +39,38 @@ fn obeys_the_laws_of_a_transform() {
 }
 
 #[test]
+fn events_in_cef_have_header_level_and_time() {
+    let event =
+        "CEF:0|Acme|Gate|2.1|7|door \\| opened|9|rt=1769853600000 src=192.0.2.1 msg=at the back";
+    let fields = json!({
+        "cefVersion": "0", "deviceVendor": "Acme", "deviceProduct": "Gate", "deviceVersion": "2.1",
+        "deviceEventClassId": "7", "name": "door | opened", "severity": 9, "rt": "1769853600000",
+        "src": "192.0.2.1", "msg": "at the back", "level": "CRITICAL", "format": "cef",
+    });
+    assert_eq!(parsed(event), fields);
+    let with = |more: Value| {
+        let mut all = fields.clone();
+        for (name, value) in more.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        all
+    };
+    assert_eq!(
+        parsed(&format!("Jan 31 10:00:00 gate-1 {event}")),
+        with(json!({"timestamp": "Jan 31 10:00:00", "host": "gate-1"}))
+    );
+    assert_eq!(
+        parsed(&format!("<34>Jan 31 10:00:00 gate-1 {event}")),
+        with(json!({"timestamp": "Jan 31 10:00:00", "host": "gate-1", "facility": "auth"}))
+    );
+    for (severity, level) in [("Low", "INFO"), ("5", "WARN"), ("High", "ERROR"), ("10", "CRITICAL")]
+    {
+        assert_eq!(parsed(&format!("CEF:0|a|b|c|d|e|{severity}|"))["level"], level);
+    }
+    assert_eq!(parsed("CEF:0|a|b|c|d|e|Unknown|").get("level"), None);
+}
+
+#[test]
 fn names_the_format_of_each_line() {
     let cases = [
         (r#"{"a": 1}"#, "json"),
@@ -47,6 +79,10 @@ fn names_the_format_of_each_line() {
         ("Oct 11 22:14:15 host su[1]: failed", "syslog"),
         (r#"::1 - ann [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 2326"#, "access_log"),
         ("I0102 15:04:05.678901   12345 main.go:23] hello", "glog"),
+        ("CEF:0|Acme|Gate|2|7|opened|3|src=192.0.2.1", "cef"),
+        ("<34>1 2026-01-31T10:00:00Z host CEF:0|Acme|Gate|2|7|opened|3|", "cef"),
+        ("Jan 31 10:00:00 host CEF:0|Acme|Gate|2|7|opened|3|a=b", "cef"),
+        ("CEF: the format is described below", "text"),
         ("2024-01-02 10:00:00 INFO hello", "application"),
         ("WARNING: hello", "application"),
         ("hello", "text"),

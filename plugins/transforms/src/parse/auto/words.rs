@@ -12,12 +12,13 @@ pub(super) enum FormatWord {
     Syslog,
     Access,
     Glog,
+    Cef,
     Application,
     Text,
 }
 
 /// All of them, each once.
-pub(super) const WORDS: &str = "TRACEDEBUGINFONOTICEWARNERRORCRITICALALERTEMERGENCYFATALjsonlogfmtsyslogaccess_logglogapplicationtextkernusermaildaemonauthsysloglprnewsuucpcronauthprivftpntpsecurityconsolesolaris-cronlocal0local1local2local3local4local5local6local7";
+pub(super) const WORDS: &str = "TRACEDEBUGINFONOTICEWARNERRORCRITICALALERTEMERGENCYFATALjsonlogfmtsyslogaccess_logglogapplicationtextcefkernusermaildaemonauthsysloglprnewsuucpcronauthprivftpntpsecurityconsolesolaris-cronlocal0local1local2local3local4local5local6local7";
 
 /// The name of a level in [`WORDS`].
 #[inline]
@@ -47,6 +48,7 @@ pub(super) fn of_format(format: FormatWord) -> Part {
         FormatWord::Glog => Part::word(82, 86),
         FormatWord::Application => Part::word(86, 97),
         FormatWord::Text => Part::word(97, 101),
+        FormatWord::Cef => Part::word(101, 104),
     }
 }
 
@@ -64,7 +66,7 @@ pub(super) fn of_facility(code: i64) -> Option<Part> {
 }
 
 /// Where the first facility is.
-const FACILITIES_START: usize = 101;
+const FACILITIES_START: usize = 104;
 
 /// Keys under which objects and pairs have their level, most telling first.
 pub(super) const LEVEL_KEYS: [&str; 11] = [
@@ -172,6 +174,7 @@ mod tests {
             (FormatWord::Syslog, "syslog"),
             (FormatWord::Access, "access_log"),
             (FormatWord::Glog, "glog"),
+            (FormatWord::Cef, "cef"),
             (FormatWord::Application, "application"),
             (FormatWord::Text, "text"),
         ];
