@@ -1,7 +1,7 @@
 //! Tests of one value against something known at load time, without building the other side's value.
 
 use bumpalo::Bump;
-use lograil_event::ValueRef;
+use lograil_event::{Batch, Field, Tag};
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
@@ -36,25 +36,33 @@ impl Check {
         }
     }
 
-    /// Tests text, or a number as it was written, without making a [`Value`] of it first: most fields are that.
-    /// `None` where this takes more.
+    /// Tests text or a number where it lies in the batch, without making a [`Value`] of it first: most fields are
+    /// that. `None` where this takes more.
     #[inline]
-    pub(crate) fn test_plain(&self, value: ValueRef<'_>) -> Option<bool> {
-        match (self, value) {
-            (Self::Text(op, constant), ValueRef::Str { text, .. }) => Some(op.text(text, constant)),
-            (Self::Prefix(_, prefix), ValueRef::Str { text, .. }) => Some(text.starts_with(prefix)),
-            (Self::Suffix(_, suffix), ValueRef::Str { text, .. }) => Some(text.ends_with(suffix)),
-            (Self::Infix(_, finder), ValueRef::Str { text, .. }) => {
-                Some(finder.find(text).is_some())
+    pub(crate) fn test_field(&self, batch: &Batch, field: &Field) -> Option<bool> {
+        match (self, field.tag) {
+            (Self::Text(op, constant), Tag::Str) => {
+                Some(op.text(batch.text(field.span()), constant))
             }
-            (Self::Match(_, regex), ValueRef::Str { text, .. }) => Some(regex.is_match(text)),
-            (Self::Integer(op, constant), ValueRef::I64(value)) => {
-                Some(op.holds(value.cmp(constant)))
+            (Self::Integer(op, constant), Tag::I64) => {
+                Some(op.holds(field.payload().cast_signed().cmp(constant)))
             }
-            (Self::Integer(op, constant), ValueRef::Number(text)) => {
-                Some(op.holds(json::short_integer(text)?.cmp(constant)))
+            (Self::Integer(op, constant), Tag::Number) => {
+                op.number(json::number(batch.text(field.span())), *constant)
             }
             (Self::Exists, _) => Some(true),
+            (_, Tag::Str) => self.test_part(batch.text(field.span())),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn test_part(&self, text: &[u8]) -> Option<bool> {
+        match self {
+            Self::Prefix(_, prefix) => Some(text.starts_with(prefix)),
+            Self::Suffix(_, suffix) => Some(text.ends_with(suffix)),
+            Self::Infix(_, finder) => Some(finder.find(text).is_some()),
+            Self::Match(_, regex) => Some(regex.is_match(text)),
             _ => None,
         }
     }
@@ -100,6 +108,16 @@ impl Check {
 }
 
 impl CompareOp {
+    /// A number of a field against a constant.
+    #[inline]
+    fn number(self, left: Value<'_>, right: i64) -> Option<bool> {
+        match left {
+            Value::Integer(left) => Some(self.holds(left.cmp(&right))),
+            Value::Float(left) => Some(self.holds(integer_to_float(right, left).reverse())),
+            _ => None,
+        }
+    }
+
     #[inline]
     fn text(self, left: &[u8], right: &[u8]) -> bool {
         match self {

@@ -164,8 +164,17 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The value of a path, if the event has it.
+    /// The value of a path; null where the event has none.
     #[inline]
+    pub(crate) fn value_at(&self, path: &Path) -> Value<'a> {
+        if self.written.get() || !path.rest.is_empty() {
+            return self.get(path).unwrap_or(Value::Null);
+        }
+        self.field(path.root).map_or(Value::Null, |field| self.value(field))
+    }
+
+    /// The value of a path, if the event has it.
+    #[inline(never)]
     pub(crate) fn get(&self, path: &Path) -> Option<Value<'a>> {
         let value = self.root(path.root)?;
         if path.rest.is_empty() { Some(value) } else { step_into(value, &path.rest, self.bump) }

@@ -111,14 +111,12 @@ pub(crate) fn short_integer(text: &[u8]) -> Option<i64> {
 }
 
 /// The value of a number as it was written: an integer where it is one of 64 bits, else a float.
-#[inline]
 pub(crate) fn number(text: &[u8]) -> Value<'static> {
-    if let Some(value) = short_integer(text) {
-        return Value::Integer(value);
-    }
-    if let Some(value) = short_decimal(text) {
-        return Value::Float(value);
-    }
+    short_number(text).unwrap_or_else(|| long_number(text))
+}
+
+#[cold]
+fn long_number(text: &[u8]) -> Value<'static> {
     let text = std::str::from_utf8(text).unwrap_or_default();
     match text.parse() {
         Ok(value) if text != "-0" => Value::Integer(value),
@@ -126,59 +124,74 @@ pub(crate) fn number(text: &[u8]) -> Value<'static> {
     }
 }
 
-/// Powers of ten by which the digits of a [`short_decimal`] are divided.
+/// Powers of ten by which the digits of a [`short_number`] are divided.
 const TENS: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// A decimal of at most 15 digits around a point. The digits and the power of ten both are floats exactly, so that
-/// their quotient is rounded once, and right (Clinger, "How to read floating point numbers accurately", 1990).
+/// A number of at most 16 bytes without an exponent. The digits of a decimal and the power of ten both are floats
+/// exactly, so that their quotient is rounded once, and right (Clinger, "How to read floating point numbers
+/// accurately", 1990).
 #[inline]
-fn short_decimal(text: &[u8]) -> Option<f64> {
-    let (sign, digits) = match text {
-        [b'-', rest @ ..] => (-1.0, rest),
-        digits => (1.0, digits),
+fn short_number(text: &[u8]) -> Option<Value<'static>> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        digits => (false, digits),
     };
     if digits.len() > TENS.len() {
         return None;
     }
-    let (mut value, mut point) = (0u64, None);
-    for (at, byte) in digits.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            value = value * 10 + u64::from(digit);
-        } else if *byte == b'.' && point.is_none() && at > 0 {
-            point = Some(at);
-        } else {
-            return None;
-        }
+    let (whole, rest) = leading_digits(0, digits);
+    if rest.len() == digits.len() {
+        return None;
     }
-    let point = point?;
-    let decimals = digits.len() - 1 - point;
-    let power = TENS.get(decimals).filter(|_| decimals > 0)?;
-    Some(sign * (value as f64 / power))
+    let Some((b'.', rest)) = rest.split_first() else {
+        // An integer has no negative zero: `-0` is a float.
+        let is_integer = rest.is_empty() && !(negative && whole == 0);
+        return is_integer.then_some(Value::Integer(if negative { -whole } else { whole }));
+    };
+    let (value, left) = leading_digits(whole, rest);
+    if rest.is_empty() || !left.is_empty() {
+        return None;
+    }
+    let value = value as f64 / TENS.get(rest.len())?;
+    Some(Value::Float(if negative { -value } else { value }))
+}
+
+/// The number that the digits at the start append to `value`, and what follows them.
+#[inline]
+fn leading_digits(mut value: i64, mut text: &[u8]) -> (i64, &[u8]) {
+    while let [byte @ b'0'..=b'9', rest @ ..] = text {
+        value = value * 10 + i64::from(byte - b'0');
+        text = rest;
+    }
+    (value, text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::short_decimal;
+    use super::{long_number, short_number};
 
     #[test]
-    fn a_short_decimal_is_what_the_standard_library_reads() {
+    fn a_short_number_is_what_the_standard_library_reads() {
         let digits = ["0", "7", "10", "125", "9007199254", "123456789012345", "000"];
+        let mut texts = vec!["-0".to_owned(), "9999999999999999".to_owned(), "-12".to_owned()];
         for whole in digits {
+            texts.extend([whole.to_owned(), format!("-{whole}")]);
             for decimals in digits {
-                for sign in ["", "-"] {
-                    let text = format!("{sign}{whole}.{decimals}");
-                    let Some(value) = short_decimal(text.as_bytes()) else {
-                        assert!(whole.len() + decimals.len() > 15, "{text}");
-                        continue;
-                    };
-                    assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
-                }
+                texts.extend(["", "-"].map(|sign| format!("{sign}{whole}.{decimals}")));
             }
         }
-        for text in ["", "-", ".", "1", "1.", ".5", "1.2.3", "1e5", "1.5e3", "--1.5", "1.-5"] {
-            assert_eq!(short_decimal(text.as_bytes()), None, "{text}");
+        let mut short = 0;
+        for text in &texts {
+            let Some(value) = short_number(text.as_bytes()) else { continue };
+            let long = long_number(text.as_bytes());
+            assert_eq!(format!("{value:?}"), format!("{long:?}"), "{text}");
+            assert_eq!(value.kind(), long.kind(), "{text}");
+            short += 1;
+        }
+        assert!(short > texts.len() / 2);
+        for text in ["", "-", ".", "1.", ".5", "1.2.3", "1e5", "1.5e3", "--1.5", "1.-5", "-0"] {
+            assert!(short_number(text.as_bytes()).is_none(), "{text}");
         }
     }
 }

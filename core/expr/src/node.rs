@@ -75,9 +75,8 @@ impl Context<'_> {
     fn check(&self, path: &Path, check: &Check) -> Result<bool, EvalError> {
         if path.rest.is_empty()
             && self.is_untouched(path.root)
-            && let Some(key) = self.key(path.root)
-            && let Some(value) = self.event.get(key)
-            && let Some(holds) = check.test_plain(value)
+            && let Some(field) = self.field(path.root)
+            && let Some(holds) = check.test_field(self.event.batch(), field)
         {
             return Ok(holds);
         }
@@ -104,8 +103,11 @@ impl Node {
         match self {
             Self::Check(path, check) => {
                 let key = *keys.get(path.root)?;
-                let value = if key == KEY_MISSING { None } else { event.get(Key(key)) };
-                value.map_or_else(|| check.test_missing(), |value| check.test_plain(value))
+                let field = if key == KEY_MISSING { None } else { event.field(Key(key)) };
+                match field {
+                    Some(field) => check.test_field(event.batch(), field),
+                    None => check.test_missing(),
+                }
             }
             _ => self.test_plain_parts(event, keys),
         }
@@ -134,7 +136,7 @@ impl Node {
     pub(crate) fn eval<'a>(&'a self, context: &Context<'a>) -> Result<Value<'a>, EvalError> {
         match self {
             Self::Constant(value) => Ok(value.value()),
-            Self::Path(path) => Ok(context.get(path).unwrap_or(Value::Null)),
+            Self::Path(path) => Ok(context.value_at(path)),
             _ => self.compute(context),
         }
     }
@@ -325,32 +327,31 @@ fn arithmetic<'a>(
 /// The first part that does not fail, or the failure of the last.
 #[inline(never)]
 fn coalesce_values<'a>(context: &Context<'a>, parts: &'a [Node]) -> Result<Value<'a>, EvalError> {
-    coalesce(context, parts, |part| part.eval(context))
+    let Some((last, before)) = parts.split_last() else { return Ok(Value::Null) };
+    for part in before {
+        match part.eval(context) {
+            Ok(value) => return Ok(value),
+            Err(error) if !matches!(context.stop.get(), Stop::None) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    last.eval(context)
 }
 
+/// The same, where booleans are wanted.
 fn coalesce_truths<'a>(
     context: &Context<'a>,
     parts: &'a [Node],
 ) -> Result<Option<bool>, EvalError> {
-    coalesce(context, parts, |part| part.truth(context))
-}
-
-#[inline]
-fn coalesce<'n, T>(
-    context: &Context<'_>,
-    parts: &'n [Node],
-    mut eval: impl FnMut(&'n Node) -> Result<T, EvalError>,
-) -> Result<T, EvalError> {
-    let Some((last, before)) = parts.split_last() else {
-        return Err(EvalError::NotBoolean(Kind::NULL));
-    };
+    let Some((last, before)) = parts.split_last() else { return Ok(None) };
     for part in before {
-        let result = eval(part);
-        if result.is_ok() || !matches!(context.stop.get(), Stop::None) {
-            return result;
+        match part.truth(context) {
+            Ok(value) => return Ok(value),
+            Err(error) if !matches!(context.stop.get(), Stop::None) => return Err(error),
+            Err(_) => {}
         }
     }
-    eval(last)
+    last.truth(context)
 }
 
 /// `&&`: a part that is false decides, whatever another part that fails might have been.

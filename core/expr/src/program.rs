@@ -195,12 +195,19 @@ impl BoundCondition<'_> {
     /// too, by contract with the user: count it and go on.
     #[inline]
     pub fn test(&mut self, event: EventRef<'_>) -> Result<bool, EvalError> {
-        let BoundProgram { program, keys, bump } = &mut self.bound;
+        let BoundProgram { program, keys, .. } = &self.bound;
         if self.is_plain
             && let Some(holds) = program.node.test_plain(event, keys)
         {
             return Ok(holds);
         }
+        self.evaluate(event)
+    }
+
+    /// Apart, so that what most events take stays small.
+    #[inline(never)]
+    fn evaluate(&mut self, event: EventRef<'_>) -> Result<bool, EvalError> {
+        let BoundProgram { program, keys, bump } = &mut self.bound;
         bump.reset();
         let context = Context::new(event, keys, &program.roots, bump, program.variables);
         Ok(program.node.truth(&context)? == Some(true))

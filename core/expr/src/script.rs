@@ -120,15 +120,23 @@ impl Script {
         }
         let Program { node, roots, variables, .. } = &self.program;
         let statements = statements(node);
+        bump.reset();
+        let mut clean = state_of(bump);
         for event in 0..batch.len() {
-            bump.reset();
+            // Most statements need no memory, and asking costs less than taking back.
+            if state_of(bump) != clean {
+                bump.reset();
+                clean = state_of(bump);
+            }
             let context = Context::new(batch.event(event), keys, roots, bump, *variables);
             let context = context.at(now_ns);
             let len = texts.len();
             let writer = FieldWriter::new(batch, event, texts);
             let mut row = Row { event, plan, columns, writer };
             let result = plan.steps.iter().try_for_each(|at| row.step(&statements[*at], &context));
-            if let Err(why) = outcome(&context, result) {
+            if let Err(error) = result
+                && let Err(why) = outcome(&context, Err(error))
+            {
                 columns.fail(event);
                 texts.truncate(len);
                 unchanged(event, why);
@@ -164,8 +172,14 @@ impl Script {
     }
 }
 
-/// Whether the program came to an end that counts, of its last statement or by `return`.
+/// What changes when something is put there.
 #[inline]
+fn state_of(bump: &Bump) -> (usize, usize) {
+    (bump.chunk_capacity(), bump.allocated_bytes())
+}
+
+/// Whether the program came to an end that counts, of its last statement or by `return`.
+#[inline(never)]
 fn outcome(context: &Context<'_>, result: Result<(), EvalError>) -> Result<(), Unchanged> {
     result.or_else(|error| match context.stop.get() {
         Stop::Return => Ok(()),

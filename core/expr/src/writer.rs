@@ -71,16 +71,14 @@ impl Placed {
 /// Makes fields of the values of one event.
 pub(crate) struct FieldWriter<'w, 'b> {
     batch: &'b Batch,
-    /// The segment that most texts of the event lie in.
-    hint: u8,
+    event: usize,
     texts: &'w mut Texts,
 }
 
 impl<'w, 'b> FieldWriter<'w, 'b> {
     #[inline]
     pub(crate) fn new(batch: &'b Batch, event: usize, texts: &'w mut Texts) -> Self {
-        let hint = batch.records()[event].raw().map_or(0, |span| span.segment);
-        Self { batch, hint, texts }
+        Self { batch, event, texts }
     }
 
     /// A value as a field; its key is the number of its root.
@@ -159,7 +157,9 @@ impl<'w, 'b> FieldWriter<'w, 'b> {
         if text.is_empty() || segments == 0 {
             return None;
         }
-        within(self.hint).or_else(|| {
+        // Most texts of an event lie where it was read.
+        let raw = self.batch.records()[self.event].raw();
+        raw.and_then(|raw| within(raw.segment)).or_else(|| {
             let last = segments.min(usize::from(u8::MAX) + 1);
             let first = last.saturating_sub(SEGMENTS_SEARCHED);
             (first..last).find_map(|segment| within(segment as u8))
