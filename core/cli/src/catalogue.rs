@@ -26,11 +26,18 @@ fn built_in() -> impl Iterator<Item = ComponentSpec> {
 
 /// All component types, with those of the plugins that a topology asks for, and what went wrong.
 pub(crate) fn with_plugins(options: &PluginOptions) -> (Catalogue, Vec<PluginProblem>) {
-    let (plugins, problems) = plugins(options);
+    let (catalogue, _, problems) = with_these_plugins(options);
+    (catalogue, problems)
+}
+
+/// The same, and the plugins.
+pub(crate) fn with_these_plugins(
+    options: &PluginOptions,
+) -> (Catalogue, Vec<LoadedPlugin>, Vec<PluginProblem>) {
+    let (plugins, mut problems) = plugins(options);
     let mut specs: Vec<ComponentSpec> = built_in().collect();
-    let mut problems = problems;
-    for (option, plugin) in plugins {
-        for spec in plugin.components {
+    for (option, plugin) in &plugins {
+        for spec in plugin.components.iter().copied() {
             if specs.iter().any(|one| one.kind() == spec.kind() && one.name == spec.name) {
                 let (file, kind) = (plugin.path.display(), spec.kind().name());
                 let message =
@@ -41,7 +48,14 @@ pub(crate) fn with_plugins(options: &PluginOptions) -> (Catalogue, Vec<PluginPro
             }
         }
     }
-    (Catalogue::new(specs), problems)
+    let plugins = plugins.into_iter().map(|(_, plugin)| plugin).collect();
+    (Catalogue::new(specs), plugins, problems)
+}
+
+/// All component types, with those of plugins that were loaded for a topology.
+pub(crate) fn of(plugins: &[LoadedPlugin]) -> Catalogue {
+    let specs = plugins.iter().flat_map(|plugin| plugin.components.iter().copied());
+    Catalogue::new(built_in().chain(specs))
 }
 
 /// Has calls into plugins last no longer than the options of what runs say.

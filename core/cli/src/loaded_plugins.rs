@@ -5,12 +5,9 @@ use lograil_loader::LoadedPlugin;
 use lograil_plugin::ComponentSpec;
 use lograil_server::{PluginInfo, PluginMistake};
 
-use crate::catalogue;
-
-/// The plugins of a plan, which are loaded by now; `before` are those until now, whose exchanges are counted on.
-pub(crate) fn of(plan: &Plan, before: &[PluginInfo]) -> Vec<PluginInfo> {
-    let (plugins, _) = catalogue::plugins(&plan.global.plugins);
-    plugins.into_iter().map(|(_, plugin)| about(&plugin, before)).collect()
+/// The plugins of what runs; `before` are those until now, whose exchanges are counted on.
+pub(crate) fn of(plugins: &[LoadedPlugin], before: &[PluginInfo]) -> Vec<PluginInfo> {
+    plugins.iter().map(|plugin| about(plugin, before)).collect()
 }
 
 fn about(plugin: &LoadedPlugin, before: &[PluginInfo]) -> PluginInfo {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lograil_config::{Level, Plan, PluginOptions};
+use lograil_loader::LoadedPlugin;
 use lograil_plugin::MetricsRegistry;
 use lograil_runtime::{Changes, Running};
 use lograil_server::{Described, ReloadReport};
@@ -22,7 +23,9 @@ use crate::{catalogue, dead_letters, loaded_plugins, topology};
 pub(crate) struct Reload {
     topology: TopologyArguments,
     data_dir: PathBuf,
-    plugins: PluginOptions,
+    options: PluginOptions,
+    /// What runs.
+    plugins: Vec<LoadedPlugin>,
     run_file: RunFile,
     watch: Option<Watch>,
     metrics: MetricsRegistry,
@@ -41,12 +44,24 @@ impl Reload {
         Self {
             topology: topology.clone(),
             data_dir: data_dir.to_owned(),
-            plugins: plan.global.plugins.clone(),
+            options: plan.global.plugins.clone(),
+            plugins: Vec::new(),
             run_file: RunFile::of_this_process(),
             watch,
             metrics: MetricsRegistry::default(),
             described: None,
         }
+    }
+
+    /// What runs has these plugins.
+    pub(crate) fn using(mut self, plugins: Vec<LoadedPlugin>) -> Self {
+        self.run_file.plugins = RunFile::hashes(&plugins);
+        self.plugins = plugins;
+        self
+    }
+
+    pub(crate) fn plugins(&self) -> &[LoadedPlugin] {
+        &self.plugins
     }
 
     /// Counts in these metrics, and says what runs now.
@@ -64,17 +79,27 @@ impl Reload {
     /// Waits until the files differ from those that were read last; for ever if they are not watched.
     pub(crate) async fn changed(&mut self) {
         match &mut self.watch {
-            Some(watch) => watch.changed(&self.topology, &self.plugins).await,
+            Some(watch) => watch.changed(&self.topology, &self.options).await,
             None => std::future::pending().await,
         }
     }
 
     /// Reads the topology again and changes what differs. Whatever is wrong with it is logged, and changes nothing.
     pub(crate) async fn run(&mut self, running: &mut Running) {
+        if self.topology.files.is_empty() {
+            return;
+        }
         let start = Instant::now();
+        self.run_file.is_changing = true;
+        self.write_run_file();
         let result = match self.read() {
-            Ok(Some(plan)) => running.reload(plan).await.map_err(|error| vec![error.to_string()]),
-            Ok(None) => return,
+            Ok((plan, plugins)) => match running.reload(plan).await {
+                Ok(changes) => {
+                    self.plugins = plugins;
+                    Ok(changes)
+                }
+                Err(error) => Err(vec![error.to_string()]),
+            },
             Err(mistakes) => Err(mistakes),
         };
         let (name, is_success) = match &result {
@@ -85,11 +110,13 @@ impl Reload {
         let help = "Times the topology was read again while it ran, by what came of it.";
         self.metrics.counter("reloads", help, &[("result", name)]).inc();
         self.tell_success(is_success);
-        self.plugins = running.plan().global.plugins.clone();
+        self.options = running.plan().global.plugins.clone();
         let is_applied = result.is_ok();
         if is_applied {
-            catalogue::set_limits(&self.plugins);
+            catalogue::set_limits(&self.options);
         }
+        self.run_file.is_changing = false;
+        self.run_file.plugins = RunFile::hashes(&self.plugins);
         self.run_file.reloads += 1;
         self.run_file.is_refused = !is_success;
         self.run_file.messages = match result {
@@ -116,7 +143,7 @@ impl Reload {
         let Some(sender) = &self.described else { return };
         let before = Arc::clone(&sender.borrow());
         let mut described = if is_applied {
-            describe(running.plan(), &before.plugins)
+            describe(running.plan(), &self.plugins, &before.plugins)
         } else {
             let mut before = Described::clone(&before);
             loaded_plugins::refuse(&mut before.plugins, &self.run_file.messages, running.plan());
@@ -145,17 +172,15 @@ impl Reload {
         self.metrics.gauge("last_reload_successful", help, &[]).set(value);
     }
 
-    /// The topology as it is now; what is wrong with it; or nothing, if it is none that can be read twice.
-    fn read(&mut self) -> Result<Option<Plan>, Vec<String>> {
-        if self.topology.files.is_empty() {
-            return Ok(None);
-        }
+    /// The topology as it is now with its plugins, or what is wrong with it.
+    fn read(&self) -> Result<(Plan, Vec<LoadedPlugin>), Vec<String>> {
         if self.topology.files.iter().any(|path| path == Path::new("-")) {
             return Err(vec![
                 "the topology came from stdin, which cannot be read again".to_owned(),
             ]);
         }
-        let loaded = topology::read(&self.topology).map_err(|error| vec![format!("{error:#}")])?;
+        let read = topology::read_with_plugins(&self.topology);
+        let (loaded, plugins) = read.map_err(|error| vec![format!("{error:#}")])?;
         let lines = |level: Level| -> Vec<String> {
             let of_level = loaded.diagnostics.iter().filter(|one| one.level == level);
             of_level.map(|one| one.to_line(&loaded.files)).collect()
@@ -166,7 +191,7 @@ impl Reload {
         let Some(mut plan) = loaded.plan else { return Err(lines(Level::Error)) };
         let letters = dead_letters::file_options(&self.data_dir);
         dead_letters::add_sink(&mut plan, "file", letters);
-        Ok(Some(plan))
+        Ok((plan, plugins))
     }
 }
 

@@ -8,8 +8,10 @@ use lograil_config::{
     Diagnostic, Level, LoadOptions, Loaded, SourceFile, load_with_plugins, render,
 };
 
+use lograil_loader::LoadedPlugin;
+
 use crate::args::TopologyArguments;
-use crate::catalogue::with_plugins;
+use crate::catalogue::with_these_plugins;
 use crate::output;
 
 /// The topology that runs when the command line names none.
@@ -17,6 +19,13 @@ const DEMONSTRATION: &str = include_str!("../../../configs/demo.toml");
 
 /// Reads and checks the topology the command line names.
 pub(crate) fn read(arguments: &TopologyArguments) -> anyhow::Result<Loaded> {
+    Ok(read_with_plugins(arguments)?.0)
+}
+
+/// The same, and the plugins that it uses.
+pub(crate) fn read_with_plugins(
+    arguments: &TopologyArguments,
+) -> anyhow::Result<(Loaded, Vec<LoadedPlugin>)> {
     let mut files = Vec::new();
     if arguments.files.is_empty() {
         tracing::info!(
@@ -27,7 +36,7 @@ pub(crate) fn read(arguments: &TopologyArguments) -> anyhow::Result<Loaded> {
     for path in &arguments.files {
         read_into(path, &mut files)?;
     }
-    check(files, arguments.sets.clone())
+    check_with_plugins(files, arguments.sets.clone())
 }
 
 /// The files of a topology as they are now, the directories among them gone through. Not those that are read once.
@@ -42,10 +51,23 @@ pub(crate) fn files(arguments: &TopologyArguments) -> Vec<PathBuf> {
 
 /// Checks a topology that is at hand.
 pub(crate) fn check(files: Vec<SourceFile>, sets: Vec<String>) -> anyhow::Result<Loaded> {
+    Ok(check_with_plugins(files, sets)?.0)
+}
+
+fn check_with_plugins(
+    files: Vec<SourceFile>,
+    sets: Vec<String>,
+) -> anyhow::Result<(Loaded, Vec<LoadedPlugin>)> {
     let base_dir = std::env::current_dir().context("find the current directory")?;
     let env = |name: &str| std::env::var(name).ok();
     let options = LoadOptions { files, sets, env: &env, base_dir };
-    Ok(load_with_plugins(options, &mut with_plugins))
+    let mut used = Vec::new();
+    let loaded = load_with_plugins(options, &mut |options| {
+        let (catalogue, plugins, problems) = with_these_plugins(options);
+        used = plugins;
+        (catalogue, problems)
+    });
+    Ok((loaded, used))
 }
 
 fn read_into(path: &Path, files: &mut Vec<SourceFile>) -> anyhow::Result<()> {

@@ -165,8 +165,28 @@ fn a_version_costs_no_open_file_and_two_swaps_at_a_time_are_refused() {
     directory.lock().unwrap();
     let ran = place.run(&["plugin", "swap", versions[1].to_str().unwrap(), "t.toml"]);
     assert_eq!(ran.code(), 1);
-    assert!(ran.stderr().contains("another swap there is under way"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("another swap in "), "{}", ran.stderr());
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}
+
+/// A reload that is under way has read the old file: what it changes is no answer to a swap that comes meanwhile.
+#[test]
+fn a_swap_waits_for_a_reload_that_is_under_way() {
+    let place = Place::new();
+    let Some((versions, running)) = start(&place) else { return };
+    let address = http::admin_address(&place);
+    support::plugins::make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
+    // The reload waits a second for a sink that does not open.
+    let bad = "[sinks.bad]\ntype = \"faulty.sink\"\ninputs = [\"masked\"]\nfault = \"open_hang\"\n";
+    place.write("t.toml", format!("{TOPOLOGY}{bad}"));
+    running.signal("HUP");
+    until("it is being read", || place.read("data/run.json").contains("\"is_changing\":true"));
+    let swapped = place.run(&["plugin", "swap", versions[1].to_str().unwrap(), "t.toml"]);
+    assert!(swapped.assert_success().stdout().contains("changed masked"), "{}", swapped.stdout());
+    let plugins = get(address, "/plugins").json();
+    let wanted = lograil_loader::sha256_hex(&fs::read(&versions[1]).unwrap());
+    let found = plugins["plugins"].as_array().unwrap().iter();
+    assert!(found.clone().any(|plugin| plugin["sha256"] == wanted), "{plugins:#}");
 }
 
 /// A version of the plugin whose source, transform and sink are exchanged together.

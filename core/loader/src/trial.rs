@@ -22,9 +22,6 @@ use crate::watchdog::hang_limit;
 /// How long a library may take to load, where calls have no limit.
 const LOAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the other process lives at most, should nobody wait for it any more.
-const TRIAL_SECONDS_MAX: u32 = 3600;
-
 /// Time between two looks at the other process, and at whether a stop was asked for.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -62,8 +59,9 @@ pub fn heed_stops() -> std::io::Result<()> {
 
 /// The other process: loads the library that its standard input is, and ends.
 pub fn try_out(name: &str) -> ! {
-    // SAFETY: a timer of this process's own.
-    unsafe { libc::alarm(TRIAL_SECONDS_MAX) };
+    // Not without whoever waits for it, however that ends.
+    // SAFETY: a setting of this process's own.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     let name: &'static str = name.to_owned().leak();
     let tried = library::link(Path::new("/proc/self/fd/0"), Path::new("it"), name);
     let code = if tried.is_ok() { LOADED } else { REFUSED };

@@ -6,26 +6,26 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lograil_config::{Plan, PlannedComponent};
+use lograil_loader::LoadedPlugin;
 use lograil_plugin::Kind;
 use lograil_runtime::{Outcome, RunOptions, Running, Seams, TopologyStatus};
 use lograil_server::{AdminState, Described, IngestSource, PluginInfo};
 use tokio::sync::watch;
 
 use crate::args::RunArguments;
-use crate::catalogue::{set_limits, with_plugins};
 use crate::exit::Exit;
 use crate::reload::Reload;
 use crate::watch::Watch;
-use crate::{dead_letters, loaded_plugins, output, signals, stores, topology};
+use crate::{catalogue, dead_letters, loaded_plugins, output, signals, stores, topology};
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let watch = arguments.watch.then(|| Watch::new(&arguments.topology));
-    let loaded = topology::read(&arguments.topology)?;
+    let (loaded, plugins) = topology::read_with_plugins(&arguments.topology)?;
     topology::report(&loaded);
     let Some(mut plan) = loaded.plan else { return Ok(Exit::Failed) };
     let data_dir = data_dir_of(arguments.data_dir.as_ref(), &plan, &arguments.topology.files);
     dead_letters::add_sink(&mut plan, "file", dead_letters::file_options(&data_dir));
-    let reload = Reload::new(&arguments.topology, &plan, &data_dir, watch);
+    let reload = Reload::new(&arguments.topology, &plan, &data_dir, watch).using(plugins);
     let options = RunOptions { once: arguments.once, data_dir: Some(data_dir) };
     let summary = if arguments.quiet { Summary::None } else { Summary::Print };
     start(plan, options, summary, Some(reload))
@@ -50,9 +50,10 @@ pub(crate) fn start(
         .thread_name("lograil")
         .build()
         .context("start the runtime")?;
-    set_limits(&plan.global.plugins);
+    catalogue::set_limits(&plan.global.plugins);
     let admin = plan.global.admin.clone();
-    let (described, watched) = watch::channel(Arc::new(describe(&plan, &[])));
+    let plugins = reload.as_ref().map(Reload::plugins).unwrap_or_default();
+    let (described, watched) = watch::channel(Arc::new(describe(&plan, plugins, &[])));
     let seams = Seams::default();
     let result: anyhow::Result<(Outcome, TopologyStatus)> = runtime.block_on(async {
         let hang_ups = signals::HangUps::listen()?;
@@ -85,12 +86,12 @@ pub(crate) fn start(
     Ok(exit_of(&outcome))
 }
 
-/// What the admin server tells of a topology besides its state; `before` are the plugins until now.
-pub(crate) fn describe(plan: &Plan, before: &[PluginInfo]) -> Described {
+/// What the admin server tells of a topology with these plugins besides its state; `before` are the plugins until now.
+pub(crate) fn describe(plan: &Plan, plugins: &[LoadedPlugin], before: &[PluginInfo]) -> Described {
     Described {
         configuration: plan.redacted_json(),
-        catalogue: with_plugins(&plan.global.plugins).0,
-        plugins: loaded_plugins::of(plan, before),
+        catalogue: catalogue::of(plugins),
+        plugins: loaded_plugins::of(plugins, before),
         reload: None,
         stores: stores::attach(plan),
         ingest: ingest_sources(plan),

@@ -1,6 +1,6 @@
 //! `lograil plugin swap`: another version of a plugin for a topology that runs.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -37,13 +37,18 @@ pub(crate) fn run(arguments: &PluginSwapArguments) -> anyhow::Result<Exit> {
     let installed = installed(&arguments.file, &new, &plan.global.plugins)?;
     let directory = installed.parent().unwrap_or(Path::new("."));
     let lock = File::open(directory).with_context(|| format!("open {}", directory.display()))?;
-    if let Err(error) = lock.try_lock() {
-        bail!("lock {}: {error}: another swap there is under way", directory.display());
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            bail!("another swap in {} is under way", directory.display());
+        }
+        Err(TryLockError::Error(error)) => bail!("lock {}: {error}", directory.display()),
     }
+    wait_for_reload(&data_dir)?;
     let kept = beside(&installed, "before");
     std::fs::copy(&installed, &kept).with_context(|| format!("keep {}", installed.display()))?;
     install(&new, &installed)?;
-    let swapped = take_over(arguments, &data_dir);
+    let swapped = take_over(arguments, &data_dir, &installed, &sha256_hex(&new));
     let is_swapped = matches!(swapped, Ok(Exit::Success));
     if is_swapped {
         std::fs::remove_file(&kept).with_context(|| format!("remove {}", kept.display()))?;
@@ -56,7 +61,12 @@ pub(crate) fn run(arguments: &PluginSwapArguments) -> anyhow::Result<Exit> {
 }
 
 /// Checks the topology with the new file, and has the program that runs it take it over.
-fn take_over(arguments: &PluginSwapArguments, data_dir: &Path) -> anyhow::Result<Exit> {
+fn take_over(
+    arguments: &PluginSwapArguments,
+    data_dir: &Path,
+    installed: &Path,
+    sha256: &str,
+) -> anyhow::Result<Exit> {
     if topology::report(&topology::read(&arguments.topology)?) {
         return Ok(Exit::Failed);
     }
@@ -78,12 +88,27 @@ fn take_over(arguments: &PluginSwapArguments, data_dir: &Path) -> anyhow::Result
                 output::error(&told);
                 return Ok(Exit::Failed);
             }
-            output::answer(&format!("process {}: {told}\n", before.pid))?;
-            return Ok(Exit::Success);
+            // One that had begun before has read the old file: the one that was asked for comes next.
+            if now.plugins.get(installed).is_some_and(|runs| runs == sha256) {
+                output::answer(&format!("process {}: {told}\n", before.pid))?;
+                return Ok(Exit::Success);
+            }
         }
         std::thread::sleep(POLL);
     }
     bail!("the process {} has not told within {PATIENCE:?} what came of it", before.pid)
+}
+
+/// Waits for the end of a reload that is under way: which file it reads nobody could tell.
+fn wait_for_reload(data_dir: &Path) -> anyhow::Result<()> {
+    let start = Instant::now();
+    while let Some(running) = RunFile::read(data_dir).filter(|running| running.is_changing) {
+        if start.elapsed() >= PATIENCE {
+            bail!("the process {} is in a reload that does not end", running.pid);
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
 }
 
 /// The file in use of the plugin with the same name.
