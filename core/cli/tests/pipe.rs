@@ -95,6 +95,9 @@ fn mistakes_in_flags_are_shown_where_they_are() {
     let ran = Place::new().run_with(&["pipe", "--where", ".status >> 5"], b"");
     assert_eq!(ran.code(), 1);
     assert!(ran.stderr().contains(".status >> 5"), "{}", ran.stderr());
+    let program = ".a = match(string!(.a), r'x')\n.b = upcas(.a)";
+    let ran = Place::new().run_with(&["pipe", "--set", program], b"");
+    assert!(ran.stderr().contains("| .b = upcas(.a)\n"), "{}", ran.stderr());
     let ran = Place::new().run_with(&["pipe", "--parse", "jsn"], b"");
     assert_eq!(ran.code(), 1);
     assert!(ran.stderr().contains("json"), "{}", ran.stderr());

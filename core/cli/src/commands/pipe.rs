@@ -59,7 +59,10 @@ fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> 
     let program: Vec<String> = arguments.assignments.iter().cloned().chain(deletions).collect();
     if !program.is_empty() {
         write!(text, "\n[transforms.change]\ntype = \"remap\"\ninputs = [\"{last}\"]\n")?;
-        writeln!(text, "source = {}", quote(&program.join("\n")))?;
+        let lines = program.join("\n");
+        // The quotes that close several lines have one of their own.
+        let end = if lines.contains('\n') { "\n" } else { "" };
+        writeln!(text, "source = {}", quote(&format!("{lines}{end}")))?;
         "change".clone_into(&mut last);
     }
     if let Some(rate) = arguments.sample {
@@ -92,10 +95,12 @@ fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> 
 
 /// A TOML string: literal where possible, so that a message about a place inside it points at that place.
 fn quote(text: &str) -> String {
-    let is_plain =
-        !text.contains(['\'', '\n', '\r']) && !text.chars().any(|c| c.is_control() && c != '\t');
-    if is_plain {
+    let is_plain = !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n'));
+    if is_plain && !text.contains(['\'', '\n']) {
         return format!("'{text}'");
+    }
+    if is_plain && !text.contains("'''") && !text.ends_with('\'') {
+        return format!("'''\n{text}'''");
     }
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -119,7 +124,17 @@ mod tests {
 
     #[test]
     fn quotes_what_toml_reads_back() {
-        for text in [".a == 'x'", "plain", "a\"b\\c'd", "line\nbreak", "\u{1}'", "ключ"] {
+        for text in [
+            ".a == 'x'",
+            "plain",
+            "a\"b\\c'd",
+            "line\nbreak",
+            "\n\n",
+            "'''a",
+            "a\n'",
+            "\u{1}'",
+            "ключ",
+        ] {
             let document: serde_json::Value =
                 toml::from_str(&format!("v = {}", quote(text))).unwrap();
             assert_eq!(document["v"], text);
