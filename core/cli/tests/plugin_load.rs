@@ -72,6 +72,14 @@ fn a_stop_is_heard_while_an_initialiser_does_not_return() {
 }
 
 #[test]
+fn an_initialiser_takes_no_signal_from_the_program() {
+    let place = faulty();
+    let running = reloads_into(&place, "deaf", "20s");
+    until("it is loaded", || place.read("stderr").contains("reload: no component differs"));
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}
+
+#[test]
 fn a_command_ends_where_a_library_does_not_load() {
     let place = faulty();
     let mut command = place.lograil(&["components", "--plugin", "plugins/faulty.so"]);

@@ -21,6 +21,7 @@ mod lane;
 mod left_behind;
 mod library;
 mod manifest;
+mod signals;
 mod sink;
 mod slots;
 mod source;

@@ -16,7 +16,7 @@ use crate::instance::Loaded;
 use crate::manifest::{self, Manifest};
 use crate::trial::{self, Watch};
 use crate::trust::{Trust, Trusted};
-use crate::{crash, host, sink, slots, source, transform};
+use crate::{crash, host, signals, sink, slots, source, transform};
 
 /// A plugin whose components can be used.
 #[derive(Debug, Clone)]
@@ -103,6 +103,7 @@ pub(crate) fn link(
     let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
     let calls = Calls::new(name, "the library");
     let in_call = calls.enter(Function::Entry);
+    let _kept = signals::Kept::new();
     // SAFETY: this runs the library's initialisers. Plugins are trusted code, and this one is where trusted
     // ones are (`Trust`).
     let library = unsafe { Library::open(Some(in_memory), RTLD_NOW | RTLD_LOCAL) };

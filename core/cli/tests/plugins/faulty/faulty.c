@@ -71,6 +71,10 @@ __attribute__((constructor)) static void load(void) {
     if (strcmp(fault, "crash") == 0) crash();
     if (strcmp(fault, "exit") == 0) exit(0);
     if (strcmp(fault, "hang_at_work") == 0 && thread_count() < 4) return;
+    if (strcmp(fault, "deaf") == 0) {
+        signal(SIGTERM, SIG_IGN);
+        return;
+    }
     sleep_forever(NULL);
 }
 
