@@ -237,6 +237,9 @@ impl Parser {
         let error = ExprError::new(span, format!("expected {wanted}, found {found}"));
         let help = match self.peek() {
             Token::Symbol("=") => "`=` assigns; a comparison is `==`",
+            Token::Symbol("%") if wanted == "a value" => {
+                "events have no metadata (`%name`); for what a program is to remember write `name = ...`"
+            }
             Token::Identifier(name) => match name.as_str() {
                 "and" | "AND" => "write `&&`",
                 "or" | "OR" => "write `||`",
