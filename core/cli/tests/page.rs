@@ -5,6 +5,7 @@
 mod support;
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -118,9 +119,25 @@ fn a_million_events_are_looked_at_searched_scrolled_and_tailed() {
         let stores = get(address, "/stores").json();
         stores["stores"][0]["rows"].as_u64().is_some_and(|rows| rows >= ROWS)
     });
+    check(address, &ROWS.to_string());
+}
+
+#[test]
+fn a_server_with_a_token_asks_for_it() {
+    if !has("chromium") || !has("node") || !has_playwright() {
+        return;
+    }
+    let place = Place::new();
+    place.write("t.toml", TOPOLOGY.replace("[admin]", "[admin]\ntoken = \"s3cret\""));
+    let _running = place.start(&["run", "t.toml"]);
+    check(http::admin_address(&place), "s3cret");
+}
+
+/// Does in a browser what check.cjs says.
+fn check(address: SocketAddr, rows_or_token: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page/check.cjs");
     let mut browser = Command::new("node");
-    browser.arg(script).arg(format!("http://{address}")).arg(ROWS.to_string());
+    browser.arg(script).arg(format!("http://{address}")).arg(rows_or_token);
     // A folder for pictures of what it sees.
     browser.args(std::env::var_os("LOGRAIL_SCREENSHOTS"));
     let ran = browser.output().unwrap();

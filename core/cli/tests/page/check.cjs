@@ -1,5 +1,5 @@
 // What a person does on the page, in a real browser: look, zoom, search, scroll, open, tail, label.
-// Run by core/cli/tests/page.rs as: node check.cjs ADDRESS ROWS [SCREENSHOTS]
+// Run by core/cli/tests/page.rs as: node check.cjs ADDRESS ROWS|TOKEN [SCREENSHOTS]
 
 const assert = require("node:assert/strict");
 const { chromium } = require("playwright-core");
@@ -197,6 +197,11 @@ async function hostile(page) {
 /** Many lines are one in the table, and a long text is cut until somebody asks for all of it. */
 async function shapes(page) {
   await page.goto("about:blank");
+  await page.goto(`${base}/#logs?from=`);
+  await page.locator(".facets[aria-busy=false]").waitFor();
+  const [chart, place] = [await page.locator(".chart .u-over").boundingBox(), await page.locator(".chart .place").boundingBox()];
+  assert.ok(place.x > chart.x + 0.9 * chart.width, "what is in sight is marked at the end, where it is");
+  await page.goto("about:blank");
   await page.goto(`${base}/#logs?from=&text=Traceback`);
   const message = page.locator(".rows .row .message");
   await message.first().waitFor();
@@ -353,6 +358,23 @@ async function speed(page) {
   await measure(page, "the anomalies", '(round) => { location.hash = round % 2 ? "anomalies?from=" : "anomalies?from=-23h"; }', '() => document.querySelector(".card") !== null');
 }
 
+/** A server with a token asks for it, again if it was wrong, and then shows all. */
+async function token(page) {
+  await page.goto(`${base}/#logs?from=`);
+  const input = page.locator("#notice input[name=token]");
+  await input.waitFor();
+  assert.equal(await page.locator("main").innerText(), "", "nothing is said of stores that nobody may see");
+  await input.fill("wrong");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector("#notice input")?.value === "");
+  await input.fill(rows);
+  await page.keyboard.press("Enter");
+  await page.locator(".rows .row[data-number]").first().waitFor();
+  assert.equal(await page.locator("#notice").innerText(), "");
+  await page.keyboard.press("t");
+  await page.locator(".told", { hasText: "live" }).waitFor();
+}
+
 async function main() {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", permissions: ["clipboard-read", "clipboard-write"] });
@@ -360,9 +382,10 @@ async function main() {
   page.setDefaultTimeout(PATIENCE);
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(String(error.stack)));
-  page.on("console", (message) => { if (message.type() === "error" && !/status of 400/.test(message.text())) wrong.push(message.text()); });
+  page.on("console", (message) => { if (message.type() === "error" && !/status of 40[01]/.test(message.text())) wrong.push(message.text()); });
   page.on("request", (request) => { if (!request.url().startsWith(base) && !/^(data|about|blob):/.test(request.url())) wrong.push(`asks ${request.url()}`); });
-  for (const part of [overview, search, leap, marks, hostile, shapes, link, details, tail, anomalies, system, speed]) {
+  const parts = /^\d+$/.test(rows) ? [overview, search, leap, marks, hostile, shapes, link, details, tail, anomalies, system, speed] : [token];
+  for (const part of parts) {
     console.log(part.name);
     await part(page);
   }

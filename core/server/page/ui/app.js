@@ -129,6 +129,8 @@ async function start() {
     if (newest < Date.now() - 3600e3) state.fallback.from = "";
   } catch (problem) {
     tell(problem);
+    // Without the token there is nothing to show.
+    if (problem.status === 401) return;
   }
   addEventListener("hashchange", show);
   show();

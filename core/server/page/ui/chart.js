@@ -2,7 +2,7 @@
 
 import { spans, told } from "./bursts.js";
 import { h, put } from "./dom.js";
-import { compact, count, levelClass, rate } from "./format.js";
+import { compact, count, levelClass, rate, rates } from "./format.js";
 
 const ORDER = ["debug", "other", "info", "warning", "error", "critical"];
 
@@ -95,7 +95,6 @@ export class Timeline {
       if (isOnAnomaly) this.onZoom(start, start + step * 1000);
       else this.onPick?.(start, step * 1000);
     });
-    if (this.marked) this.mark(...this.marked);
     const total = (name) => counts[name].reduce((a, b) => a + b, 0);
     const item = (name) => h("span", { class: `swatch ${name}` }, `${name} ${compact(total(name))}`);
     const found = anomalies.reduce((a, b) => a + b, 0);
@@ -119,7 +118,7 @@ export class Timeline {
   /** Marks the times that are looked at elsewhere. */
   mark(from, to) {
     this.marked = [from, to];
-    if (!this.plot) return;
+    if (!this.plot?.over.clientWidth) return;
     const at = (ms) => Math.max(0, Math.min(this.plot.over.clientWidth, this.plot.valToPos(ms / 1000, "x")));
     const left = at(from);
     this.place.hidden = false;
@@ -136,12 +135,15 @@ export class Timeline {
       legend: { show: false },
       padding: [10, 22, 0, 0],
       cursor: { drag: { x: true, y: false, setScale: false }, points: { show: false } },
-      scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.12)] } },
-      axes: [axis, { ...axis, size: 58, values: (_, values) => values.map((value) => `${value >= 10 || value === 0 ? compact(value) : value.toFixed(1)}/s`) }],
+      scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.12 : 1] } },
+      axes: [axis, { ...axis, size: 58, values: (_, values) => rates(values) }],
       series: [{}, ...series.map(level)],
       hooks: {
         // Only then it has a size.
-        ready: [(plot) => this.showBursts(plot, told.bursts)],
+        ready: [(plot) => {
+          this.showBursts(plot, told.bursts);
+          if (this.marked) this.mark(...this.marked);
+        }],
         drawClear: [(plot) => drawBursts(plot, told.bursts)],
         draw: [(plot) => drawAnomalies(plot, told)],
         setCursor: [(plot) => showHover(plot, told)],

@@ -7,12 +7,23 @@ export const count = (number) => whole.format(number);
 /** A number with the word that goes with it. */
 export const counted = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
 export const compact = (number) => short.format(number);
-export const percent = (part) => `${(part * 100).toFixed(part >= 0.1 || part === 0 ? 0 : 1)} %`;
+export const percent = (part) => (part > 0 && part < 0.0005 ? "less than 0.1 %" : `${(part * 100).toFixed(part >= 0.1 || part === 0 ? 0 : 1)} %`);
 
-/** Events a second. */
-export function rate(number) {
-  if (number >= 1000) return `${short.format(number)}/s`;
-  return `${number >= 10 || number === 0 ? number.toFixed(0) : number.toFixed(1)}/s`;
+/** The unit of time in which a number of events a second is no small fraction. */
+const unitOf = (number) => [[1, "s"], [60, "min"], [3600, "h"], [86400, "d"]].find(([seconds]) => number * seconds >= 0.1) ?? [86400, "d"];
+
+const inUnit = (number, [seconds, name]) => {
+  const events = number * seconds;
+  return `${events >= 1000 ? short.format(events) : events.toFixed(events >= 10 || events === 0 ? 0 : 1)}/${name}`;
+};
+
+/** Events a second, or in a longer time where they are few. */
+export const rate = (number) => inUnit(number, number > 0 ? unitOf(number) : [1, "s"]);
+
+/** The same of several, in one unit. */
+export function rates(numbers) {
+  const unit = unitOf(numbers.length > 1 ? numbers[1] - numbers[0] : 1);
+  return numbers.map((number) => inUnit(number, unit));
 }
 
 export function bytes(number) {

@@ -138,7 +138,7 @@ function showTemplates(templates) {
   if (templates.length === 0) return put(parts.templates, h("p", { class: "empty" }, "No templates in the store: they come from a transform of the type template."));
   const most = Math.max(1, templates[0].count);
   const row = (one) => h("tr", {},
-    h("td", { class: "mono clip" }, h("a", { href: state.link("logs", { template: one.id }) }, one.text)),
+    h("td", { class: "mono clip" }, h("a", { href: state.link("logs", { template: one.id }) }, oneLine(one.text))),
     h("td", { class: "grow" }, bar(one.count / most, "info")),
     h("td", { class: "number" }, count(one.count)),
     h("td", { class: "muted nowrap" }, time(one.last_seen)));
@@ -168,11 +168,11 @@ function showChanges(is, was, fresh) {
   const factor = is.total / Math.max(1, was.total);
   const all = differences([{ id: "all", text: "all events", count: is.total, link: {} }], [{ id: "all", count: was.total }], 1);
   const known = new Set(fresh.map((one) => one.id));
-  const line = (kind) => (one) => h("li", {}, h("span", { class: "tag" }, kind), " ", h("a", { class: one.mono, href: state.link("logs", one.link) }, one.text), " ",
+  const line = (kind) => (one) => h("li", {}, h("span", { class: "tag" }, kind), " ", h("a", { class: one.mono, href: state.link("logs", one.link) }, oneLine(one.text)), " ",
     h("b", {}, change(one.count, one.before)), h("small", {}, ` ${compact(one.before)} → ${compact(one.count)}`));
   const items = [
     ...all.map(line("total")),
-    ...fresh.map((one) => h("li", {}, h("span", { class: "tag" }, "new template"), " ", h("a", { class: "mono", href: state.link("logs", { template: one.id }) }, one.text), h("small", {}, ` ${compact(one.count)}`))),
+    ...fresh.map((one) => h("li", {}, h("span", { class: "tag" }, "new template"), " ", h("a", { class: "mono", href: state.link("logs", { template: one.id }) }, oneLine(one.text)), h("small", {}, ` ${compact(one.count)}`))),
     ...differences(levels(is), levels(was), factor).slice(0, 4).map(line("level")),
     ...differences(services(is), services(was), factor).slice(0, 4).map(line("service")),
     ...differences(templates(is), templates(was), factor, Math.max(noise(is), noise(was))).filter((one) => !known.has(one.id)).slice(0, 6).map(line("template")),
