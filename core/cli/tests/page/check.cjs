@@ -354,6 +354,7 @@ async function speed(page) {
   await page.locator(".facets[aria-busy=false]").waitFor();
   await measure(page, "scroll to another place", '(round) => { const all = document.querySelector(".scroller"); all.scrollTop = (all.scrollHeight * (round + 1)) / 33; }',
     '(round) => { const first = document.querySelector(".rows .row[data-number]"); return first && Math.abs(Number(first.dataset.number) - (1e6 * (round + 1)) / 33) < 3e4; }');
+  await page.waitForFunction(() => document.querySelectorAll(".rows .row[data-number]").length > 20);
   await measure(page, "open an event", '(round) => document.querySelectorAll(".rows .row[data-number]")[3 + (round % 15)].click()', '() => document.querySelector(".detail .context.current") !== null && document.querySelector(".detail .context.current .message").textContent === document.querySelector(".rows .row.current .message").textContent');
   await measure(page, "the anomalies", '(round) => { location.hash = round % 2 ? "anomalies?from=" : "anomalies?from=-23h"; }', '() => document.querySelector(".card") !== null');
 }
