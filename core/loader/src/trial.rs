@@ -22,6 +22,9 @@ use crate::watchdog::hang_limit;
 /// How long a library may take to load, where calls have no limit.
 const LOAD_LIMIT: Duration = Duration::from_secs(10);
 
+/// The least that any limit gives it: a process begins in that time on a busy machine, too.
+const LOAD_LIMIT_MIN: Duration = Duration::from_secs(1);
+
 /// Time between two looks at the other process, and at whether a stop was asked for.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -37,7 +40,7 @@ static TRIAL: OnceLock<&'static [&'static str]> = OnceLock::new();
 static STOP_IS_ASKED: AtomicBool = AtomicBool::new(false);
 
 fn load_limit() -> Duration {
-    hang_limit().unwrap_or(LOAD_LIMIT)
+    hang_limit().map_or(LOAD_LIMIT, |limit| limit.max(LOAD_LIMIT_MIN))
 }
 
 /// From now on this program goes on whatever a library does when it is loaded: another process of it, called with these
