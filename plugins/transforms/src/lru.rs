@@ -50,6 +50,7 @@ impl<V> Lru<V> {
     }
 
     /// The value of a key, which becomes the one used last.
+    #[inline]
     pub(crate) fn get(&mut self, key: u128) -> Option<&mut V> {
         let at = *self.index.get(&key)?;
         if at != self.newest {
@@ -60,6 +61,7 @@ impl<V> Lru<V> {
     }
 
     /// The value of a key, which becomes the one used last, and what had to go if it was not there before.
+    #[inline]
     pub(crate) fn get_or_insert_with(
         &mut self,
         key: u128,
