@@ -133,7 +133,7 @@ extern "C" {
 #define LR_ABI_MAJOR 1
 
 /* Minor version of the interface. Grows with every addition. */
-#define LR_ABI_MINOR 2
+#define LR_ABI_MINOR 3
 
 /* The first four bytes of the section: `LRIL`. */
 #define LR_MAGIC 1279873612
@@ -196,7 +196,7 @@ typedef struct lr_event {
     uint32_t first;
     /* Number of its fields. */
     uint32_t count;
-    /* Fields that belong to it from `first` on, used or not; at least `count`. */
+    /* Fields that belong to it from `first` on, used or not; at least `count`. Those behind `count` mean nothing. */
     uint32_t capacity;
     /* How many of the leading fields come from the raw bytes. */
     uint32_t raw_fields;
@@ -268,6 +268,13 @@ typedef struct lr_view {
     uint64_t keys_id;
     /* Stands for the batch's acknowledgements, see `release` of the host; 0 for none. */
     uint64_t token;
+    /**
+     * `fields` once more, to append fields in place: a transform may write, in the call that brought the batch, those
+     * from `first + count` up to `first + capacity` of any event, then emit `fields` of this view with copies of its
+     * events that have a greater `count`. Any other change is made in a copy of the fields. What was written stays as
+     * it is once it was emitted. NULL where nothing may be written. Since 1.3.
+     */
+    struct lr_field *spare;
 } lr_view;
 
 /* How far a source has come in a stream, once the batch is acknowledged. */
@@ -281,7 +288,7 @@ typedef struct lr_position {
 /**
  * A batch to emit as arrays. Everything is checked and, but for what it lends, copied during the call. Segments and keys
  * of `base` come first, so that fields of `base` can be given back as they are. Cheapest are the arrays of the view of
- * `base` themselves, next such that begin as those do.
+ * `base` themselves, next fields that were appended in place (`spare`), then arrays that begin as those do.
  */
 typedef struct lr_output {
     /* sizeof of this, as the plugin knows it. */

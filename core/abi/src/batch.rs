@@ -74,7 +74,7 @@ pub struct Event {
     pub first: u32,
     /// Number of its fields.
     pub count: u32,
-    /// Fields that belong to it from `first` on, used or not; at least `count`.
+    /// Fields that belong to it from `first` on, used or not; at least `count`. Those behind `count` mean nothing.
     pub capacity: u32,
     /// How many of the leading fields come from the raw bytes.
     pub raw_fields: u32,
@@ -139,7 +139,15 @@ pub struct View {
     pub keys_id: u64,
     /// Stands for the batch's acknowledgements, see `release` of the host; 0 for none.
     pub token: u64,
+    /// `fields` once more, to append fields in place: a transform may write, in the call that brought the batch, those
+    /// from `first + count` up to `first + capacity` of any event, then emit `fields` of this view with copies of its
+    /// events that have a greater `count`. Any other change is made in a copy of the fields. What was written stays as
+    /// it is once it was emitted. NULL where nothing may be written. Since 1.3.
+    pub spare: *mut Field,
 }
+
+/// Bytes of [`View`] in version 1.0.
+pub const VIEW_BYTES_MIN: usize = std::mem::offset_of!(View, spare);
 
 /// How far a source has come in a stream, once the batch is acknowledged.
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +169,7 @@ pub mod port {
 
 /// A batch to emit as arrays. Everything is checked and, but for what it lends, copied during the call. Segments and keys
 /// of `base` come first, so that fields of `base` can be given back as they are. Cheapest are the arrays of the view of
-/// `base` themselves, next such that begin as those do.
+/// `base` themselves, next fields that were appended in place (`spare`), then arrays that begin as those do.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Output {
@@ -209,5 +217,5 @@ pub const OUTPUT_BYTES_MIN: usize = std::mem::offset_of!(Output, owner);
 const _: () = assert!(size_of::<Field>() == 16 && align_of::<Field>() == 8);
 const _: () = assert!(size_of::<Event>() == 40 && align_of::<Event>() == 8);
 const _: () = assert!(size_of::<Segment>() == 40);
-const _: () = assert!(size_of::<View>() == 72);
+const _: () = assert!(size_of::<View>() == 80 && VIEW_BYTES_MIN == 72);
 const _: () = assert!(size_of::<Output>() == 104 && OUTPUT_BYTES_MIN == 88);

@@ -20,8 +20,8 @@ mod manifest;
 mod outcome;
 
 pub use batch::{
-    Event, Field, LAYOUT, OUTPUT_BYTES_MIN, Output, Position, SEGMENT_HAS_ORIGIN, Segment, View,
-    event_flags, port, tag,
+    Event, Field, LAYOUT, OUTPUT_BYTES_MIN, Output, Position, SEGMENT_HAS_ORIGIN, Segment,
+    VIEW_BYTES_MIN, View, event_flags, port, tag,
 };
 pub use component::{
     COMPONENT_BYTES_MIN, Component, EachText, Plugin, StartInfo, component_flags, kind, start_flags,
@@ -72,4 +72,17 @@ pub const unsafe fn slice<'a, T>(ptr: *const T, len: usize) -> &'a [T] {
     }
     // SAFETY: not null, and the caller vouches for the rest.
     unsafe { std::slice::from_raw_parts(ptr, len) }
+}
+
+/// As [`slice`], to be written into.
+///
+/// # Safety
+/// As for [`slice`], and nobody else must use the values meanwhile.
+#[must_use]
+pub const unsafe fn slice_mut<'a, T>(ptr: *mut T, len: usize) -> &'a mut [T] {
+    if ptr.is_null() || len == 0 {
+        return &mut [];
+    }
+    // SAFETY: not null, and the caller vouches for the rest.
+    unsafe { std::slice::from_raw_parts_mut(ptr, len) }
 }

@@ -35,7 +35,7 @@ fn tables() -> (String, String) {
         "lr_field" abi::Field { key tag segment flags payload }
         "lr_event" abi::Event { timestamp_ns first count capacity raw_fields raw_offset raw_len raw_segment flags reserved }
         "lr_segment" abi::Segment { ptr len stream offset flags reserved }
-        "lr_view" abi::View { size layout events fields segments keys event_count field_count segment_count key_count keys_id token }
+        "lr_view" abi::View { size layout events fields segments keys event_count field_count segment_count key_count keys_id token spare }
         "lr_position" abi::Position { stream position }
         "lr_output" abi::Output { size port base events fields segments keys tokens positions event_count field_count segment_count key_count token_count position_count owner release }
         "lr_rejected" abi::Rejected { event reserved reason }

@@ -15,12 +15,13 @@ fn about(plugin: &LoadedPlugin, before: &[PluginInfo]) -> PluginInfo {
     let manifest = &plugin.manifest;
     let file = plugin.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let old = before.iter().find(|old| old.file == file);
-    let kept = old.filter(|old| old.sha256 == plugin.sha256);
+    let sha256 = plugin.sha256().map_or_else(|error| format!("unknown: {error}"), str::to_owned);
+    let kept = old.filter(|old| old.sha256 == sha256);
     PluginInfo {
         name: manifest.name.clone(),
         version: manifest.version.clone(),
         abi: format!("{}.{}", manifest.abi.0, manifest.abi.1),
-        sha256: plugin.sha256.clone(),
+        sha256,
         components: plugin.components.iter().map(component).collect(),
         generation: old.map_or(1, |old| old.generation + u64::from(kept.is_none())),
         loaded_at: kept.map_or_else(now, |kept| kept.loaded_at.clone()),

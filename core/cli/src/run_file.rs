@@ -52,7 +52,13 @@ impl RunFile {
     }
 
     pub(crate) fn hashes(plugins: &[LoadedPlugin]) -> BTreeMap<PathBuf, String> {
-        plugins.iter().map(|plugin| (plugin.path.clone(), plugin.sha256.clone())).collect()
+        plugins
+            .iter()
+            .map(|plugin| {
+                let sha256 = plugin.sha256().unwrap_or_default().to_owned();
+                (plugin.path.clone(), sha256)
+            })
+            .collect()
     }
 }
 

@@ -15,12 +15,16 @@ use support::{Place, until};
 
 /// Builds the transform in C with more flags.
 fn build(place: &Place, name: &str, flags: &[&str]) -> PathBuf {
+    compile(place, "examples/c-transform/mask.c", name, flags)
+}
+
+fn compile(place: &Place, source: &str, name: &str, flags: &[&str]) -> PathBuf {
     let built = Command::new("cc")
         .args(["-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-I"])
         .arg(repository().join("core/abi/include"))
         .args(flags)
         .args(["-o", name])
-        .arg(repository().join("examples/c-transform/mask.c"))
+        .arg(repository().join(source))
         .current_dir(place.path("."))
         .output()
         .unwrap();
@@ -75,17 +79,8 @@ fn the_address_sanitizer_finds_nothing() {
 #[test]
 fn the_address_sanitizer_finds_nothing_in_a_sink_that_completes_late() {
     let place = Place::new();
-    let built = Command::new("cc")
-        .args(["-std=c11", "-fPIC", "-shared", "-fvisibility=hidden", "-g", "-fsanitize=address"])
-        .arg("-I")
-        .arg(repository().join("core/abi/include"))
-        .args(["-o", "faulty.so"])
-        .arg(repository().join("core/cli/tests/plugins/faulty/faulty.c"))
-        .current_dir(place.path("."))
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    install(&place, &place.path("faulty.so"));
+    let source = "core/cli/tests/plugins/faulty/faulty.c";
+    compile(&place, source, "faulty.so", &["-g", "-fsanitize=address"]);
     let topology = "[plugins]\ndir = \"plugins\"\n[sources.in]\ntype = \"file\"\ninclude = [\"input\"]\n\
         [sinks.bad]\ntype = \"faulty.sink\"\ninputs = [\"in\"]\nfault = \"late\"\n";
     place.write("t.toml", topology);
@@ -127,8 +122,7 @@ fn valgrind_finds_nothing() {
         [sinks.out]\ntype = \"stdout\"\ninputs = [\"mask\"]\nencoding.codec = \"json\"\n";
     place.write("t.toml", topology);
     let input = place.write("input", "card 4111\nnone\n");
-    let ran = Command::new("valgrind")
-        .args(["--quiet", "--error-exitcode=99", "--leak-check=no", env!("CARGO_BIN_EXE_lograil")])
+    let ran = valgrind()
         .args(["run", "--once", "--quiet", "t.toml"])
         .stdin(std::fs::File::open(input).unwrap())
         .env("XDG_STATE_HOME", place.path("state"))
@@ -140,4 +134,92 @@ fn valgrind_finds_nothing() {
         ran.assert_success().stdout(),
         "{\"message\":\"card ####\"}\n{\"message\":\"none\"}\n"
     );
+}
+
+/// Builds the plugin that lends what it emits, and the topology that runs it: what was lent goes to two sinks, one of
+/// which gets a change of it.
+fn lending(place: &Place, mode: &str, flags: &[&str]) {
+    let source = "core/cli/tests/plugins/lending/lending.c";
+    compile(place, source, "lending.so", flags);
+    let topology = format!(
+        "[plugins]\ndir = \"plugins\"\n[sources.in]\ntype = \"stdin\"\n\
+        [transforms.lent]\ntype = \"lending.copy\"\ninputs = [\"in\"]\nmode = \"{mode}\"\n\
+        [transforms.changed]\ntype = \"remap\"\ninputs = [\"lent\", \"lent.dead_letter\"]\n\
+        source = \".message = string!(.message) + \\\"changed\\\"\"\n\
+        [sinks.out]\ntype = \"stdout\"\ninputs = [\"changed\"]\nencoding.codec = \"text\"\nencoding.format = \"{{message}}\"\n\
+        [sinks.other]\ntype = \"file\"\ninputs = [\"lent\"]\npath = \"other\"\nencoding.codec = \"text\"\nencoding.format = \"{{message}}\"\n"
+    );
+    place.write("t.toml", topology);
+    place.write("input", "one line\nanother\n".repeat(1_000));
+}
+
+/// Runs it in `program`, a tool that finds wrong accesses, and holds what it said and wrote against what must be.
+fn runs_lending(place: &Place, mode: &str, program: &mut Command) {
+    let ran = program
+        .args(["run", "--once", "--quiet", "t.toml"])
+        .stdin(std::fs::File::open(place.path("input")).unwrap())
+        .env("XDG_STATE_HOME", place.path("state"))
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    let ran = support::Finished(ran);
+    let (written, told) = (ran.assert_success().stdout(), ran.stderr());
+    let counts = told.lines().find_map(|line| line.strip_prefix("lent ")).unwrap();
+    let (lent, released) = counts.split_once(", released ").unwrap();
+    assert!(lent == released && lent != "0", "{mode}: {told}");
+    let (taken, line) = match mode {
+        "lend" => (2_000, "lent text, changed"),
+        "twice" => (4_000, "lent text, changed"),
+        _ => (0, "one linechanged"),
+    };
+    let other = place.read("other");
+    assert_eq!(other.lines().filter(|line| *line == "lent text, ").count(), taken, "{mode}");
+    assert!(other.lines().count() == taken && written.starts_with(line), "{mode}");
+    assert_eq!(written.lines().count(), taken.max(2_000), "{mode}");
+    std::fs::remove_file(place.path("other")).unwrap();
+}
+
+const LENDING_MODES: [&str; 4] = ["lend", "twice", "refused", "failed"];
+
+#[test]
+fn the_address_sanitizer_finds_that_what_is_lent_is_given_back_once() {
+    for mode in LENDING_MODES {
+        let place = Place::new();
+        lending(&place, mode, &["-O1", "-g", "-fsanitize=address"]);
+        let mut lograil = Command::new(env!("CARGO_BIN_EXE_lograil"));
+        lograil.env("LD_PRELOAD", address_sanitizer()).env("ASAN_OPTIONS", "detect_leaks=0");
+        runs_lending(&place, mode, &mut lograil);
+    }
+}
+
+fn valgrind() -> Command {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=no"]);
+    valgrind.arg(env!("CARGO_BIN_EXE_lograil"));
+    valgrind
+}
+
+#[test]
+fn valgrind_finds_that_nothing_lent_is_read_after_it_was_given_back() {
+    if !support::has("valgrind") {
+        return;
+    }
+    for mode in LENDING_MODES {
+        let place = Place::new();
+        lending(&place, mode, &["-O1", "-g"]);
+        runs_lending(&place, mode, &mut valgrind());
+    }
+    // That it would find it: this one frees what it lent, and gives something else to be released.
+    let place = Place::new();
+    lending(&place, "broken", &["-O1", "-g"]);
+    let ran = valgrind()
+        .args(["run", "--once", "--quiet", "t.toml"])
+        .stdin(std::fs::File::open(place.path("input")).unwrap())
+        .env("XDG_STATE_HOME", place.path("state"))
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    let ran = support::Finished(ran);
+    assert_eq!(ran.code(), 99, "{}", ran.stderr());
+    assert!(ran.stderr().contains("Invalid read"), "{}", ran.stderr());
 }

@@ -14,7 +14,7 @@ use lograil_plugin::{ComponentSpec, Port};
 use lograil_testkit::{Emitted, ManualClock, TransformHarness, conformance};
 use serde_json::{Value, json};
 use support::Place;
-use support::plugins::{cargo_plugin, make_plugin};
+use support::plugins::{cargo_plugin, make_plugin, own_plugin};
 
 const REDACT: &str = r#"
 [plugins]
@@ -119,6 +119,54 @@ fn a_transform_that_breaks_the_rules_costs_its_batch_and_nothing_else() {
 }
 
 #[test]
+fn what_is_appended_in_place_is_checked_and_the_batch_is_as_it_was_where_it_is_refused() {
+    let place = Place::new();
+    make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
+    let run = |fault: &str| {
+        let topology = format!(
+            "[plugins]\ndir = \"plugins\"\nhang_limit = \"50ms\"\n[sources.in]\ntype = \"stdin\"\n\
+            [transforms.parsed]\ntype = \"parse\"\ninputs = [\"in\"]\nformat = \"json\"\n\
+            [transforms.bad]\ntype = \"faulty.transform\"\ninputs = [\"parsed\"]\nfault = \"{fault}\"\n\
+            [transforms.late]\ntype = \"remap\"\ninputs = [\"bad\", \"bad.dead_letter\"]\nsource = \".late = 1\"\n\
+            [sinks.out]\ntype = \"stdout\"\ninputs = [\"late\"]\nencoding.codec = \"json\"\n"
+        );
+        place.write("t.toml", topology);
+        let ran = place.run_with(&["run", "--once", "t.toml"], b"{\"a\":1}\n{\"a\":\"x\"}\n");
+        ran.assert_success().stdout()
+    };
+    let grown = "{\"a\":1,\"one\":true,\"two\":true,\"late\":1}\n{\"a\":\"x\",\"one\":true,\"two\":true,\"late\":1}\n";
+    assert_eq!(run("append"), grown);
+    for (fault, told) in [
+        ("append_tag", "unknown tag 99"),
+        ("append_key", "has key 12345"),
+        ("append_offset", "points outside its segment"),
+        ("append_utf8", "not valid UTF-8"),
+        ("append_too_many", "fields outside the field array"),
+        ("append_twice", "shares fields with an earlier event"),
+        ("append_error", "I do not feel well"),
+        ("append_hang", "has not come to its end"),
+    ] {
+        let ran = run(fault);
+        let letters: Vec<Value> =
+            ran.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(letters.len(), 2, "{fault}: {ran}");
+        for (letter, line) in letters.iter().zip(["{\"a\":1}", "{\"a\":\"x\"}"]) {
+            let reason = letter["dead_letter"]["reason"].as_str().unwrap();
+            assert!(
+                reason.starts_with("plugin faulty: ") && reason.contains(told),
+                "{fault}: {reason}"
+            );
+            assert_eq!((&letter["message"], &letter["late"]), (&json!(line), &json!(1)), "{fault}");
+            let names = letter.as_object().unwrap().keys();
+            assert!(
+                !names.into_iter().any(|name| ["one", "two"].contains(&&**name)),
+                "{fault}: {letter}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_sink_that_breaks_the_rules_is_dealt_with_as_documented() {
     let place = Place::new();
     make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
@@ -188,9 +236,9 @@ fn a_file_that_cannot_be_trusted_is_refused_with_its_reason() {
     refused("path = [\"empty.so\"]", "no section `.lograil`");
     changed("arch.so", 18, 183);
     refused("path = [\"other/arch.so\"]", "was built for aarch64");
-    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x02\0").unwrap();
+    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x03\0").unwrap();
     changed("major.so", head + 4, 2);
-    refused("path = [\"other/major.so\"]", "plugin interface 2.2; this program offers 1.2");
+    refused("path = [\"other/major.so\"]", "plugin interface 2.3; this program offers 1.3");
     changed("minor.so", head + 6, 9);
     refused("path = [\"other/minor.so\"]", "plugin interface 1.9");
     refused(
@@ -328,7 +376,7 @@ fn cases(spec: &ComponentSpec, place: &Place) -> Vec<Value> {
 #[test]
 fn the_built_in_transforms_do_the_same_from_a_shared_library() {
     let place = Place::new();
-    let library = cargo_plugin(&place, "core/cli/tests/plugins/transforms", "built_in_transforms");
+    let library = own_plugin(&place, "built-in-transforms");
     let loaded = lograil_loader::load(&library, &lograil_loader::Trust::default()).unwrap();
     assert_eq!(loaded.components.len(), lograil_transforms::SPECS.len());
     let (mut with_state, mut with_output) = (0, 0);
@@ -368,7 +416,7 @@ fn plugins_are_shown_without_running_them_and_listed_with_their_manuals() {
     let library = make_plugin(&place, "examples/c-transform", "mask.so");
     let sha256 = lograil_loader::sha256_hex(&fs::read(&library).unwrap());
     let inspected = place.run(&["plugin", "inspect", "plugins/mask.so"]);
-    for part in ["mask 1.0.0", "interface 1.2", "linux", "transform mask.digits", &sha256] {
+    for part in ["mask 1.0.0", "interface 1.3", "linux", "transform mask.digits", &sha256] {
         assert!(inspected.assert_success().stdout().contains(part), "{}", inspected.stdout());
     }
     let json = place.run(&["plugin", "inspect", "--json", "plugins/mask.so"]);

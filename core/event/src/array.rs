@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes that are copied at once. The C library copies more than about 2 KiB by `rep movsb`, which is slow to start.
 const COPY_BYTES: usize = 1024;
@@ -11,10 +12,32 @@ const COPY_BYTES: usize = 1024;
 /// Records that are read in place, whoever they belong to, and copied before they are changed.
 pub struct Array<T: 'static>(Arc<Records<T>>);
 
-#[derive(Clone)]
-enum Records<T: 'static> {
+pub(crate) enum Records<T: 'static> {
     Own(Vec<T>),
-    Lent { records: &'static [T], _owner: Arc<dyn Any + Send + Sync> },
+    Lent {
+        records: &'static [T],
+        _owner: Arc<dyn Any + Send + Sync>,
+    },
+    /// Lent, and some of them may be written by whoever has them alone.
+    Granted {
+        records: &'static mut [T],
+        /// What counts, once others were to be changed.
+        copy: Option<Vec<T>>,
+        _owner: Arc<dyn Any + Send + Sync>,
+        is_withdrawn: Arc<AtomicBool>,
+    },
+}
+
+/// The permission to write into an array of somebody else. Dropped, it is withdrawn: later changes copy the array.
+#[derive(Debug)]
+pub struct Grant {
+    is_withdrawn: Arc<AtomicBool>,
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.is_withdrawn.store(true, Ordering::Release);
+    }
 }
 
 impl<T: Copy> Array<T> {
@@ -25,30 +48,130 @@ impl<T: Copy> Array<T> {
         Self(Arc::new(Records::Lent { records, _owner: owner }))
     }
 
+    /// As [`Self::lent`], but those records that belong to no event, the spare capacity of events, may be written while
+    /// there is the grant.
+    #[must_use]
+    pub fn granted(records: &'static mut [T], owner: Arc<dyn Any + Send + Sync>) -> (Self, Grant) {
+        let grant = Grant { is_withdrawn: Arc::default() };
+        let is_withdrawn = Arc::clone(&grant.is_withdrawn);
+        let granted = Records::Granted { records, copy: None, _owner: owner, is_withdrawn };
+        (Self(Arc::new(granted)), grant)
+    }
+
     /// The array to be changed; copied first where it is shared or lent.
     pub(crate) fn make_mut(&mut self) -> &mut Vec<T> {
-        if !self.is_own() {
+        if self.own_mut().is_none() {
             *self = Self::from(copied(self));
         }
-        match Arc::make_mut(&mut self.0) {
-            Records::Own(records) => records,
-            Records::Lent { .. } => unreachable!("a lent array was replaced by a copy"),
+        match Arc::get_mut(&mut self.0) {
+            Some(Records::Own(records)) => records,
+            _ => unreachable!("an array that is shared or lent was replaced by a copy"),
+        }
+    }
+
+    /// The array to be changed; copied first where it is shared, or where nothing of it may be written.
+    pub(crate) fn open(&mut self) -> Opened<'_, T> {
+        if !Arc::get_mut(&mut self.0).is_some_and(|records| records.is_writable()) {
+            *self = Self::from(copied(self));
+        }
+        match Arc::get_mut(&mut self.0) {
+            Some(Records::Own(records) | Records::Granted { copy: Some(records), .. }) => {
+                Opened::Own(records)
+            }
+            Some(Records::Granted { records, copy, .. }) => {
+                Opened::Granted { records, copy: Some(copy) }
+            }
+            _ => unreachable!("an array that is shared or lent was replaced by a copy"),
+        }
+    }
+
+    /// The records, where they are this array's own and nobody else's.
+    pub(crate) fn own_mut(&mut self) -> Option<&mut [T]> {
+        match Arc::get_mut(&mut self.0) {
+            Some(Records::Own(records)) => Some(records),
+            _ => None,
         }
     }
 
     /// Keeps the records for which `keep` is true. Of an array that is shared or lent only those are copied.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
-        if self.is_own() {
+        if self.own_mut().is_some() {
             self.make_mut().retain(keep);
         } else {
             let kept: Vec<T> = self.iter().copied().filter(|record| keep(record)).collect();
             *self = Self::from(kept);
         }
     }
+}
 
-    /// Whether nobody else has the records.
-    fn is_own(&mut self) -> bool {
-        matches!(Arc::get_mut(&mut self.0), Some(Records::Own(_)))
+impl<T> Records<T> {
+    fn is_writable(&self) -> bool {
+        match self {
+            Self::Own(_) | Self::Granted { copy: Some(_), .. } => true,
+            Self::Lent { .. } => false,
+            Self::Granted { is_withdrawn, .. } => !is_withdrawn.load(Ordering::Acquire),
+        }
+    }
+}
+
+impl<T> Deref for Records<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Own(records) | Self::Granted { copy: Some(records), .. } => records,
+            Self::Lent { records, .. } => records,
+            Self::Granted { records, .. } => records,
+        }
+    }
+}
+
+/// An array that is open for changes and nobody else's.
+pub(crate) enum Opened<'a, T: 'static> {
+    Own(&'a mut Vec<T>),
+    /// Records of somebody else, which are copied before any is changed that belongs to an event.
+    Granted {
+        records: &'a mut [T],
+        /// Where the copy will be; some until then.
+        copy: Option<&'a mut Option<Vec<T>>>,
+    },
+}
+
+impl<T: Copy> Opened<'_, T> {
+    /// All records, to do anything with.
+    #[inline]
+    pub fn all(&mut self) -> &mut Vec<T> {
+        if let Self::Granted { records, copy } = self
+            && let Some(copy) = copy.take()
+        {
+            *self = Self::Own(copy.insert(copied(records)));
+        }
+        match self {
+            Self::Own(records) => records,
+            Self::Granted { .. } => unreachable!("records of somebody else were copied"),
+        }
+    }
+
+    /// Writes a record that belongs to no event yet.
+    #[inline]
+    pub fn put_spare(&mut self, at: usize, record: T) {
+        match self {
+            Self::Own(records) => records[at] = record,
+            Self::Granted { records, .. } => records[at] = record,
+        }
+    }
+}
+
+impl<T> Deref for Opened<'_, T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Own(records) => records,
+            Self::Granted { records, .. } => records,
+        }
     }
 }
 
@@ -65,10 +188,7 @@ impl<T> Deref for Array<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        match &*self.0 {
-            Records::Own(records) => records,
-            Records::Lent { records, .. } => records,
-        }
+        &self.0
     }
 }
 

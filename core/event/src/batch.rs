@@ -43,8 +43,8 @@ pub struct Segment {
 /// Events as flat arrays.
 ///
 /// Cloning shares the bytes and, until one side changes them, the arrays. Every span lies within its
-/// segment; every `Str` is valid UTF-8; every event's range lies within the fields. Foreign arrays enter
-/// only through [`crate::ForeignBatch`], which checks that.
+/// segment; every `Str` is valid UTF-8; every event's range lies within the fields. Fields that belong to no event,
+/// behind the count of one or between two, mean nothing and are not read. Foreign arrays enter only through [`crate::ForeignBatch`], which checks that.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) segments: Vec<Segment>,
@@ -169,7 +169,7 @@ impl Batch {
     /// Opens the batch for changes. Arrays that are shared are copied now, once, not event by event.
     pub fn edit(&mut self) -> BatchMut<'_> {
         BatchMut {
-            fields: self.fields.make_mut(),
+            fields: self.fields.open(),
             events: self.events.make_mut(),
             keys: &mut self.keys,
             segments: &mut self.segments,
@@ -247,10 +247,13 @@ impl Batch {
             let (segment, by) = moves[usize::from(span.segment)];
             Span { segment, offset: span.offset + by, len: span.len }
         };
-        for field in self.fields.make_mut().iter_mut().filter(|f| f.tag.is_span()) {
-            *field = Field::text(field.key, field.tag, moved(field.span()), field.flags());
-        }
+        let fields = self.fields.make_mut();
         for event in self.events.make_mut() {
+            // What belongs to no event may be anything.
+            let own = &mut fields[event.first as usize..][..event.count as usize];
+            for field in own.iter_mut().filter(|field| field.tag.is_span()) {
+                *field = Field::text(field.key, field.tag, moved(field.span()), field.flags());
+            }
             if let Some(raw) = event.raw() {
                 event.set_raw(moved(raw));
             }

@@ -8,13 +8,13 @@ use crate::batch::{Batch, SEGMENTS_MAX, Segment};
 use crate::field::{Field, ForeignField, Tag};
 use crate::key::KeyTable;
 use crate::record::{EventFlags, EventRecord};
-use crate::scan::same_fields;
+use crate::scan::{are_same_but_count, as_foreign, is_same_but_count, same_fields};
 use crate::validate::{InvalidBatch, Texts, check_overlap, check_range};
 
 /// A batch that was made from `base`, with arrays of which nothing is known yet.
 ///
 /// A field that is the same as in `base` is as valid as it was there, since segments and keys of `base` come
-/// first; an event that is the same keeps its claims. The rest is checked as in [`crate::ForeignBatch`].
+/// first; an event that is the same keeps its claims. What `base` itself has behind the count of an event is not trusted. The rest is checked as in [`crate::ForeignBatch`].
 #[derive(Debug)]
 pub struct DerivedBatch<'a> {
     /// What it was made from.
@@ -23,7 +23,7 @@ pub struct DerivedBatch<'a> {
     pub segments: Vec<Segment>,
     /// The keys of `base` and, behind them, more.
     pub keys: Arc<KeyTable>,
-    /// All fields; `None` for those of `base`.
+    /// All fields; `None` for those of `base`, where the spare capacity of events may have been written.
     pub fields: Option<&'a [ForeignField]>,
     /// All events; `None` for those of `base`.
     pub events: Option<&'a [EventRecord]>,
@@ -62,9 +62,9 @@ impl<'a> DerivedBatch<'a> {
         let events = self.events.unwrap_or(&base.events);
         let claims = match self.fields {
             None if self.events.is_none() => Claims::default(),
-            None => check_events(base, events, &texts)?,
+            None => check_events(base, events, texts)?,
             Some(fields) => {
-                let fields = Fields { base: &base.fields, fields, texts, next: 0, last: None };
+                let fields = Fields::of(base, fields, texts);
                 Check { fields, events, claims: Claims::default() }.run(base)?
             }
         };
@@ -94,24 +94,47 @@ impl CheckedBatch<'_> {
     }
 }
 
-/// Events whose fields are those of the base: one that is an event of the base needs no look.
+/// Events that are compared with those of the base at once.
+const RUN: usize = 32;
+
+/// Events whose fields are those of the base: one that is an event of the base needs no look, and of one that has grown
+/// into its spare capacity only what is new does.
 fn check_events(
     base: &Batch,
     events: &[EventRecord],
-    texts: &Texts<'_>,
+    texts: Texts<'_>,
 ) -> Result<Claims, InvalidBatch> {
     let mut claims = Claims::default();
-    let mut known = base.events.iter();
-    let mut are_known = true;
-    for (index, event) in events.iter().enumerate() {
-        if known.any(|one| one == event) {
+    let mut fields = Fields::of(base, as_foreign(&base.fields), texts);
+    let (mut known, mut are_known) = (&base.events[..], true);
+    for (run, events_of_run) in events.chunks(RUN).enumerate() {
+        if let Some((theirs, behind)) = known.split_at_checked(events_of_run.len())
+            && are_same_but_count(theirs, events_of_run)
+            && fields.have_grown(theirs, events_of_run, &mut claims)?
+        {
+            known = behind;
             continue;
         }
-        are_known = false;
-        check_range(index, event, base.fields.len())?;
-        texts.check_raw(index, event)?;
-        let own = &base.fields[event.first as usize..][..event.count as usize];
-        claims.settle(events, index, |event| texts.settle_event(event, own));
+        for (at, event) in events_of_run.iter().enumerate() {
+            let index = run * RUN + at;
+            let origin = known.iter().position(|one| is_same_but_count(one, event));
+            let theirs = origin.map_or(&[][..], |at| &known[at..=at]);
+            known = origin.map_or(&[], |at| &known[at + 1..]);
+            if origin.is_none()
+                || !fields.have_grown(theirs, std::slice::from_ref(event), &mut claims)?
+            {
+                are_known = false;
+                check_range(index, event, base.fields.len())?;
+                texts.check_raw(index, event)?;
+                let own = event.first as usize..event.first as usize + event.count as usize;
+                for at in own.clone() {
+                    fields.check(at, &mut claims)?;
+                }
+                claims.settle(events, index, |event| {
+                    texts.settle_event(event, &base.fields[own]);
+                });
+            }
+        }
     }
     if !are_known {
         check_overlap(events)?;
@@ -280,10 +303,40 @@ struct Fields<'a> {
     /// All before this one were looked at.
     next: usize,
     /// One that was found to be right: the same is often added to every event.
-    last: Option<ForeignField>,
+    last: ForeignField,
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    fn of(base: &'a Batch, fields: &'a [ForeignField], texts: Texts<'a>) -> Self {
+        let never_right = ForeignField { key: 0, tag: u8::MAX, segment: 0, flags: 0, payload: 0 };
+        Self { base: &base.fields, fields, texts, next: 0, last: never_right }
+    }
+
+    /// Whether events that are those of the base but for their count have as many fields as before, or more of those that
+    /// they have room for, which are right.
+    #[inline]
+    fn have_grown(
+        &mut self,
+        origins: &[EventRecord],
+        events: &[EventRecord],
+        claims: &mut Claims,
+    ) -> Result<bool, InvalidBatch> {
+        let (fields, mut last) = (self.fields, self.last);
+        for (origin, event) in origins.iter().zip(events) {
+            if event.count < origin.count || event.count > event.capacity {
+                return Ok(false);
+            }
+            let new = (event.first + origin.count) as usize..(event.first + event.count) as usize;
+            for at in new {
+                if !fields[at].is_same(&last) {
+                    self.check(at, claims)?;
+                    last = self.last;
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Whether an event is what it was, where it was, but for fields that were changed or appended and are right: what
     /// most transforms do. Any other is left to [`Check::event`], which also finds what is wrong.
     #[inline]
@@ -360,7 +413,7 @@ impl Fields<'_> {
     fn check(&mut self, index: usize, claims: &mut Claims) -> Result<(), InvalidBatch> {
         let field = &self.fields[index];
         let is_scalar = field.tag <= Tag::Timestamp as u8;
-        if self.last == Some(*field) || is_scalar && (field.key as usize) < self.texts.keys.len() {
+        if field.is_same(&self.last) || is_scalar && (field.key as usize) < self.texts.keys.len() {
             return Ok(());
         }
         self.check_one(index, claims)
@@ -377,7 +430,7 @@ impl Fields<'_> {
         {
             claims.of_fields.push(index);
         } else {
-            self.last = Some(foreign);
+            self.last = foreign;
         }
         Ok(())
     }

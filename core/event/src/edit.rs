@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::array::Opened;
 use crate::batch::{Origin, SEGMENTS_MAX, Segment};
 use crate::field::{Field, FieldFlags, Span, Tag};
 use crate::key::{Key, KeyTable};
@@ -53,7 +54,7 @@ impl Arena {
 
 /// A batch opened for changes.
 pub struct BatchMut<'b> {
-    pub(crate) fields: &'b mut Vec<Field>,
+    pub(crate) fields: Opened<'b, Field>,
     pub(crate) events: &'b mut Vec<EventRecord>,
     pub(crate) keys: &'b mut Arc<KeyTable>,
     pub(crate) segments: &'b mut Vec<Segment>,
@@ -130,18 +131,21 @@ impl BatchMut<'_> {
         self.segments[usize::from(segment)].bytes.clone()
     }
 
-    /// The events' records.
+    /// The events' records, to do anything with. In a plugin this copies the fields, if that was not done yet: a record that
+    /// was changed does not tell any more which of them are spare.
     #[must_use]
     #[inline]
     pub fn events(&mut self) -> &mut Vec<EventRecord> {
+        self.fields.all();
         self.events
     }
 
-    /// All fields, to append to: a parser writes the fields of one event behind the last.
+    /// All fields, to append to: a parser writes the fields of one event behind the last. In a plugin this copies them,
+    /// if that was not done yet.
     #[must_use]
     #[inline]
     pub fn fields(&mut self) -> &mut Vec<Field> {
-        self.fields
+        self.fields.all()
     }
 
     /// Starts an event behind the last one.
@@ -157,7 +161,7 @@ impl BatchMut<'_> {
         record.count = 1;
         record.capacity = 1;
         record.set_raw(origin);
-        self.fields.push(Field::text(key.0, tag, span, FieldFlags::NONE));
+        self.fields.all().push(Field::text(key.0, tag, span, FieldFlags::NONE));
         self.events.push(record);
     }
 
@@ -182,7 +186,7 @@ impl BatchMut<'_> {
         let range = record.first as usize..(record.first + record.count) as usize;
         match self.fields[range].iter().position(|old| old.key == field.key) {
             Some(at) => {
-                self.fields[record.first as usize + at] = field;
+                self.fields.all()[record.first as usize + at] = field;
                 if (at as u32) < record.raw_fields {
                     record.flags.insert(EventFlags::CHANGED);
                 }
@@ -203,17 +207,20 @@ impl BatchMut<'_> {
         let record = &mut self.events[event];
         let end = record.first + record.count;
         if record.count < record.capacity {
-            self.fields[end as usize] = field;
-        } else if end as usize == self.fields.len() {
-            self.fields.push(field);
-            record.capacity += 1;
+            self.fields.put_spare(end as usize, field);
         } else {
-            let first = self.fields.len() as u32;
-            self.fields.extend_from_within(record.first as usize..end as usize);
-            self.fields.push(field);
-            self.fields.extend((0..SLACK_FIELDS).map(|_| Field::null(0)));
-            record.first = first;
-            record.capacity = record.count + 1 + SLACK_FIELDS;
+            let fields = self.fields.all();
+            if end as usize == fields.len() {
+                fields.push(field);
+                record.capacity += 1;
+            } else {
+                let first = fields.len() as u32;
+                fields.extend_from_within(record.first as usize..end as usize);
+                fields.push(field);
+                fields.extend((0..SLACK_FIELDS).map(|_| Field::null(0)));
+                record.first = first;
+                record.capacity = record.count + 1 + SLACK_FIELDS;
+            }
         }
         record.count += 1;
     }
@@ -224,7 +231,7 @@ impl BatchMut<'_> {
         let (first, end) = (record.first as usize, (record.first + record.count) as usize);
         let at = self.fields[first..end].iter().position(|field| field.key == key.0)?;
         let removed = self.fields[first + at];
-        self.fields.copy_within(first + at + 1..end, first + at);
+        self.fields.all().copy_within(first + at + 1..end, first + at);
         record.count -= 1;
         if (at as u32) < record.raw_fields {
             record.raw_fields -= 1;

@@ -206,6 +206,12 @@ impl ForeignField {
         crate::scan::is_field(self, field)
     }
 
+    /// Whether both are the same.
+    #[inline]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        crate::scan::is_same(self, other)
+    }
+
     /// The field that it is, the one at `index`, if its tag is one. Nothing else is checked.
     pub fn read(&self, index: usize) -> Result<Field, InvalidBatch> {
         let Self { key, tag, segment, flags, payload } = *self;

@@ -23,7 +23,7 @@ mod validate;
 mod value;
 
 pub use ack::{Ack, AckId, AckStatus, Acks};
-pub use array::Array;
+pub use array::{Array, Grant};
 pub use batch::{Batch, Origin, SEGMENTS_MAX, SEGMENTS_PER_SOURCE_BATCH_MAX, Segment};
 pub use derived::{CheckedBatch, DerivedBatch};
 pub use edit::{Arena, BatchMut};

@@ -29,4 +29,22 @@ impl Batch {
         self.freeze();
         (self.segments, self.fields, self.events)
     }
+
+    /// The array of the fields, where nobody else has it: whoever lends the batch may let others write those that belong
+    /// to no event.
+    pub fn spare_fields(&mut self) -> Option<&mut [Field]> {
+        self.fields.own_mut()
+    }
+
+    /// As [`Self::snapshot`], with fields of its own: those that belong to no event are null, whatever somebody may have
+    /// written there or may still write.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let mut fields = vec![Field::null(0); self.fields.len()];
+        for record in &*self.events {
+            let own = record.first as usize..(record.first + record.count) as usize;
+            fields[own.clone()].copy_from_slice(&self.fields[own]);
+        }
+        Self { fields: fields.into(), ..self.snapshot() }
+    }
 }

@@ -5,6 +5,7 @@
 //! 8-byte words in `benches/`.
 
 use crate::field::{Field, ForeignField};
+use crate::record::EventRecord;
 
 /// Whether a byte ends the plain part of a JSON string: quote, backslash or control character.
 #[inline]
@@ -100,6 +101,68 @@ pub(crate) fn is_field(foreign: &ForeignField, field: &Field) -> bool {
             == std::mem::transmute::<Field, [u64; 2]>(*field)
     }
 }
+
+/// Whether both are the same, bit by bit.
+#[inline]
+pub(crate) fn is_same(one: &ForeignField, other: &ForeignField) -> bool {
+    // SAFETY: both are 16 bytes of plain numbers without a gap, so that every byte is initialised.
+    unsafe {
+        std::mem::transmute::<ForeignField, [u64; 2]>(*one)
+            == std::mem::transmute::<ForeignField, [u64; 2]>(*other)
+    }
+}
+
+/// Fields as ones of which nothing is known.
+pub(crate) fn as_foreign(fields: &[Field]) -> &[ForeignField] {
+    // SAFETY: both are the same in memory, and every field is a foreign field.
+    unsafe { std::slice::from_raw_parts(fields.as_ptr().cast(), fields.len()) }
+}
+
+/// Of the words of an event's record those bits that are not the number of its fields.
+const ALL_BUT_COUNT: [u64; 5] = [
+    u64::MAX,
+    u64::from_ne_bytes([0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]),
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+];
+
+/// The bits in which two records differ, but for the number of their fields.
+#[inline]
+fn difference_but_count(one: &EventRecord, other: &EventRecord) -> u64 {
+    // SAFETY: both are 40 bytes of plain numbers without a gap, so that every byte is initialised.
+    let (one, other) = unsafe {
+        (
+            std::mem::transmute::<EventRecord, [u64; 5]>(*one),
+            std::mem::transmute::<EventRecord, [u64; 5]>(*other),
+        )
+    };
+    let words = one.iter().zip(&other).zip(&ALL_BUT_COUNT);
+    words.fold(0, |all, ((one, other), mask)| all | (one ^ other) & mask)
+}
+
+/// Whether both are the same, bit by bit, but for the number of their fields.
+#[inline]
+pub(crate) fn is_same_but_count(one: &EventRecord, other: &EventRecord) -> bool {
+    // Of another event this most often differs already.
+    one.first == other.first && difference_but_count(one, other) == 0
+}
+
+/// Whether each is the same as the other at its place, but for the number of their fields.
+#[inline]
+pub(crate) fn are_same_but_count(some: &[EventRecord], others: &[EventRecord]) -> bool {
+    // Where an event between two is missing, the last ones differ.
+    if let (Some(one), Some(other)) = (some.last(), others.last())
+        && one.first != other.first
+    {
+        return false;
+    }
+    let pairs = some.iter().zip(others);
+    pairs.fold(0, |all, (one, other)| all | difference_but_count(one, other)) == 0
+}
+
+const _: () = assert!(std::mem::offset_of!(EventRecord, first) == 8);
+const _: () = assert!(std::mem::offset_of!(EventRecord, count) == 12);
 
 /// Appends `text` with the escapes JSON demands and no others; a text without any is copied whole.
 pub fn escape_json(text: &[u8], out: &mut Vec<u8>) {

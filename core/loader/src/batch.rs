@@ -75,9 +75,11 @@ pub(crate) struct HostBatch {
     segments: Vec<abi::Segment>,
     names: Arc<KeyNames>,
     token: u64,
+    /// The fields, where the plugin may write those that belong to no event; else null.
+    spare: *mut abi::Field,
 }
 
-// SAFETY: the segments point into the batch beside them, which nobody changes.
+// SAFETY: the pointers point into the batch beside them, which nobody changes but the plugin, where no event is.
 unsafe impl Send for HostBatch {}
 // SAFETY: as above.
 unsafe impl Sync for HostBatch {}
@@ -85,6 +87,16 @@ unsafe impl Sync for HostBatch {}
 impl HostBatch {
     /// A batch to be shown. Its arena must be frozen.
     pub fn new(batch: Batch, token: u64, keys: &mut KeyCache) -> Arc<Self> {
+        Self::shown(batch, token, keys, std::ptr::null_mut())
+    }
+
+    /// As [`Self::new`], to a plugin that may append fields in place, where nobody else has them.
+    pub fn to_extend(mut batch: Batch, token: u64, keys: &mut KeyCache) -> Arc<Self> {
+        let fields = batch.spare_fields().map_or(std::ptr::null_mut(), <[Field]>::as_mut_ptr);
+        Self::shown(batch, token, keys, fields.cast())
+    }
+
+    fn shown(batch: Batch, token: u64, keys: &mut KeyCache, spare: *mut abi::Field) -> Arc<Self> {
         let names = keys.names(batch.shared_keys());
         let describe = |segment: &Segment| {
             let origin = segment.origin.unwrap_or(Origin { stream: 0, offset: 0 });
@@ -98,7 +110,12 @@ impl HostBatch {
             }
         };
         let segments = batch.segments().iter().map(describe).collect();
-        Arc::new(Self { batch, segments, names, token })
+        Arc::new(Self { batch, segments, names, token, spare })
+    }
+
+    /// The batch as it was before the plugin wrote anything, for when a call failed.
+    pub fn as_it_was(&self) -> Batch {
+        if self.spare.is_null() { self.batch.snapshot() } else { self.batch.detached() }
     }
 
     pub fn as_handle(self: &Arc<Self>) -> *const abi::Batch {
@@ -129,6 +146,7 @@ impl HostBatch {
             key_count: self.names.names.len() as u32,
             keys_id: self.names.id,
             token: self.token,
+            spare: self.spare,
         }
     }
 }
@@ -379,212 +397,5 @@ pub(crate) unsafe fn of_box<'a, T>(pointer: *mut c_void) -> Option<&'a mut T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use lograil_event::{EventFlags, FieldFlags, Span};
-    use lograil_testkit::{Dice, conformance, events_of};
-
-    /// The casts in this crate and in the SDK rest on this.
-    #[test]
-    fn records_of_the_interface_are_those_of_a_batch_in_memory() {
-        let mut batch = Batch::new();
-        let mut edit = batch.edit();
-        let key = edit.key("k");
-        edit.key("other");
-        let span = Span { segment: 0xAB, offset: 0x1234_5678, len: 0x9ABC_DEF0 };
-        edit.fields().push(Field::i64(1, -2));
-        edit.fields().push(Field::text(key.0, Tag::Array, span, FieldFlags::CLEAN));
-        let mut record = EventRecord::empty(-5, 7);
-        (record.count, record.capacity, record.raw_fields) = (11, 13, 3);
-        record.set_raw(Span { segment: 0xCD, offset: 17, len: 19 });
-        record.flags.insert(EventFlags::RAW_DOCUMENT);
-        edit.events().push(record);
-        let shown = HostBatch::new(batch, 23, &mut KeyCache::default());
-        let view = shown.view();
-        // SAFETY: the view is that of a batch that lives.
-        let (fields, events) = unsafe { (abi::slice(view.fields, 2), abi::slice(view.events, 1)) };
-        let number =
-            abi::Field { key: 1, tag: abi::tag::I64, segment: 0, flags: 0, payload: -2_i64 as u64 };
-        let payload = 0x9ABC_DEF0_1234_5678;
-        let (tag, segment) = (abi::tag::ARRAY, 0xAB);
-        assert_eq!(fields, [number, abi::Field { key: 0, tag, segment, flags: 1, payload }]);
-        let event = abi::Event {
-            timestamp_ns: -5,
-            first: 7,
-            count: 11,
-            capacity: 13,
-            raw_fields: 3,
-            raw_offset: 17,
-            raw_len: 19,
-            raw_segment: 0xCD,
-            flags: abi::event_flags::RAW | abi::event_flags::RAW_DOCUMENT,
-            reserved: [0; 6],
-        };
-        assert_eq!(events, [event]);
-        assert_eq!((view.token, view.key_count), (23, 2));
-    }
-
-    /// Arrays as a plugin could emit them: those of a batch, a few bytes of which are others.
-    fn mutated<T: Copy>(dice: &mut Dice, array: &[T]) -> Vec<T> {
-        let mut changed = array.to_vec();
-        // SAFETY: every bit pattern is one of the plain numbers that the records are made of.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(
-                changed.as_mut_ptr().cast::<u8>(),
-                size_of_val(&changed[..]),
-            )
-        };
-        for _ in 0..dice.below(4) {
-            if bytes.is_empty() {
-                break;
-            }
-            let at = dice.below(bytes.len());
-            bytes[at] = match dice.below(3) {
-                0 => dice.roll() as u8,
-                1 => bytes[at].wrapping_add(1),
-                _ => 0xFF,
-            };
-        }
-        changed
-    }
-
-    /// Whatever a plugin emits is refused, or a batch that is valid in every field and can be read.
-    #[test]
-    fn no_mutation_of_a_batch_gets_past_the_check() {
-        let (mut refused, mut taken) = (0, 0);
-        for (name, batch) in conformance::corpus(&serde_json::Value::Null) {
-            if batch.len() > 100 || batch.size_bytes() > 100_000 {
-                continue;
-            }
-            let mut dice = Dice::new(9);
-            let mut keys = KeyCache::default();
-            let mut batch = batch;
-            batch.freeze();
-            let shown = HostBatch::new(batch, 0, &mut keys);
-            let view = shown.view();
-            // SAFETY: the view is that of a batch that lives.
-            let (events, fields, segments, names) = unsafe {
-                (
-                    abi::slice(view.events, view.event_count as usize),
-                    abi::slice(view.fields, view.field_count as usize),
-                    abi::slice(view.segments, view.segment_count as usize),
-                    abi::slice(view.keys, view.key_count as usize),
-                )
-            };
-            for round in 0..2_000 {
-                let (events, fields) = (mutated(&mut dice, events), mutated(&mut dice, fields));
-                let has_base = round % 2 == 0;
-                let mut output = abi::Output {
-                    size: size_of::<abi::Output>() as u32,
-                    port: 0,
-                    base: std::ptr::null(),
-                    events: events.as_ptr(),
-                    fields: fields.as_ptr(),
-                    segments: segments.as_ptr(),
-                    keys: names.as_ptr(),
-                    tokens: std::ptr::null(),
-                    positions: std::ptr::null(),
-                    event_count: events.len() as u32,
-                    field_count: fields.len() as u32,
-                    segment_count: segments.len() as u32,
-                    key_count: names.len() as u32,
-                    token_count: 0,
-                    position_count: 0,
-                    owner: std::ptr::null_mut(),
-                    release: None,
-                };
-                if has_base {
-                    (output.base, output.segment_count, output.key_count) =
-                        (shown.as_handle(), 0, 0);
-                }
-                // SAFETY: pointers and counts are what they claim to be.
-                match unsafe { take(&output, None, &mut keys) } {
-                    Ok(batch) => {
-                        taken += 1;
-                        let again = ForeignBatch {
-                            segments: batch.segments().to_vec(),
-                            fields: batch.fields().to_vec(),
-                            events: batch.records().to_vec(),
-                            keys: batch.keys().clone(),
-                        };
-                        assert!(again.validate().is_ok(), "{name} {round}");
-                        let _read = events_of(&batch);
-                    }
-                    Err(_) => refused += 1,
-                }
-            }
-        }
-        assert!(refused > 500 && taken > 500, "{refused} {taken}");
-    }
-
-    /// Counts how often it was given back.
-    unsafe extern "C" fn count(owner: *mut c_void) {
-        // SAFETY: the tests give a counter that lives longer than the lease.
-        unsafe { *owner.cast::<u32>() += 1 };
-    }
-
-    /// What a plugin gives that changed the arrays of `shown`, and lends them.
-    fn lent(shown: &Arc<HostBatch>, fields: &[abi::Field], released: &mut u32) -> abi::Output {
-        let view = shown.view();
-        abi::Output {
-            size: size_of::<abi::Output>() as u32,
-            port: 0,
-            base: shown.as_handle(),
-            events: view.events,
-            fields: fields.as_ptr(),
-            segments: std::ptr::null(),
-            keys: std::ptr::null(),
-            tokens: std::ptr::null(),
-            positions: std::ptr::null(),
-            event_count: view.event_count,
-            field_count: fields.len() as u32,
-            segment_count: 0,
-            key_count: 0,
-            token_count: 0,
-            position_count: 0,
-            owner: std::ptr::from_mut(released).cast(),
-            release: Some(count),
-        }
-    }
-
-    #[test]
-    fn what_is_lent_is_read_in_place_and_given_back_once_whatever_becomes_of_it() {
-        let mut keys = KeyCache::default();
-        let mut batch = lograil_testkit::batch_of_json(&[serde_json::json!({"a": 1, "b": "x"})]);
-        batch.freeze();
-        let shown = HostBatch::new(batch, 0, &mut keys);
-        let view = shown.view();
-        // SAFETY: the view is that of a batch that lives.
-        let own = unsafe { abi::slice(view.fields, view.field_count as usize) };
-        let mut fields = own.to_vec();
-        (fields[0].tag, fields[0].payload) = (abi::tag::I64, 7);
-        let mut released = 0;
-        let output = lent(&shown, &fields, &mut released);
-        // SAFETY: pointers, counts and the lease are what they claim to be.
-        let made = unsafe { take(&output, Lease::of(&output), &mut keys) }.unwrap();
-        assert_eq!(made.fields().as_ptr().cast(), fields.as_ptr());
-        assert_eq!(made.records().as_ptr().cast(), view.events, "those of the base");
-        let mut changed = made.snapshot();
-        drop(made);
-        assert_eq!((events_of(&changed)[0]["a"].clone(), released), (7.into(), 0));
-        changed.edit();
-        assert_eq!((events_of(&changed)[0]["a"].clone(), released), (7.into(), 1));
-
-        let mut old = lent(&shown, &fields, &mut released);
-        old.size = abi::OUTPUT_BYTES_MIN as u32;
-        // SAFETY: the output is longer than it says.
-        let old = unsafe { known(&raw const old) }.unwrap();
-        assert!(old.release.is_none() && old.owner.is_null(), "version 1.0 lends nothing");
-        // SAFETY: as above.
-        let made = unsafe { take(&old, Lease::of(&old), &mut keys) }.unwrap();
-        assert_ne!(made.fields().as_ptr().cast(), fields.as_ptr());
-        assert_eq!(released, 1);
-
-        fields[0].tag = 99;
-        let output = lent(&shown, &fields, &mut released);
-        // SAFETY: as above.
-        let refused = unsafe { take(&output, Lease::of(&output), &mut keys) };
-        assert!(refused.unwrap_err().contains("unknown tag 99"));
-        assert_eq!(released, 2);
-    }
-}
+#[path = "batch_tests.rs"]
+mod tests;

@@ -1,8 +1,9 @@
 //! Loading a file that was examined, and turning its tables into component specs.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use lograil_abi as abi;
@@ -11,7 +12,7 @@ use lograil_plugin::{Build, ComponentSpec, Threading};
 use crate::call::ErrorText;
 use crate::calls::{Calls, Function};
 use crate::error::PluginError;
-use crate::image::Image;
+use crate::image::{Hash, Image};
 use crate::instance::Loaded;
 use crate::manifest::{self, Manifest};
 use crate::trial::{self, Watch};
@@ -23,12 +24,18 @@ use crate::{crash, host, signals, sink, slots, source, transform};
 pub struct LoadedPlugin {
     /// Its file, without symbolic links.
     pub path: PathBuf,
-    /// The hash of the file.
-    pub sha256: String,
+    hash: Arc<Hash>,
     /// What it says about itself.
     pub manifest: Manifest,
     /// Its components; they live as long as the program.
     pub components: Vec<ComponentSpec>,
+}
+
+impl LoadedPlugin {
+    /// The sha256 of the file in hexadecimal. Of a large file it takes a while to be known.
+    pub fn sha256(&self) -> io::Result<&str> {
+        self.hash.sha256()
+    }
 }
 
 /// What was loaded so far: a file is loaded once, however often it is asked for.
@@ -38,10 +45,14 @@ type Entry = unsafe extern "C" fn(*const abi::Host, *mut abi::Error) -> *const a
 
 /// Loads a plugin that satisfies `trust`. It stays loaded until the program ends.
 pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
-    let Trusted { path, file, sha256 } = trust.read(path)?;
-    let manifest = manifest::parse(&path, &file)?;
+    let Trusted { path, file } = trust.read(path)?;
+    let unreadable = |source| PluginError::Read { path: path.clone(), source };
+    let manifest = manifest::parse(&path, &file.view().map_err(unreadable)?)?;
     let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_it = |one: &LoadedPlugin| one.path == path && one.sha256 == sha256;
+    let is_it = |one: &LoadedPlugin| {
+        one.path == path
+            && one.sha256().is_ok_and(|known| file.sha256().is_ok_and(|new| new == known))
+    };
     if let Some((plugin, tables)) = all.iter().find(|(one, _)| is_it(one)) {
         // Where a newer version had been tried in between, this one speaks for its components again.
         for table in tables {
@@ -50,7 +61,7 @@ pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
         return Ok(plugin.clone());
     }
     let name: &'static str = manifest.name.clone().leak();
-    let plugin = open(&path, file, name)?;
+    let plugin = open(&path, &file, name)?;
     let (mut components, mut tables) = (Vec::new(), Vec::new());
     for at in 0..plugin.component_count as usize {
         // SAFETY: the plugin vouches for its list of tables.
@@ -60,7 +71,7 @@ pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
         components.push(spec);
         tables.push(loaded);
     }
-    let loaded = LoadedPlugin { path, sha256, manifest, components };
+    let loaded = LoadedPlugin { path, hash: Hash::of(file), manifest, components };
     check_against_manifest(&loaded)?;
     all.push((loaded.clone(), tables));
     Ok(loaded)
@@ -69,18 +80,13 @@ pub fn load(path: &Path, trust: &Trust) -> Result<LoadedPlugin, PluginError> {
 /// Loads the library and calls its entry.
 fn open(
     path: &Path,
-    image: Image,
+    image: &Image,
     name: &'static str,
 ) -> Result<&'static abi::Plugin, PluginError> {
-    let cannot = |why: String| PluginError::Load { path: path.to_owned(), why };
-    let (in_memory, file) =
-        image.into_path().map_err(|error| cannot(format!("keep it in memory: {error}")))?;
-    trial::run(path, name, &file)?;
+    trial::run(path, name, image.file())?;
     let _watch = Watch::begin(path);
-    // The library stays when the file is closed.
-    let linked = link(&unlike_any_before(&in_memory), path, name);
-    drop(file);
-    linked
+    // The library stays also where the image does not.
+    link(&unlike_any_before(&image.path()), path, name)
 }
 
 /// The same path, written as none was before: the system's loader takes what has the name of a library that it has loaded

@@ -105,7 +105,7 @@ impl PluginTransform {
             let mut work = context.work();
             let acks = batch.take_acks();
             let token = work.begin(Some(acks));
-            HostBatch::new(batch, token, &mut work.keys)
+            HostBatch::to_extend(batch, token, &mut work.keys)
         });
         if shown.is_none() {
             context.work().begin(None);
@@ -155,7 +155,7 @@ impl PluginTransform {
             tracing::error!(component_id = &*context.id, "{why}");
         }
         if let Some(shown) = shown {
-            let mut batch = shown.batch.snapshot();
+            let mut batch = shown.as_it_was();
             batch.add_acks(acks);
             out.dead_letter(batch, |_| &why);
         }

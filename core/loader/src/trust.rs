@@ -27,7 +27,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -37,7 +37,6 @@ pub(crate) struct Trusted {
     pub path: PathBuf,
     /// Its content, which is what is loaded.
     pub file: Image,
-    pub sha256: String,
 }
 
 impl Trust {
@@ -63,14 +62,15 @@ impl Trust {
                 return Err(PluginError::WorldWritable { path: place.to_owned() });
             }
         }
-        let (file, sha256) = Image::read(&real).map_err(unreadable(&real))?;
+        let file = Image::read(&real).map_err(unreadable(&real))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let sha256 = hex(&sha256.finalize());
-        match self.sha256.get(&*name) {
-            Some(pinned) if !sha256.eq_ignore_ascii_case(pinned.trim()) => {
-                Err(PluginError::Pin { path: real, found: sha256, pinned: pinned.clone() })
+        if let Some(pinned) = self.sha256.get(&*name) {
+            let found = file.sha256().map_err(unreadable(&real))?;
+            if !found.eq_ignore_ascii_case(pinned.trim()) {
+                let (found, pinned) = (found.to_owned(), pinned.clone());
+                return Err(PluginError::Pin { path: real, found, pinned });
             }
-            _ => Ok(Trusted { path: real, file, sha256 }),
         }
+        Ok(Trusted { path: real, file })
     }
 }

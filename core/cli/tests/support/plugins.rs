@@ -23,6 +23,19 @@ pub fn cargo_plugin(place: &Place, folder: &str, library: &str) -> PathBuf {
     install(place, &target().join("debug").join(format!("lib{library}.so")))
 }
 
+/// Builds a plugin that is a crate of this repository; gives the library.
+pub fn own_plugin(place: &Place, package: &str) -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--offline", "--locked", "--quiet", "-p", package])
+        .current_dir(repository())
+        .env("CARGO_TARGET_DIR", target())
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let library = format!("lib{}.so", package.replace('-', "_"));
+    install(place, &target().join("debug").join(library))
+}
+
 /// Where all Rust plugins of tests are built, so that their dependencies are built once.
 pub fn target() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_lograil")).ancestors().nth(2).unwrap()

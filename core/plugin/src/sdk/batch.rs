@@ -7,7 +7,7 @@ use bytes::Bytes;
 use lograil_abi as abi;
 use lograil_abi::{Str, status};
 use lograil_event::{
-    Ack, AckId, AckStatus, Array, Batch, EventRecord, Field, KeyTable, Origin, Segment,
+    Ack, AckId, AckStatus, Array, Batch, EventRecord, Field, Grant, KeyTable, Origin, Segment,
 };
 
 use super::call::{Failure, HostHandle, guard};
@@ -55,6 +55,14 @@ pub(super) struct Input {
     view: abi::View,
 }
 
+/// A batch of the host, to work on.
+pub(super) struct Read {
+    pub batch: Batch,
+    pub input: Input,
+    /// While it lives, fields are appended in the host's own array.
+    pub grant: Option<Grant>,
+}
+
 /// Makes batches of those of the host. Keeps the key table, which seldom changes.
 #[derive(Default)]
 pub(super) struct Reader {
@@ -71,7 +79,7 @@ impl Reader {
         &mut self,
         host: HostHandle,
         batch: *const abi::Batch,
-    ) -> Result<(Batch, Input), Failure> {
+    ) -> Result<Read, Failure> {
         let mut view = abi::View {
             size: size_of::<abi::View>() as u32,
             layout: 0,
@@ -85,6 +93,7 @@ impl Reader {
             key_count: 0,
             keys_id: 0,
             token: 0,
+            spare: std::ptr::null_mut(),
         };
         // SAFETY: the batch is the host's, the view is ours.
         let seen = unsafe { (host.table().view)(batch, &raw mut view) };
@@ -115,24 +124,37 @@ impl Reader {
             origin: (segment.flags & abi::SEGMENT_HAS_ORIGIN != 0)
                 .then_some(Origin { stream: segment.stream, offset: segment.offset }),
         };
-        // SAFETY: `abi::Field` and `Field`, `abi::Event` and `EventRecord` are the same in memory (held by a
-        // test), the host gives only tags that `Field` knows, and its arrays live as long as `hold`.
-        let (fields, events): (&'static [Field], &'static [EventRecord]) = unsafe {
-            (
-                abi::slice(view.fields.cast(), view.field_count as usize),
-                abi::slice(view.events.cast(), view.event_count as usize),
-            )
-        };
-        let (fields, events) = (
-            Array::lent(fields, Arc::clone(&hold) as _),
-            Array::lent(events, Arc::clone(&hold) as _),
-        );
+        // SAFETY: as above. `abi::Event` and `EventRecord` are the same in memory (held by a test).
+        let events: &'static [EventRecord] =
+            unsafe { abi::slice(view.events.cast(), view.event_count as usize) };
+        let events = Array::lent(events, Arc::clone(&hold) as _);
+        // SAFETY: as above.
+        let (fields, grant) = unsafe { fields_of(&view, &hold) };
         let segments = segments.iter().map(segment).collect();
         let mut made = Batch::from_arrays(segments, fields, events, Arc::clone(&self.keys));
         if view.token != 0 {
             made.add_acks(token(host, view.token).into());
         }
-        Ok((made, Input { batch, view }))
+        Ok(Read { batch: made, input: Input { batch, view }, grant })
+    }
+}
+
+/// The fields of a view, to append to in place where the host allows it.
+///
+/// # Safety
+/// The view must be that of the batch that `hold` keeps.
+unsafe fn fields_of(view: &abi::View, hold: &Arc<Hold>) -> (Array<Field>, Option<Grant>) {
+    let (count, hold) = (view.field_count as usize, Arc::clone(hold) as _);
+    // SAFETY: `abi::Field` and `Field` are the same in memory (held by a test), and in events the host gives only tags
+    // that `Field` knows. Its array lives as long as `hold`. Of one that may be written, the host looks at nothing
+    // before it gets it back, and it stays as it is then: the grant ends before that.
+    unsafe {
+        if view.spare.is_null() {
+            (Array::lent(abi::slice(view.fields.cast(), count), hold), None)
+        } else {
+            let (fields, grant) = Array::granted(abi::slice_mut(view.spare.cast(), count), hold);
+            (fields, Some(grant))
+        }
     }
 }
 

@@ -249,7 +249,7 @@ unsafe extern "C" fn write(
         // SAFETY: made by `new`; one call at a time.
         let instance = unsafe { instance::<Instance>(given) };
         // SAFETY: the host brings a batch of its own.
-        let (batch, _) = unsafe { instance.reader.read(instance.host, batch)? };
+        let batch = unsafe { instance.reader.read(instance.host, batch)? }.batch;
         instance.order(token, Order::Write(batch))
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lograil_abi as abi;
 use lograil_abi::{Error, StartInfo, Status, Str, kind, status};
 
-use super::batch::{Input, Reader, emit};
+use super::batch::{Input, Read, Reader, emit};
 use super::call::{Failure, HostHandle, guard, instance, text};
 use super::export::HostClock;
 use super::metrics::LocalMetrics;
@@ -110,8 +110,10 @@ unsafe extern "C" fn process(
         // SAFETY: made by `new`; one call at a time.
         let instance = unsafe { instance::<Instance>(given) };
         // SAFETY: the host brings a batch of its own.
-        let (batch, input) = unsafe { instance.reader.read(instance.host, batch)? };
+        let Read { batch, input, grant } = unsafe { instance.reader.read(instance.host, batch)? };
         instance.transform.process(batch, &mut instance.outputs);
+        // What is emitted from here on stays as it is, whatever the transform has kept.
+        drop(grant);
         instance.deliver(Some(&input))
     })
 }

@@ -119,6 +119,41 @@ static lr_status state(void *instance, void *arg, lr_each_text each) {
     return LR_PANIC;
 }
 
+/* Appends a field to every event in place, and then another that is wrong. */
+static lr_status append(const faulty *self, const lr_view *view, lr_output *out, lr_error *error) {
+    static const uint8_t text[] = {0xFF, 0xFE};
+    static const lr_segment segment = {.ptr = text, .len = 2};
+    lr_event *events;
+    lr_status status;
+    if (!view->spare) return lr_fail(error, LR_FAILED, "nothing may be written in place");
+    events = (lr_event *)malloc(view->event_count * sizeof *events);
+    if (!events) return lr_fail(error, LR_FAILED, "out of memory");
+    memcpy(events, view->events, view->event_count * sizeof *events);
+    for (uint32_t at = 0; at < view->event_count; at++) {
+        lr_field *field = view->spare + events[at].first + events[at].count;
+        if (events[at].capacity < events[at].count + 2) continue;
+        field[0] = field[1] = (lr_field){.key = view->key_count, .tag = LR_TAG_BOOL, .payload = 1};
+        field[1].key++;
+        if (is(self, "append_tag")) field[1].tag = 99;
+        if (is(self, "append_key")) field[1].key = 12345;
+        if (is(self, "append_offset")) field[1] = (lr_field){.tag = LR_TAG_STR, .payload = 0xFFFFFFFF00000000u};
+        if (is(self, "append_utf8"))
+            field[1] = (lr_field){.tag = LR_TAG_STR, .segment = (uint8_t)view->segment_count, .payload = (uint64_t)2 << 32};
+        events[at].count += is(self, "append_too_many") ? 99 : 2;
+    }
+    if (is(self, "append_twice")) events[view->event_count - 1] = events[0];
+    out->segments = &segment;
+    out->segment_count = 1;
+    out->keys = (const lr_str[]){lr_text("one"), lr_text("two")};
+    out->key_count = 2;
+    out->events = events;
+    if (is(self, "append_error")) status = lr_fail(error, LR_FAILED, "I do not feel well");
+    else if (is(self, "append_hang")) sleep_forever(NULL), status = LR_OK;
+    else status = self->host->emit(self->context, out) == LR_OK ? LR_OK : LR_FAILED;
+    free(events);
+    return status;
+}
+
 static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     const faulty *self = (const faulty *)instance;
     static int processed;
@@ -149,6 +184,7 @@ static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     out.event_count = view.event_count;
     out.fields = view.fields;
     out.field_count = view.field_count;
+    if (!strncmp(self->fault, "append", 6) && view.event_count) return append(self, &view, &out, error);
     if (view.event_count == 0 || view.events[0].count == 0)
         return self->host->emit(self->context, &out) == LR_OK ? LR_OK : LR_FAILED;
     event = view.events[0];
