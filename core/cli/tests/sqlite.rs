@@ -107,6 +107,45 @@ fn kills_lose_and_double_no_row() {
 }
 
 #[test]
+fn databases_that_are_renamed_under_load_have_every_line_once_together() {
+    let place = Place::new();
+    let topology = topology(&place);
+    let database = place.path("logs.db");
+    let running = place.start(&["run", "--quiet", &topology]);
+    let has_events = || ask_if_there(&database, "SELECT count(*) FROM events") > 0;
+    let mut written = 0;
+    for file in 1..=5 {
+        for _ in 0..4 {
+            append(&place, written..written + LINES_PER_KILL);
+            written += LINES_PER_KILL;
+        }
+        until("events are stored", || database.exists() && has_events());
+        fs::rename(&database, place.path(&format!("logs.db.{file}"))).unwrap();
+    }
+    append(&place, written..written + 1);
+    written += 1;
+    until("the last line is stored", || {
+        let last = format!("SELECT count(*) FROM events WHERE message = 'line {}'", written - 1);
+        database.exists() && ask_if_there(&database, &last) == 1
+    });
+    let query = place.run(&["query", "logs.db", "--text", &format!("\"line {}\"", written - 1)]);
+    assert!(query.assert_success().stdout().contains("line "), "a reader follows");
+    assert!(place.read("stderr").contains("renamed the database"), "it says so");
+    assert!(running.stop().success());
+    let mut numbers = Vec::new();
+    for name in (1..=5).map(|file| format!("logs.db.{file}")).chain(["logs.db".to_owned()]) {
+        let connection = Connection::open(place.path(&name)).unwrap();
+        let select = "SELECT json_extract(fields, '$.n') FROM events";
+        let mut select = connection.prepare(select).unwrap();
+        let read = select.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+        numbers.extend(read.map(Result::unwrap));
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers.len() as i64, written);
+    assert!(numbers.iter().copied().eq(0..written));
+}
+
+#[test]
 fn a_locked_database_holds_it_up_and_loses_nothing() {
     let seconds =
         std::env::var("LOGRAIL_SQLITE_LOCK_SECONDS").map_or(5, |text| text.parse().unwrap());

@@ -1,12 +1,15 @@
 //! `sqlite`: keeps events in a database file, exactly once where the sources replay.
 
 mod columns;
+mod database;
+#[cfg(test)]
+mod moved_tests;
 mod pending;
 mod retention;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,20 +20,24 @@ use lograil_plugin::{
     Build, Clock, CommitPolicy, ComponentSpec, ConfigError, ConfigErrors, Delivery, Options, Sink,
     SinkContext, SinkError, Threading,
 };
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use prometheus::IntCounter;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::schema::{self, Unusable};
 use crate::tally::{Counted, Sign, Tally};
 use crate::{removal, text_index};
 use columns::Copied;
+use database::{Database, Standing, failure};
 use pending::Pending;
 use retention::{Retention, SIZE_BYTES_MIN};
 
-/// How often the limits are looked at while no events come.
-const RETENTION_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the limits and the files are looked at while no events come.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often one commit goes after a database that is moved while it writes.
+const REOPENS_MAX: usize = 8;
 
 /// The spec of `sqlite`.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -72,7 +79,7 @@ fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
             .help("an empty database and one commit need that much")
             .into());
     }
-    Ok(Box::new(SqliteSink { options, path: PathBuf::new(), open: None }))
+    Ok(Box::new(SqliteSink { options, open: None }))
 }
 
 /// What a checkpoint says of the database: which one it is, and the id the next event gets.
@@ -84,12 +91,15 @@ struct State {
 
 struct SqliteSink {
     options: SqliteOptions,
-    path: PathBuf,
     open: Option<Open>,
 }
 
 struct Open {
-    connection: Connection,
+    path: PathBuf,
+    id: Arc<str>,
+    /// None while it could not be opened anew.
+    database: Option<Database>,
+    /// Which database it is; empty before one was opened.
     identity: String,
     next_id: i64,
     pending: Pending,
@@ -97,39 +107,75 @@ struct Open {
     /// Events that came since the retention was enforced.
     arrived: usize,
     clock: Arc<dyn Clock>,
+    reopens: IntCounter,
 }
 
 impl SqliteSink {
     fn open_database(&mut self, context: &SinkContext) -> Result<(), SinkError> {
-        self.path = context.base_dir.join(&self.options.path);
-        let connection = schema::open(&self.path).map_err(|error| match error {
-            Unusable::Sqlite(error) => failure("open", &self.path, &error),
-            Unusable::Foreign(why) | Unusable::Unfinished(why) => {
-                SinkError::Fatal(format!("open {}: {why}", self.path.display()))
-            }
-        })?;
+        let reopens = "Times the database was moved, replaced or deleted and opened anew.";
         let mut open = Open {
-            connection,
+            path: context.base_dir.join(&self.options.path),
+            id: Arc::clone(&context.id),
+            database: None,
             identity: String::new(),
             next_id: 1,
             pending: Pending::default(),
             retention: self.options.retention,
             arrived: 0,
             clock: Arc::clone(&context.clock),
+            reopens: context.metrics.counter("database_reopens", reopens),
         };
-        open.restore(context).map_err(|error| failure("open", &self.path, &error))?;
+        open.follow()?;
+        open.restore(context).map_err(|error| failure("open", &open.path, &error))?;
         self.open = Some(open);
         Ok(())
     }
 }
 
 impl Open {
+    /// Opens what the path leads to, unless that is open already.
+    fn follow(&mut self) -> Result<&mut Database, SinkError> {
+        if let Some(database) = &self.database {
+            let standing = database.place.standing()?;
+            if standing != Standing::InPlace {
+                database.leave(standing)?;
+                tracing::warn!(
+                    component_id = &*self.id,
+                    path = %self.path.display(),
+                    "{}",
+                    standing.told()
+                );
+                self.reopens.inc();
+                // Closed before the next is opened: SQLite knows files by their inodes, and would share what is open.
+                self.database = None;
+            }
+        }
+        if self.database.is_none() {
+            let database = Database::open(&self.path)?;
+            self.adopt(&database).map_err(|error| failure("open", &self.path, &error))?;
+            self.database = Some(database);
+        }
+        self.database.as_mut().ok_or_else(not_open)
+    }
+
+    /// Goes on in a database: what waits gets ids that no event of it has.
+    fn adopt(&mut self, database: &Database) -> rusqlite::Result<()> {
+        let (identity, next_id) = database.identity()?;
+        if next_id == 1 && !self.identity.is_empty() {
+            // Nothing was ever stored in it: it is the continuation of the one before, for a checkpoint as well.
+            return database.identify(&self.identity);
+        }
+        let first_id = self.pending.first_id().unwrap_or(self.next_id);
+        let shift = (next_id - first_id).max(0);
+        self.pending.shift(shift);
+        self.next_id += shift;
+        self.identity = identity;
+        Ok(())
+    }
+
     /// Removes what was stored after the checkpoint, because it comes again. Ids are not used again, so that one
     /// that somebody noted never means another event.
     fn restore(&mut self, context: &SinkContext) -> rusqlite::Result<()> {
-        let value = "SELECT value FROM store WHERE name = ?1";
-        self.identity = self.connection.query_row(value, ["identity"], |row| row.get(0))?;
-        self.next_id = self.connection.query_row(value, ["next_id"], |row| row.get(0))?;
         let state = context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let Some(state) = state.filter(|_| context.upstream_replays) else { return Ok(()) };
         let State { identity, next_id } = state;
@@ -140,30 +186,60 @@ impl Open {
             );
             return Ok(());
         }
+        let Some(database) = &mut self.database else { return Ok(()) };
+        self.next_id = self.next_id.max(next_id);
         let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            database.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         removal::remove_from(&transaction, next_id)?;
         transaction.commit()
     }
 
-    /// Stores what is pending in one transaction. After an error nothing of it is stored and all still pending.
-    fn store(&mut self) -> rusqlite::Result<()> {
+    /// Stores what is pending in one transaction. It is still pending after an error, where the database was moved
+    /// before the transaction's end, and where it was deleted.
+    fn store(&mut self) -> Result<(), SinkError> {
         let Some(first_id) = self.pending.first_id() else { return Ok(()) };
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        insert_rows(&transaction, &self.pending)?;
-        text_index::add_from(&transaction, first_id)?;
-        transaction
-            .execute("UPDATE store SET value = ?1 WHERE name = 'next_id'", [self.next_id])?;
-        transaction.commit()?;
-        self.arrived += self.pending.len();
-        self.pending.clear();
+        let Some(Database { connection, place }) = &mut self.database else {
+            return Err(not_open());
+        };
+        let insert = |connection: &mut Connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            insert_rows(&transaction, &self.pending)?;
+            text_index::add_from(&transaction, first_id)?;
+            transaction
+                .execute("UPDATE store SET value = ?1 WHERE name = 'next_id'", [self.next_id])?;
+            if place.standing().is_ok_and(|standing| standing.is_at_path()) {
+                transaction.commit()?;
+                return Ok(true);
+            }
+            Ok(false)
+        };
+        let is_stored =
+            insert(connection).map_err(|error| failure("write to", &self.path, &error))?;
+        if is_stored && place.standing()? != Standing::Deleted {
+            self.arrived += self.pending.len();
+            self.pending.clear();
+        }
         Ok(())
     }
 
-    fn commit(&mut self) -> rusqlite::Result<()> {
-        self.store()?;
-        self.retention.enforce(&mut self.connection, self.clock.now_ns(), self.arrived)?;
+    /// Stores what is pending, and is done when that is in the database the path leads to, or in one that has
+    /// another name.
+    fn commit(&mut self) -> Result<(), SinkError> {
+        for _ in 0..REOPENS_MAX {
+            self.follow()?;
+            if self.pending.len() == 0 {
+                return self.enforce().map_err(|error| failure("write to", &self.path, &error));
+            }
+            self.store()?;
+        }
+        Err(SinkError::retry(format!("{}: it is moved again and again", self.path.display())))
+    }
+
+    fn enforce(&mut self) -> rusqlite::Result<()> {
+        let Some(database) = &mut self.database else { return Ok(()) };
+        let now_ns = self.clock.now_ns();
+        self.retention.enforce(&mut database.connection, now_ns, self.arrived)?;
         self.arrived = 0;
         Ok(())
     }
@@ -220,14 +296,13 @@ impl Sink for SqliteSink {
     fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
         Box::pin(async move {
             let open = self.open.as_mut().ok_or_else(not_open)?;
-            open.commit().map_err(|error| failure("write to", &self.path, &error))
+            open.commit()
         })
     }
 
     fn commit_policy(&self) -> CommitPolicy {
-        // Events grow old while none come.
-        let idle = self.options.retention.is_limited().then_some(RETENTION_INTERVAL);
-        CommitPolicy { idle, ..CommitPolicy::default() }
+        // While none come, events grow old, and the database may be moved.
+        CommitPolicy { idle: Some(IDLE_INTERVAL), ..CommitPolicy::default() }
     }
 
     fn state(&self) -> Option<String> {
@@ -246,20 +321,4 @@ impl Sink for SqliteSink {
 
 fn not_open() -> SinkError {
     SinkError::Fatal("the sink was not opened".to_owned())
-}
-
-/// A lock, a full disk and the like may pass; a damaged file does not.
-fn failure(action: &str, path: &Path, error: &rusqlite::Error) -> SinkError {
-    let reason = format!("{action} {}: {error}", path.display());
-    match error.sqlite_error_code() {
-        Some(
-            ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::DiskFull
-            | ErrorCode::SystemIoFailure
-            | ErrorCode::OutOfMemory
-            | ErrorCode::OperationInterrupted,
-        ) => SinkError::retry(reason),
-        _ => SinkError::Fatal(reason),
-    }
 }

@@ -49,6 +49,13 @@ impl Pending {
         self.rows.first().map(|row| row.id)
     }
 
+    /// Gives all rows higher ids.
+    pub(super) fn shift(&mut self, ids: i64) {
+        for row in &mut self.rows {
+            row.id += ids;
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.text.clear();

@@ -28,10 +28,6 @@ pub struct Retention {
 }
 
 impl Retention {
-    pub(super) fn is_limited(&self) -> bool {
-        self.max_age.is_some() || self.max_bytes.is_some()
-    }
-
     /// Removes what is beyond the limits; `arrived` events came since the last time.
     pub(super) fn enforce(
         &self,

@@ -1,5 +1,7 @@
 //! The sink through its trait: rows, restarts, locks, files of others.
 
+use std::path::Path;
+
 use lograil_plugin::Store;
 use lograil_plugin::store::{LogQuery, Only, QueryControl, StatsQuery, TemplateQuery};
 use lograil_testkit::{ManualClock, SinkHarness, batch_of_json};
