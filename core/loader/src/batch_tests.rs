@@ -133,12 +133,16 @@ enum Answer {
     Changed,
     /// It writes behind the events, in place.
     Appended,
+    /// It writes behind the events, in place, and then copies all fields.
+    Copied,
 }
+
+const ANSWERS: [Answer; 4] = [Answer::Alone, Answer::Changed, Answer::Appended, Answer::Copied];
 
 /// Whatever a plugin emits is refused, or a batch that is valid in every field and can be read.
 #[test]
 fn no_mutation_of_a_batch_gets_past_the_check() {
-    let (mut refused, mut taken) = ([0; 3], [0; 3]);
+    let (mut refused, mut taken) = ([0; ANSWERS.len()], [0; ANSWERS.len()]);
     for (name, batch) in conformance::corpus(&serde_json::Value::Null) {
         if batch.len() > 100 || batch.size_bytes() > 100_000 {
             continue;
@@ -149,10 +153,19 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
         let view = shown.view();
         // SAFETY: the view is that of a batch that lives.
         let (own_events, own_fields) = unsafe { arrays(&view) };
-        for round in 0..3_000 {
-            let answer = [Answer::Alone, Answer::Changed, Answer::Appended][round % 3];
+        for round in 0..4_000 {
+            let kind = round % ANSWERS.len();
+            let answer = ANSWERS[kind];
             let mut events = mutated(&mut dice, own_events);
-            let fields = mutated(&mut dice, own_fields);
+            if matches!(answer, Answer::Appended | Answer::Copied) {
+                append(&mut dice, &view, &mut events);
+            }
+            // Of these it copies what it wrote into the batch.
+            let fields = if answer == Answer::Copied {
+                own_fields.to_vec()
+            } else {
+                mutated(&mut dice, own_fields)
+            };
             let mut output = output(&shown, &events, &fields);
             match answer {
                 Answer::Alone => {
@@ -160,16 +173,15 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
                     (output.segments, output.segment_count) = (view.segments, view.segment_count);
                     (output.keys, output.key_count) = (view.keys, view.key_count);
                 }
-                Answer::Changed => {}
+                Answer::Changed | Answer::Copied => {}
                 Answer::Appended => {
-                    append(&mut dice, &view, &mut events);
                     (output.fields, output.field_count) = (view.fields, view.field_count);
                 }
             }
             // SAFETY: pointers and counts are what they claim to be.
             match unsafe { take(&output, None, &mut keys) } {
                 Ok(batch) => {
-                    taken[round % 3] += 1;
+                    taken[kind] += 1;
                     // What is behind the events may be anything.
                     let batch = batch.detached();
                     let again = ForeignBatch {
@@ -181,7 +193,7 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
                     assert!(again.validate().is_ok(), "{name} {round}");
                     let _read = events_of(&batch);
                 }
-                Err(_) => refused[round % 3] += 1,
+                Err(_) => refused[kind] += 1,
             }
             let before = shown.as_it_was();
             assert!(
@@ -268,10 +280,50 @@ fn fields_that_are_appended_in_place_cost_no_copy_and_are_checked() {
         assert!(refused.contains(told), "{refused}");
         events[1].count = 3 + SPARE as u32;
         assert!(take_of(&events).unwrap_err().contains("event 1 has fields outside"));
+        // Nor does a copy make right what is wrong.
+        events[1].count = 4;
+        // SAFETY: the view is that of a batch that lives.
+        let copied = unsafe { arrays(&view) }.1.to_vec();
+        let output = output(&shown, &events, &copied);
+        // SAFETY: pointers and counts are what they claim to be.
+        let refused = unsafe { take(&output, None, &mut keys) }.unwrap_err();
+        assert!(refused.contains(told), "{refused}");
         let before = shown.as_it_was();
         assert_eq!(before.fields()[behind], Field::null(0));
         assert_eq!(events_of(&before)[1], serde_json::json!({"a": 1, "b": "x"}));
     }
+}
+
+/// What a plugin does in place, and copies since it then changes another field.
+#[test]
+fn a_claim_that_was_appended_in_place_and_copied_is_checked() {
+    let mut keys = KeyCache::default();
+    let one = serde_json::json!({"a": 1, "b": "say \"yes\""});
+    let shown = HostBatch::to_extend(
+        with_room(lograil_testkit::batch_of_json(&[one.clone(), one])),
+        0,
+        &mut keys,
+    );
+    let view = shown.view();
+    // SAFETY: the view is that of a batch that lives.
+    let (own_events, own_fields) = unsafe { arrays(&view) };
+    let mut events = own_events.to_vec();
+    let behind = (events[1].first + events[1].count) as usize;
+    let told = own_fields[behind - 1];
+    assert_eq!(told.tag, abi::tag::STR);
+    // The text that has escapes, as one that needs none.
+    let clean = abi::Field { key: 0, flags: 1, ..told };
+    // SAFETY: the host lets the plugin write there; no slice of these fields is in use.
+    unsafe { *view.spare.add(behind) = clean };
+    events[1].count += 1;
+    // SAFETY: the view is that of a batch that lives.
+    let mut copied = unsafe { arrays(&view) }.1.to_vec();
+    (copied[behind - 2].tag, copied[behind - 2].payload) = (abi::tag::I64, 7);
+    events[1].flags |= abi::event_flags::CHANGED;
+    // SAFETY: pointers and counts are what they claim to be.
+    let made = unsafe { take(&output(&shown, &events, &copied), None, &mut keys) }.unwrap();
+    let flags = made.event(1).fields()[2].flags();
+    assert!(!flags.contains(FieldFlags::CLEAN), "{flags:?}");
 }
 
 #[test]
