@@ -1,6 +1,6 @@
 //! Following a running topology while listening to signals.
 //!
-//! **Invariant:** a signal is heard at any time, also while the topology is read again.
+//! **Invariant:** a signal is heard at any time, also while the topology starts or is read again.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use anyhow::Context;
 use lograil_runtime::{Outcome, Running};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use crate::exit::{INTERRUPTED, UNDELIVERED};
@@ -17,7 +18,8 @@ use crate::reload::Reload;
 /// and its group, a terminal and a wrapper may both do it. Nobody presses Ctrl-C twice as fast.
 const SAME_REQUEST: Duration = Duration::from_millis(100);
 
-struct Signals {
+/// Hears signals from its making on: also those that come before anybody waits for them, which would end the program.
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
@@ -30,24 +32,32 @@ enum Heard {
     HangUp,
 }
 
-/// Hears SIGHUP, also one that comes before anybody waits for it: it would end the program.
-pub(crate) struct HangUps(Signal);
-
-impl HangUps {
-    pub(crate) fn listen() -> anyhow::Result<Self> {
-        on(SignalKind::hangup()).map(Self)
-    }
-}
-
 fn on(kind: SignalKind) -> anyhow::Result<Signal> {
     signal(kind).context("listen to signals")
 }
 
 impl Signals {
-    fn listen(HangUps(hangup): HangUps) -> anyhow::Result<Self> {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
         let (interrupt, terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+        let hangup = on(SignalKind::hangup())?;
         lograil_loader::heed_stops().context("listen to signals")?;
         Ok(Self { interrupt, terminate, hangup, hung_up: false })
+    }
+
+    /// Waits for what starts a topology; `None` if a stop is asked for before it is done. A hang-up waits its turn.
+    ///
+    /// It is done on a thread of its own: a component may be in a call that does not return.
+    pub(crate) async fn unless_stopped<T: Send + 'static>(
+        &mut self,
+        start: impl FnOnce(Handle) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut starting = aside(start);
+        tokio::select! {
+            biased;
+            started = &mut starting => Some(returned(started)),
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => None,
+        }
     }
 
     async fn next(&mut self) -> Heard {
@@ -92,14 +102,13 @@ impl Stop {
 /// the program at once, SIGHUP opens the files of sinks anew and reads the topology again.
 pub(crate) async fn follow(
     mut running: Running,
-    hang_ups: HangUps,
+    mut signals: Signals,
     mut reload: Option<Reload>,
-) -> anyhow::Result<Outcome> {
-    let mut signals = Signals::listen(hang_ups)?;
+) -> Outcome {
     let stop = loop {
         let deadline = running.plan().global.shutdown_timeout.0;
         tokio::select! {
-            () = running.wait() => return Ok(running.finish().await),
+            () = running.wait() => return running.finish().await,
             heard = signals.next() => match heard {
                 Heard::HangUp => running.reopen(),
                 Heard::Stop => break Stop::now(deadline),
@@ -127,7 +136,7 @@ pub(crate) async fn follow(
             },
         }
     }
-    Ok(running.finish().await)
+    running.finish().await
 }
 
 /// Reads the topology again, on a thread of its own: signals are heard although a plugin is in a call that does not
@@ -138,8 +147,7 @@ async fn change(
     signals: &mut Signals,
 ) -> (Running, Option<Reload>, Option<Stop>) {
     let (deadline, stopper) = (running.plan().global.shutdown_timeout.0, running.stopper());
-    let runtime = Handle::current();
-    let mut changing = tokio::task::spawn_blocking(move || {
+    let mut changing = aside(move |runtime| {
         runtime.block_on(reload.run(&mut running));
         (running, reload)
     });
@@ -152,10 +160,7 @@ async fn change(
             }
         };
         tokio::select! {
-            changed = &mut changing => match changed {
-                Ok(changed) => break changed,
-                Err(crash) => std::panic::resume_unwind(crash.into_panic()),
-            },
+            changed = &mut changing => break returned(changed),
             // What is not acknowledged is read again.
             () = is_due => std::process::exit(UNDELIVERED.into()),
             heard = signals.next() => match (heard, stop) {
@@ -170,6 +175,17 @@ async fn change(
     };
     signals.hung_up = hung_up;
     (running, Some(reload), stop)
+}
+
+/// Does something on a thread of its own.
+fn aside<T: Send + 'static>(call: impl FnOnce(Handle) -> T + Send + 'static) -> JoinHandle<T> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || call(runtime))
+}
+
+/// What a thread came to; if it crashed, so does whoever waited for it.
+fn returned<T>(ended: Result<T, JoinError>) -> T {
+    ended.unwrap_or_else(|crash| std::panic::resume_unwind(crash.into_panic()))
 }
 
 /// Waits for the files of the topology to change, if they are watched.

@@ -4,8 +4,11 @@
 
 mod support;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
 
 use support::{Background, PATIENCE, Place, until};
 
@@ -94,6 +97,24 @@ fn a_port_that_is_taken_refuses_the_reload_and_the_old_source_goes_on() {
     post(&mut connect(fixed), 5);
     until("all is delivered", || place.read("out") == "1\n2\n3\n4\n5\n");
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}
+
+#[test]
+fn a_stop_is_heard_while_a_source_starts() {
+    let place = Place::new();
+    let certificate = place.path("cert");
+    assert!(Command::new("mkfifo").arg(&certificate).status().unwrap().success());
+    let tls = "listen = \"127.0.0.1:0\"\ntls = { cert_file = \"cert\", key_file = \"key\" }";
+    let tls = tls.replace("\"cert\"", &format!("{certificate:?}"));
+    place.write("t.toml", topology(&tls));
+    let running = place.start(&["run", "t.toml"]);
+    // Once it is open the program waits for what is never written.
+    let writer = thread::spawn(move || File::options().write(true).open(certificate).unwrap());
+    until("the source waits for its certificate", || writer.is_finished());
+    let _writer = writer.join().unwrap();
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+    let told = place.read("stderr");
+    assert!(told.contains("stopped before the topology had started"), "{told}");
 }
 
 #[test]

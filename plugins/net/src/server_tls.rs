@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::tls::{Stream, authorities, certificates, private_key};
+use crate::tls::{Stream, aside, authorities, certificates, private_key};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -83,12 +83,19 @@ fn stamp(file: &Path) -> Stamp {
 #[derive(Clone)]
 pub(crate) struct ServerTls(Option<Arc<Identity>>);
 
+/// What is known of the files of a certificate.
+struct Files {
+    /// Their stamps when what is used was read.
+    used: [Stamp; 3],
+    /// Their stamps when it was told last that they cannot be used.
+    told: Option<[Stamp; 3]>,
+}
+
 /// The certificate that is used, and what is known of its files.
 struct Identity {
     options: ServerTlsOptions,
     acceptor: RwLock<TlsAcceptor>,
-    /// Those of the files when they were read last.
-    stamps: Mutex<[Stamp; 3]>,
+    files: Mutex<Files>,
     id: Arc<str>,
     clock: Arc<dyn Clock>,
     refused: [(Reason, IntCounter); Reason::ALL.len()],
@@ -101,23 +108,24 @@ impl ServerTls {
     pub(crate) const NONE: Self = Self(None);
 
     /// Reads the files, and from then on looks whether they change. An error says what could not be read, in one clause.
-    pub(crate) fn load(
+    pub(crate) async fn load(
         options: Option<&ServerTlsOptions>,
         id: &Arc<str>,
         clock: &Arc<dyn Clock>,
         metrics: &ComponentMetrics,
     ) -> Result<Self, String> {
         let Some(options) = options else { return Ok(Self::NONE) };
-        // Before the files are read, so that no change is missed.
-        let stamps = options.stamps();
+        let read = options.clone();
+        // The stamps before the files are read, so that no change is missed.
+        let (used, acceptor) = aside(move || Ok((read.stamps(), read.load()?))).await?;
         let help = "Clients that came without being able to agree on TLS.";
         let counter = |reason: Reason| {
             metrics.counter_by("refused_tls_handshakes", help, ("reason", reason.as_str()))
         };
         let identity = Arc::new(Identity {
-            acceptor: RwLock::new(options.load()?),
+            acceptor: RwLock::new(acceptor),
             options: options.clone(),
-            stamps: Mutex::new(stamps),
+            files: Mutex::new(Files { used, told: None }),
             id: Arc::clone(id),
             clock: Arc::clone(clock),
             refused: Reason::ALL.map(|reason| (reason, counter(reason))),
@@ -163,25 +171,30 @@ async fn watch(identity: Weak<Identity>, clock: Arc<dyn Clock>) {
 }
 
 impl Identity {
-    /// Reads the files again if they have changed.
+    /// Reads the files if they are others than those that are used, each time until they can be used: what hinders it may
+    /// pass without a trace in them, such as a key that nobody may read yet. That is told once for each state of them.
     fn look(&self) {
         let stamps = self.options.stamps();
-        let mut known = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == stamps {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.used == stamps {
             return;
         }
-        *known = stamps;
         let (id, file) = (&self.id, self.options.cert_file.display());
         match self.options.load() {
             Ok(acceptor) => {
+                *files = Files { used: stamps, told: None };
                 *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
                 tracing::info!(component_id = %id, "{file} has changed: new connections get what it holds now");
             }
             // Or one file of two is new yet: then the other follows, which is a change again.
-            Err(error) => tracing::warn!(
-                component_id = %id,
-                "{error}; goes on with the certificate it has, until the files change again"
-            ),
+            Err(error) => {
+                if files.told.replace(stamps) != Some(stamps) {
+                    tracing::warn!(
+                        component_id = %id,
+                        "{error}; goes on with the certificate it has, until the files can be used"
+                    );
+                }
+            }
         }
     }
 
@@ -297,7 +310,7 @@ mod tests {
     }
 
     impl Place {
-        fn new() -> Self {
+        async fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             write_certificate(directory.path(), "first.ca");
             let options = ServerTlsOptions {
@@ -307,7 +320,8 @@ mod tests {
             };
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
             let metrics = ComponentMetrics::detached();
-            let tls = ServerTls::load(Some(&options), &"in".into(), &clock, &metrics).unwrap();
+            let tls = ServerTls::load(Some(&options), &"in".into(), &clock, &metrics).await;
+            let tls = tls.unwrap();
             Self { directory, tls }
         }
 
@@ -317,7 +331,8 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let ca_file = Some(self.directory.path().join(ca));
             let trust = ClientTlsOptions { ca_file, ..Default::default() };
-            let config = trust.load_for(&"https://localhost/".parse().unwrap()).unwrap().unwrap();
+            let uri = "https://localhost/".parse().unwrap();
+            let config = trust.load_for(&uri).await.unwrap().unwrap();
             let client = async {
                 let stream = TcpStream::connect(address).await.unwrap();
                 let name = ServerName::try_from("localhost").unwrap();
@@ -343,7 +358,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_certificate_is_used_and_a_broken_one_is_not() {
-        let place = Place::new();
+        let place = Place::new().await;
         assert!(place.is_trusted("first.ca").await);
         write_certificate(place.directory.path(), "second.ca");
         place.look();
@@ -368,8 +383,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn files_that_can_be_read_only_later_are_used_though_they_look_the_same() {
+        let place = Place::new().await;
+        write_certificate(place.directory.path(), "second.ca");
+        let path = place.directory.path().join("key.pem");
+        let key = std::fs::read(&path).unwrap();
+        // In place of a key that may not be read: its stamp is the same when it may be.
+        std::fs::write(&path, vec![b'x'; key.len()]).unwrap();
+        let before = stamp(&path);
+        place.look();
+        place.look();
+        assert!(place.is_trusted("first.ca").await);
+        std::fs::write(&path, key).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(before.unwrap().2).unwrap();
+        assert_eq!(stamp(&path), before);
+        place.look();
+        assert!(place.is_trusted("second.ca").await);
+    }
+
+    #[tokio::test]
     async fn clients_that_cannot_come_in_are_counted_by_what_was_wrong() {
-        let place = Place::new();
+        let place = Place::new().await;
         let say = async |what: &[u8], wait: Duration| {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

@@ -20,6 +20,14 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
+/// Reads files on a thread of its own: whoever waits for them hears of other things although a disk does not answer.
+pub(crate) async fn aside<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|error| Err(format!("read the files of `tls`: {error}")))
+}
+
 /// The options of the table `tls` of a client.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -34,8 +42,15 @@ pub struct ClientTlsOptions {
 
 impl ClientTlsOptions {
     /// For what is spoken at `uri`; `None` without TLS, where nobody has to be trusted.
-    pub(crate) fn load_for(&self, uri: &hyper::Uri) -> Result<Option<Arc<ClientConfig>>, String> {
-        matches!(uri.scheme_str(), Some("https" | "wss")).then(|| self.load()).transpose()
+    pub(crate) async fn load_for(
+        &self,
+        uri: &hyper::Uri,
+    ) -> Result<Option<Arc<ClientConfig>>, String> {
+        if !matches!(uri.scheme_str(), Some("https" | "wss")) {
+            return Ok(None);
+        }
+        let options = self.clone();
+        aside(move || options.load()).await.map(Some)
     }
 
     /// Reads the files. An error says what could not be read, in one clause.

@@ -10,11 +10,13 @@ use lograil_loader::LoadedPlugin;
 use lograil_plugin::Kind;
 use lograil_runtime::{Outcome, RunOptions, Running, Seams, TopologyStatus};
 use lograil_server::{AdminState, Described, IngestSource, PluginInfo};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::args::RunArguments;
 use crate::exit::Exit;
 use crate::reload::Reload;
+use crate::signals::Signals;
 use crate::watch::Watch;
 use crate::{catalogue, dead_letters, loaded_plugins, output, signals, stores, topology};
 
@@ -55,9 +57,12 @@ pub(crate) fn start(
     let plugins = reload.as_ref().map(Reload::plugins).unwrap_or_default();
     let (described, watched) = watch::channel(Arc::new(describe(&plan, plugins, &[])));
     let seams = Seams::default();
-    let result: anyhow::Result<(Outcome, TopologyStatus)> = runtime.block_on(async {
-        let hang_ups = signals::HangUps::listen()?;
-        let running = Running::start(plan, options, seams.clone()).await?;
+    let result: anyhow::Result<Option<(Outcome, TopologyStatus)>> = runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let given = seams.clone();
+        let start = move |runtime: Handle| runtime.block_on(Running::start(plan, options, given));
+        let Some(running) = signals.unless_stopped(start).await else { return Ok(None) };
+        let running = running?;
         let observer = running.observer();
         if let Some(admin) = admin {
             let listen = admin.listen;
@@ -74,12 +79,15 @@ pub(crate) fn start(
             tracing::info!("admin server on http://{address}");
         }
         let reload = reload.map(|reload| reload.report_to(&seams.metrics, described));
-        let outcome = signals::follow(running, hang_ups, reload).await?;
-        Ok((outcome, observer.status()))
+        let outcome = signals::follow(running, signals, reload).await;
+        Ok(Some((outcome, observer.status())))
     });
     // Threads that are stuck in a device or a dead peer must not hold up the end.
     runtime.shutdown_background();
-    let (outcome, status) = result?;
+    let Some((outcome, status)) = result? else {
+        tracing::warn!("stopped before the topology had started");
+        return Ok(Exit::Success);
+    };
     if summary == Summary::Print {
         tell(&status);
     }

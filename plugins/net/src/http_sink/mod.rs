@@ -119,7 +119,7 @@ impl Sink for HttpSink {
                 refused: by("refused"),
                 again: by("again"),
             });
-            let tls = self.settings.tls.load_for(&self.settings.target.uri);
+            let tls = self.settings.tls.load_for(&self.settings.target.uri).await;
             let tls = tls.and_then(|tls| tls.map_or_else(tls::of_nobody, Ok));
             self.sender = Some(Arc::new(Sender::new(
                 self.settings.target.clone(),

@@ -68,6 +68,7 @@ impl Source for HttpSource {
         Box::pin(async move {
             let SourceStart { id, clock, metrics, .. } = start;
             let tls = ServerTls::load(self.settings.tls.as_ref(), id, clock, metrics)
+                .await
                 .map_err(SourceError::Failed)?;
             self.listening = Some((listen::tcp(self.settings.listen).await?, tls));
             Ok(())

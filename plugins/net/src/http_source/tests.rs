@@ -2,18 +2,21 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lograil_event::AckStatus;
-use lograil_plugin::{Options, Port, SourceContext};
+use lograil_plugin::{Options, Port, SourceContext, SourceStart};
 use lograil_testkit::{SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::options::HttpOptions;
-use super::{SPEC, run_on};
+use super::{SPEC, build, run_on};
 use crate::captured::Captured;
 use crate::server_tls::ServerTls;
 
@@ -22,7 +25,7 @@ async fn start(options: Value, fate: Option<AckStatus>) -> Running {
     let captured = Captured::new(fate);
     let context = captured.context();
     let SourceContext { id, clock, metrics, .. } = &context;
-    let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).unwrap();
+    let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(run_on(listener, tls, settings, context));
@@ -346,7 +349,7 @@ async fn https_is_spoken_where_there_is_a_certificate() {
     std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
     let running = start(json!({ "tls": { "cert_file": cert, "key_file": key } }), DELIVERED).await;
     let trust = crate::tls::ClientTlsOptions { ca_file: Some(cert), ..Default::default() };
-    let config = trust.load_for(&"https://localhost/".parse().unwrap()).unwrap().unwrap();
+    let config = trust.load_for(&"https://localhost/".parse().unwrap()).await.unwrap().unwrap();
     let connector = tokio_rustls::TlsConnector::from(config);
     let stream = TcpStream::connect(running.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
@@ -363,4 +366,29 @@ async fn https_is_spoken_where_there_is_a_certificate() {
         .write_all(b"GET / HTTP/1.1\r\n\r\n")
         .await;
     plain.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_waits_for_it_to_start_is_not_held_by_a_file_that_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let cert = directory.path().join("cert.pem");
+    assert!(Command::new("mkfifo").arg(&cert).status().unwrap().success());
+    let tls = json!({ "cert_file": cert, "key_file": directory.path().join("key.pem") });
+    let options = Options(json!({ "listen": "127.0.0.1:0", "tls": tls }));
+    let mut source = build(&options).unwrap();
+    let SourceContext { id, clock, files, positions, once, metrics, .. } =
+        Captured::new(DELIVERED).context();
+    let start = SourceStart { id, clock, files, positions, once, metrics };
+    let mut starting = source.start(&start);
+    // Lets the file be read in the end, also if that holds up the test.
+    let (look, looked) = mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        let _looked = looked.recv_timeout(Duration::from_secs(10));
+        std::fs::File::options().write(true).open(cert).unwrap();
+    });
+    assert!(futures::poll!(&mut starting).is_pending());
+    look.send(()).unwrap();
+    let error = starting.await.unwrap_err().to_string();
+    assert!(error.contains("cert.pem"), "{error}");
+    writer.join().unwrap();
 }

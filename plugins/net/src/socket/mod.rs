@@ -124,6 +124,7 @@ impl Source for SocketSource {
         Box::pin(async move {
             let SourceStart { id, clock, metrics, .. } = start;
             let tls = ServerTls::load(self.settings.tls.as_ref(), id, clock, metrics)
+                .await
                 .map_err(SourceError::Failed)?;
             let action = || format!("listen on {}", self.settings.address);
             let bound = Socket::bind(&self.settings.address).await;

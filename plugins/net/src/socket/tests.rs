@@ -37,7 +37,7 @@ impl Running {
         let running = tokio::spawn(async move {
             let _file = file;
             let SourceContext { id, clock, metrics, .. } = &context;
-            let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).unwrap();
+            let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).await.unwrap();
             run_on(socket, tls, settings, context).await;
         });
         Self { address, captured, metrics, running }

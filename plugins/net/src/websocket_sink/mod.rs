@@ -75,7 +75,7 @@ impl Sink for WebsocketSink {
     fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
         Box::pin(async move {
             self.work = Some(match &self.side {
-                Side::Client(client) => Work::Client(connect(client, self.limits, context)?),
+                Side::Client(client) => Work::Client(connect(client, self.limits, context).await?),
                 Side::Server(server) => Work::Server(serve(server, self.limits, context).await?),
             });
             Ok(())
@@ -116,7 +116,7 @@ impl Sink for WebsocketSink {
     }
 }
 
-fn connect(
+async fn connect(
     client: &ClientSettings,
     limits: Limits,
     context: SinkContext,
@@ -125,7 +125,7 @@ fn connect(
         uri: client.uri.clone(),
         headers: client.headers.clone(),
         subprotocol: client.subprotocol.clone(),
-        tls: client.tls.load_for(&client.uri).map_err(SinkError::Fatal)?,
+        tls: client.tls.load_for(&client.uri).await.map_err(SinkError::Fatal)?,
         config: limits.config(),
     };
     let connections = context.metrics.gauge("open_connections", "Connections that are open.");
@@ -141,6 +141,7 @@ async fn serve(
     let retry = |error| SinkError::retry(format!("listen on {}: {error}", server.reception.listen));
     let SinkContext { id, clock, metrics, .. } = context;
     let tls = ServerTls::load(server.reception.tls.as_ref(), &id, &clock, &metrics)
+        .await
         .map_err(SinkError::Fatal)?;
     let listener = TcpListener::bind(server.reception.listen).await.map_err(retry)?;
     let address = listener.local_addr().map_err(retry)?;

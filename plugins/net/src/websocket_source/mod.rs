@@ -94,13 +94,14 @@ async fn prepare(
                 uri: client.uri.clone(),
                 headers: client.headers.clone(),
                 subprotocol: settings.subprotocol.clone(),
-                tls: client.tls.load_for(&client.uri).map_err(SourceError::Failed)?,
+                tls: client.tls.load_for(&client.uri).await.map_err(SourceError::Failed)?,
                 config: settings.limits.config(),
             };
             Ok(Work::Connect(Box::new(target), client.clone()))
         }
         Side::Server(server) => {
             let tls = ServerTls::load(server.tls.as_ref(), id, clock, metrics)
+                .await
                 .map_err(SourceError::Failed)?;
             Ok(Work::Serve(listen::tcp(server.listen).await?, tls, server.clone()))
         }
