@@ -25,6 +25,8 @@ pub struct Metadata {
     pub is_file: bool,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Names it has: 0 once an open file was deleted.
+    pub links: u64,
     /// Time of last change of its content, in nanoseconds since the Unix epoch.
     pub modified_ns: i64,
 }
@@ -137,6 +139,7 @@ fn describe(metadata: &std::fs::Metadata) -> Metadata {
         len: metadata.len(),
         is_file: metadata.is_file(),
         is_dir: metadata.is_dir(),
+        links: metadata.nlink(),
         modified_ns: metadata
             .mtime()
             .saturating_mul(1_000_000_000)

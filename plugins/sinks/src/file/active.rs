@@ -24,6 +24,8 @@ pub(super) struct Active {
     /// From here on nothing was synced; `unsynced_crc` is over what came since.
     synced_len: u64,
     unsynced_crc: u32,
+    /// Up to here it was committed: what lies beyond was not acknowledged.
+    committed_len: u64,
     /// A sync failed. The kernel may now believe the lost pages to be clean.
     suspect: bool,
 }
@@ -42,12 +44,39 @@ impl Active {
             dirty: true,
             synced_len: metadata.len,
             unsynced_crc: 0,
+            committed_len: 0,
             suspect: false,
         };
         if active.tail.is_torn() {
             active.append(b"\n")?;
         }
+        active.committed_len = active.len;
         Ok(active)
+    }
+
+    /// Takes note that all of it is to be acknowledged.
+    pub(super) fn committed(&mut self) {
+        self.committed_len = self.len;
+    }
+
+    /// Whether somebody deleted it: what is written to it is gone once it is closed.
+    pub(super) fn is_deleted(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.links == 0)
+    }
+
+    /// What was not committed, from `start` on at the earliest. The runtime bounds it by the bytes between two commits.
+    pub(super) fn uncommitted(&self, start: u64) -> io::Result<Vec<u8>> {
+        let start = self.committed_len.max(start);
+        let length = usize::try_from(self.len.saturating_sub(start)).unwrap_or(0);
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            match self.file.read_at(&mut bytes[filled..], start + filled as u64)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => filled += n,
+            }
+        }
+        Ok(bytes)
     }
 
     /// Appends all of `bytes`. On an error some may have been written beyond `len`.
@@ -58,6 +87,15 @@ impl Active {
         self.tail.append(bytes);
         self.unsynced_crc = crc32c::crc32c_append(self.unsynced_crc, bytes);
         Ok(())
+    }
+
+    /// Appends all of `bytes` or, on an error, none.
+    pub(super) fn append_or_cut(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let appended = self.append(bytes);
+        if appended.is_err() {
+            self.cut()?;
+        }
+        appended
     }
 
     /// Cuts off what lies beyond `len`.
@@ -75,7 +113,9 @@ impl Active {
         if self.suspect {
             return Err(lost());
         }
+        let committed_len = self.committed_len;
         *self = Self::at_end(Arc::clone(&self.file))?;
+        self.committed_len = committed_len.min(self.len);
         Ok(true)
     }
 

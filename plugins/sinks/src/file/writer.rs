@@ -221,6 +221,9 @@ impl Writer {
     pub(super) fn commit(&mut self) -> Result<(), SinkError> {
         self.before = None;
         self.roll_back().map_err(|error| self.failure("undo a batch in", &error))?;
+        if self.active.is_deleted().map_err(|error| self.failure("look for", &error))? {
+            self.follow_path().map_err(|error| self.failure("open", &error))?;
+        }
         if self.durability == Durability::Commit {
             self.active.sync().map_err(|error| self.failure("sync", &error))?;
             while let Some(directory) = self.unsynced_dirs.last() {
@@ -229,6 +232,7 @@ impl Writer {
                 self.unsynced_dirs.pop();
             }
         }
+        self.active.committed();
         let now = self.clock.monotonic();
         let pruned = self.schedule.committed(&*self.files, &self.slots, &self.rotate, now);
         if let Err(error) = pruned {
@@ -281,7 +285,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Opens the path anew if it names another file than the open one, or none.
+    /// Opens the path anew if it names another file than the open one, or none. Where the open one was deleted, what
+    /// was not committed of it is written again.
     fn follow_path(&mut self) -> io::Result<()> {
         match self.files.metadata(&self.location.path) {
             Ok(metadata) if metadata.id == self.active.id => return Ok(()),
@@ -289,11 +294,16 @@ impl Writer {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        if self.durability == Durability::Commit {
+        let is_deleted = self.active.is_deleted()?;
+        if self.durability == Durability::Commit && !is_deleted {
             self.active.sync()?;
         }
         self.unsynced_dirs.extend(self.location.prepare(&*self.files)?);
-        self.active = restore::at_end(&*self.files, &self.location.path)?;
+        let mut next = restore::at_end(&*self.files, &self.location.path)?;
+        if is_deleted {
+            self.write_again(&mut next)?;
+        }
+        self.active = next;
         self.names_changed();
         self.schedule =
             Schedule::starting(&self.rotate, self.active.modified_ns, self.schedule.oldest_slot);
@@ -302,6 +312,24 @@ impl Writer {
             component_id = &*self.id,
             path = %self.location.path.display(),
             "opened the file anew, because its path names another one now"
+        );
+        Ok(())
+    }
+
+    /// Appends what was not committed of a deleted file to the next one.
+    fn write_again(&self, next: &mut Active) -> io::Result<()> {
+        let bytes = self.active.uncommitted(self.header.len() as u64)?;
+        if !bytes.is_empty() {
+            if next.len == 0 && !self.header.is_empty() {
+                next.append(&self.header)?;
+            }
+            next.append_or_cut(&bytes)?;
+        }
+        tracing::warn!(
+            component_id = &*self.id,
+            path = %self.location.path.display(),
+            bytes = bytes.len(),
+            "somebody deleted the file while it was written: wrote again what was not acknowledged, the rest is gone"
         );
         Ok(())
     }

@@ -7,8 +7,11 @@ use super::words::{VALUE, WORDS_MAX, Word, fold};
 /// What stands for a value in a template's text.
 pub(super) const PLACEHOLDER: &str = "<*>";
 
-/// A longer template text is cut.
-const TEXT_BYTES_MAX: usize = 8 << 10;
+/// A longer text of a template, and a longer value, is cut.
+pub(super) const TEXT_BYTES_MAX: usize = 8 << 10;
+
+/// What a text that was cut ends in.
+pub(super) const CUT: &str = "...";
 
 /// The hashes of a sequence of words and of its neighbours, those that have a value in the place of a word.
 pub(super) struct Shape<'w> {
@@ -88,9 +91,19 @@ pub(super) fn texts(message: &[u8], words: &[Word]) -> (String, String) {
     if words.len() < WORDS_MAX {
         text.push_str(&String::from_utf8_lossy(&message[at..]));
     }
-    for text in [&mut canonical, &mut text] {
-        let cut = (0..=TEXT_BYTES_MAX.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
-        text.truncate(cut.unwrap_or(0));
+    cut(&mut canonical);
+    if cut(&mut text) {
+        text.push_str(CUT);
     }
     (canonical, text)
+}
+
+/// Cuts a text that is too long; whether it was.
+fn cut(text: &mut String) -> bool {
+    let is_long = text.len() > TEXT_BYTES_MAX;
+    if is_long {
+        let end = (0..=TEXT_BYTES_MAX).rev().find(|&at| text.is_char_boundary(at));
+        text.truncate(end.unwrap_or(0));
+    }
+    is_long
 }

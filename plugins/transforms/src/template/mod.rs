@@ -19,6 +19,7 @@ use lograil_plugin::{
 use serde_json::Value;
 
 use crate::field_path::FieldPath;
+use form::{CUT, TEXT_BYTES_MAX};
 use miner::{Merge, Miner, Template};
 use options::TemplateOptions;
 use words::Word;
@@ -210,12 +211,22 @@ fn key_of(name: &str, edit: &mut BatchMut<'_>) -> Option<Key> {
     (!name.is_empty()).then(|| edit.key(name))
 }
 
-/// The values of a message as a JSON array of texts.
+/// The values of a message as a JSON array of texts; long ones are cut.
 fn append_parameters(message: &[u8], words: &[Word], out: &mut Vec<u8>) {
     out.push(b'[');
     for (at, word) in words.iter().filter(|word| word.is_value()).enumerate() {
         out.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
-        scan::escape_json(word.text(message), out);
+        let value = word.text(message);
+        match value.get(..TEXT_BYTES_MAX).filter(|_| value.len() > TEXT_BYTES_MAX) {
+            None => scan::escape_json(value, out),
+            Some(start) => {
+                // Not within a character: bytes of one that follow its first begin with the bits 10.
+                let is_start = |at: &usize| value[*at] & 0xC0 != 0x80;
+                let end = (TEXT_BYTES_MAX - 3..=start.len()).rev().find(is_start);
+                scan::escape_json(&value[..end.unwrap_or(start.len())], out);
+                out.extend_from_slice(CUT.as_bytes());
+            }
+        }
         out.push(b'"');
     }
     out.push(b']');

@@ -216,3 +216,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn long_texts_and_values_are_cut_and_say_so() {
+    let message = format!("got {}1 and {}", "é".repeat(1 << 20), "x".repeat(1 << 20));
+    let mut harness = template(json!({}));
+    let emitted = harness.feed_json(&[json!({ "message": message })]);
+    let event = &emitted.main()[0];
+    assert_eq!(event["message"], message.as_str(), "the message stays");
+    let text = event["template"].as_str().unwrap();
+    assert!(text.starts_with("got <*> and xx") && text.ends_with("x..."), "{}", text.len());
+    assert_eq!(text.len(), 8192 + 3);
+    let values = event["template_parameters"].as_array().unwrap();
+    let expected = format!("{}...", "é".repeat(4096));
+    assert_eq!(values, &[Value::from(expected)]);
+}

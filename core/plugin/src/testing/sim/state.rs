@@ -200,6 +200,7 @@ impl State {
             len: node.len(),
             is_file: matches!(node.kind, Kind::File(_)),
             is_dir: matches!(node.kind, Kind::Directory),
+            links: node.names as u64,
             modified_ns: node.modified_ns,
         }
     }

@@ -45,7 +45,7 @@ fn makes_the_file_again_when_it_was_deleted() {
     setup.files.rm(PATH);
     sink.reopen();
     sink.write_lines(&["two"]).unwrap();
-    assert_eq!(setup.text(), "two\n");
+    assert_eq!(setup.text(), "one\ntwo\n", "nothing was acknowledged");
 }
 
 #[test]
@@ -81,4 +81,36 @@ fn does_not_overwrite_what_others_appended() {
     setup.files.append(PATH, "theirs");
     sink.write_lines(&["two"]).unwrap();
     assert_eq!(setup.text(), "one\ntheirs\ntwo\n");
+}
+
+#[test]
+fn what_was_not_acknowledged_is_written_again_after_a_deletion() {
+    let setup = Setup::new(json!({}));
+    let mut sink = setup.open();
+    sink.write_lines(&["one"]).unwrap();
+    sink.commit().unwrap();
+    sink.write_lines(&["two"]).unwrap();
+    setup.files.rm(PATH);
+    sink.commit().unwrap();
+    assert_eq!(setup.files.power_loss(7).text(PATH), "two\n", "the file, its name and its end");
+
+    sink.write_lines(&["three"]).unwrap();
+    setup.files.write("/data/theirs", "theirs\n");
+    setup.files.mv("/data/theirs", PATH);
+    setup.clock.advance(Duration::from_secs(1));
+    sink.write_lines(&["four"]).unwrap();
+    sink.commit().unwrap();
+    assert_eq!(setup.text(), "theirs\nthree\nfour\n");
+    assert_eq!(setup.counter("file_reopens"), 2);
+}
+
+#[test]
+fn the_header_is_written_again_once_after_a_deletion() {
+    let encoding = json!({"codec": "csv", "csv": {"fields": ["a"]}});
+    let setup = Setup::new(json!({"encoding": encoding}));
+    let mut sink = setup.open();
+    sink.write_json(&[json!({"a": 1})]).unwrap();
+    setup.files.rm(PATH);
+    sink.commit().unwrap();
+    assert_eq!(setup.text(), "a\n1\n");
 }
