@@ -12,7 +12,7 @@ use lograil_event::{EventRef, Field, Key, Tag};
 use crate::error::EvalError;
 use crate::json;
 use crate::kind::Kind;
-use crate::nested::{Leave, insert, members_of, remove, step_into};
+use crate::nested::{Around, Leave, insert, members_of, remove, step_into};
 use crate::value::{Array, Member, Object, Value};
 use crate::{
     CLOSURE_CALLS_MAX, EVENT_VALUES_MAX, MEMORY_BYTES_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX,
@@ -374,12 +374,13 @@ impl<'a> Context<'a> {
                 });
             }
         };
+        let Some(around) = self.around(target) else { return Ok(Value::Array(items)) };
         let mut out = BumpVec::new_in(self.bump);
-        let mut members = 0;
+        let mut left = EVENT_VALUES_MAX;
         for item in items.iter(self.bump) {
-            let made = self.with(target, item)?;
-            members += if let Value::Object(object) = &made { object.len() } else { 1 };
-            if members > EVENT_VALUES_MAX {
+            let made = around.with(item, self.bump);
+            count(&made, VALUE_DEPTH_MAX, &mut left)?;
+            if self.bump.allocated_bytes() > MEMORY_BYTES_MAX {
                 return Err(EvalError::TooMuch);
             }
             out.push(made);
@@ -387,23 +388,21 @@ impl<'a> Context<'a> {
         Ok(self.array_of(out))
     }
 
-    /// What the event or variable of `target` would be with another value there.
-    fn with(&self, target: &'a Target, value: Value<'a>) -> Result<Value<'a>, EvalError> {
-        let (path, whole) = match target {
-            Target::Nothing | Target::Event => return Ok(value),
+    /// What is around the value that a target has.
+    fn around(&self, target: &'a Target) -> Option<Around<'a>> {
+        match target {
+            Target::Nothing | Target::Event => None,
             Target::Variable(slot, rest) => {
-                let whole = self.variables.get(*slot).map(Cell::get);
-                return insert(whole, rest, value, self.bump);
+                Around::none(self.bump).at(self.variables.get(*slot)?.get(), rest, self.bump)
             }
-            Target::Path(path) => (path, self.whole()),
-        };
-        let value = insert(self.root(path.root), &path.rest, value, self.bump)?;
-        let mut members = members_of(whole, self.bump);
-        let name = self.names[path.root].as_bytes();
-        if let Some(member) = members.iter_mut().find(|(key, _)| *key == name) {
-            member.1 = value;
+            Target::Path(path) => {
+                let name = self.names[path.root].as_bytes();
+                let root = self.root(path.root)?;
+                Around::none(self.bump)
+                    .in_object(self.whole(), name, self.bump)?
+                    .at(root, &path.rest, self.bump)
+            }
         }
-        Ok(Value::Object(Object::Members(members.into_bump_slice())))
     }
 }
 

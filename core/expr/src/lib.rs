@@ -86,6 +86,9 @@ pub const EVENT_VALUES_MAX: usize = 1_000_000;
 /// Events that a program makes of one batch, beyond those that came; an event that would make more fails.
 pub const EVENTS_MAX: usize = 1_000_000;
 
+/// Fields of all events of one batch that became several; an event whose fields would be more fails.
+pub const EVENTS_FIELDS_MAX: usize = 2_000_000;
+
 /// The highest index that an assignment may make an array grow to.
 pub const INDEX_MAX: u64 = 10_000;
 

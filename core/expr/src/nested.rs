@@ -174,6 +174,77 @@ pub(crate) fn insert<'a, S: AsStep<'a>>(
     }
 }
 
+/// What is around a value, from the outside to the inside: walked once, however many take the value's place.
+pub(crate) struct Around<'a>(BumpVec<'a, Layer<'a>>);
+
+enum Layer<'a> {
+    Object(&'a [Member<'a>], usize),
+    Array(&'a [Value<'a>], usize),
+}
+
+impl<'a> Around<'a> {
+    pub(crate) fn none(bump: &'a Bump) -> Self {
+        Self(BumpVec::new_in(bump))
+    }
+
+    /// One more layer: an object, if it has that member.
+    pub(crate) fn in_object(
+        mut self,
+        object: Object<'a>,
+        name: &[u8],
+        bump: &'a Bump,
+    ) -> Option<Self> {
+        let members = members_of(object, bump).into_bump_slice();
+        let at = members.iter().position(|(key, _)| *key == name)?;
+        self.0.push(Layer::Object(members, at));
+        Some(self)
+    }
+
+    /// The layers of a value along a path, if all of it is there.
+    pub(crate) fn at(
+        mut self,
+        mut value: Value<'a>,
+        path: &[PathStep],
+        bump: &'a Bump,
+    ) -> Option<Self> {
+        for step in path {
+            value = match (value, step) {
+                (Value::Object(object), PathStep::Name(name)) => {
+                    self = self.in_object(object, name.as_bytes(), bump)?;
+                    let Some(Layer::Object(members, at)) = self.0.last() else { return None };
+                    members[*at].1
+                }
+                (Value::Array(array), PathStep::Index(index)) => {
+                    let mut items = BumpVec::new_in(bump);
+                    items.extend(array.iter(bump));
+                    let items = items.into_bump_slice();
+                    let at = position(*index, items.len()).filter(|at| *at < items.len())?;
+                    self.0.push(Layer::Array(items, at));
+                    items[at]
+                }
+                _ => return None,
+            };
+        }
+        Some(self)
+    }
+
+    /// All of it with another value inside.
+    pub(crate) fn with(&self, value: Value<'a>, bump: &'a Bump) -> Value<'a> {
+        self.0.iter().rev().fold(value, |value, layer| match layer {
+            Layer::Object(members, at) => {
+                let members = bump.alloc_slice_copy(members);
+                members[*at].1 = value;
+                Value::Object(Object::Members(members))
+            }
+            Layer::Array(items, at) => {
+                let items = bump.alloc_slice_copy(items);
+                items[*at] = value;
+                Value::Array(Array::Items(items))
+            }
+        })
+    }
+}
+
 /// What a removal leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leave {

@@ -4,12 +4,15 @@ use std::ops::Range;
 
 use lograil_event::{Batch, BatchMut, EventFlags, EventRecord, Field, Key};
 
-use crate::EVENTS_MAX;
 use crate::context::{Context, KEY_MISSING, Slot};
 use crate::error::EvalError;
 use crate::nested::members_of;
 use crate::value::{Array, Member, Value};
 use crate::writer::{FieldWriter, Placed, Texts};
+use crate::{EVENTS_FIELDS_MAX, EVENTS_MAX, MEMORY_BYTES_MAX};
+
+/// Notes of one batch whose memory is kept for the next.
+const WRITES_KEPT: usize = 64 << 10;
 
 /// The field that a value becomes which is an event by itself.
 const MESSAGE: &[u8] = b"message";
@@ -25,6 +28,8 @@ pub(crate) struct Rows {
     events: Vec<(usize, Range<usize>)>,
     /// Events that were made beyond those that came.
     created: usize,
+    /// Fields of the events that became several.
+    fields: usize,
     splits: Vec<Split>,
 }
 
@@ -56,10 +61,13 @@ enum Write {
 impl Rows {
     pub(crate) fn clear(&mut self) {
         self.names.clear();
+        self.names.shrink_to(WRITES_KEPT);
         self.writes.clear();
+        self.writes.shrink_to(WRITES_KEPT);
         self.events.clear();
         self.splits.clear();
         self.created = 0;
+        self.fields = 0;
     }
 
     pub(crate) fn splits(&self) -> &[Split] {
@@ -76,11 +84,14 @@ impl Rows {
         if !context.written.get() {
             return Ok(());
         }
-        let (start, created) = (self.writes.len(), self.created);
+        let start = self.writes.len();
+        let (names, created, fields) = (self.names.len(), self.created, self.fields);
         let taken = Notes { rows: self, writer }.take(context);
         if taken.is_err() {
             self.writes.truncate(start);
+            self.names.truncate(names);
             self.created = created;
+            self.fields = fields;
         } else {
             self.events.push((event, start..self.writes.len()));
         }
@@ -221,6 +232,10 @@ impl Notes<'_, '_, '_> {
                     return Err(EvalError::TooMuch);
                 }
                 self.rows.writes.push(Write::Next);
+            }
+            self.rows.fields += if let Value::Object(object) = &item { object.len() } else { 1 };
+            if self.rows.fields > EVENTS_FIELDS_MAX || self.rows.names.len() > MEMORY_BYTES_MAX {
+                return Err(EvalError::TooMuch);
             }
             self.whole(context, item)?;
         }

@@ -14,7 +14,7 @@ use crate::rows::{Rows, Split};
 use crate::value::Value;
 use crate::writer::{FieldWriter, Texts};
 
-/// Memory for one event that is kept for the next batch.
+/// Memory for one event that is kept for the next one.
 const MEMORY_BYTES_KEPT: usize = 1 << 20;
 
 /// A compiled program that changes events.
@@ -99,9 +99,7 @@ impl Script {
                 workspace.rows.write(batch, &workspace.texts, &self.program.roots, keys);
             }
         }
-        if workspace.bump.allocated_bytes() > MEMORY_BYTES_KEPT {
-            workspace.bump = Bump::new();
-        }
+        take_back(&mut workspace.bump);
     }
 
     fn run_columns(
@@ -120,12 +118,12 @@ impl Script {
         }
         let Program { node, roots, variables, .. } = &self.program;
         let statements = statements(node);
-        bump.reset();
+        take_back(bump);
         let mut clean = state_of(bump);
         for event in 0..batch.len() {
             // Most statements need no memory, and asking costs less than taking back.
             if state_of(bump) != clean {
-                bump.reset();
+                take_back(bump);
                 clean = state_of(bump);
             }
             let context = Context::new(batch.event(event), keys, roots, bump, *variables);
@@ -155,7 +153,7 @@ impl Script {
         let Workspace { bump, texts, rows, .. } = workspace;
         let Program { node, roots, variables, .. } = &self.program;
         for event in 0..batch.len() {
-            bump.reset();
+            take_back(bump);
             let context = Context::new(batch.event(event), keys, roots, bump, *variables);
             let context = context.at(now_ns).writable();
             let result = outcome(&context, node.eval(&context).map(|_| ()));
@@ -169,6 +167,15 @@ impl Script {
                 unchanged(event, why);
             }
         }
+    }
+}
+
+/// Takes the memory of one event back. What is kept counts as taken by the next one, so that much is not kept.
+#[inline]
+fn take_back(bump: &mut Bump) {
+    bump.reset();
+    if bump.allocated_bytes() > MEMORY_BYTES_KEPT {
+        *bump = Bump::new();
     }
 }
 

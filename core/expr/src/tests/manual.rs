@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::events::run;
 use crate::{Accepts, DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, Script, functions};
 use crate::{
-    CLOSURE_CALLS_MAX, EVENT_VALUES_MAX, EVENTS_MAX, INDEX_MAX, MEMORY_BYTES_MAX, TEXT_BYTES_MAX,
-    VALUES_MAX,
+    CLOSURE_CALLS_MAX, EVENT_VALUES_MAX, EVENTS_FIELDS_MAX, EVENTS_MAX, INDEX_MAX,
+    MEMORY_BYTES_MAX, TEXT_BYTES_MAX, VALUES_MAX,
 };
 
 const MANUAL: &str = include_str!("../../LANGUAGE.md");
@@ -78,7 +78,7 @@ fn functions_of_the_manual_are_those_of_the_crate() {
 fn bounds_of_the_manual_are_those_of_the_crate() {
     let bounds = [DEPTH_MAX, NODES_MAX, SOURCE_BYTES_MAX, STRING_BYTES_MAX, MEMORY_BYTES_MAX];
     let more = [VALUES_MAX, TEXT_BYTES_MAX, INDEX_MAX as usize, CLOSURE_CALLS_MAX as usize];
-    let made = [EVENT_VALUES_MAX, EVENTS_MAX];
+    let made = [EVENT_VALUES_MAX, EVENTS_FIELDS_MAX, EVENTS_MAX];
     for bound in bounds.into_iter().chain(more).chain(made) {
         assert!(MANUAL.contains(&format!("| {bound} |")), "{bound}");
     }

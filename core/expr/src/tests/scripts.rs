@@ -1,6 +1,7 @@
 //! Programs that change events: what they make of them, what they are refused for, what leaves them alone.
 
-use super::events::remap;
+use super::events::{batch, remap};
+use crate::{Script, Workspace};
 
 fn check(table: &[(&str, &str, &str)]) {
     for (source, event, expected) in table {
@@ -128,7 +129,22 @@ fn events_that_one_becomes_are_bounded() {
     // A thousand times a thousand are too many values.
     let fields: Vec<_> = (0..1000).map(|at| format!("\"f{at}\":0")).collect();
     let event = format!("{{\"a\":[{items}],{}}}", fields.join(","));
-    assert_eq!(remap(". = unnest!(.a)", &event), "error: the program takes too much for one event");
+    let too_much = "error: the program takes too much for one event";
+    assert_eq!(remap(". = unnest!(.a)", &event), too_much);
+    // What is around the items counts at every level, also where nothing is kept.
+    let event = format!("{{\"a\":{event},\"n\":0}}");
+    assert_eq!(remap(".n = length(unnest!(.a.a))", &event), too_much);
+}
+
+#[test]
+fn fields_of_events_that_those_of_a_batch_become_are_bounded() {
+    let names: Vec<_> = (0..900).map(|at| format!("\"f{at}\":0")).collect();
+    let event = format!("{{{},\"a\":[{}]}}", names.join(","), vec!["1"; 1000].join(","));
+    let mut batch = batch(&[&event, &event, &event, r#"{"a":[1,2]}"#]);
+    let script = Script::compile(". = unnest!(.a)").unwrap();
+    let (mut workspace, mut failed) = (Workspace::default(), Vec::new());
+    script.run(&mut batch, 0, &mut workspace, |index, _| failed.push(index));
+    assert_eq!((failed, batch.len()), (vec![2], 2 * 1000 + 1 + 2));
 }
 
 #[test]
