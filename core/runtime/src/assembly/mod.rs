@@ -13,6 +13,7 @@
 mod chains;
 mod entrances;
 mod next;
+mod returning;
 mod sinks;
 mod sources;
 

@@ -2,14 +2,12 @@
 //! stopped go on in new instances of what they were.
 
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
 
 use lograil_config::{Plan, PlannedComponent};
-use lograil_plugin::{
-    BoxFuture, Kind, ShutdownTrigger, Source, SourceContext, SourceError, SourceStart, Threading,
-};
+use lograil_plugin::{Kind, ShutdownTrigger, Source, SourceStart, Threading};
 
-use super::next::{Built, Next, build};
+use super::next::{Built, Next};
+use super::returning::{Returning, in_time, instance};
 use super::sinks::claims;
 use super::{Assembly, PATIENCE};
 use crate::departures::Departures;
@@ -21,9 +19,6 @@ use crate::tasks::{Ended, Exit, Order, Task};
 
 /// Bounds of the buckets that count how long batches are under way.
 const DELIVERY_SECONDS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
-
-/// How long a new instance may take to start while what runs waits for it.
-const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A source that was started.
 pub(super) struct RunningSource {
@@ -40,15 +35,6 @@ pub(super) struct StoppedSource {
     /// `None` if it had ended.
     outlet: Option<Arc<Outlet>>,
     replays: bool,
-}
-
-/// In place of a source that could not be brought back: ends the topology with the reason.
-struct Unable(String);
-
-impl Source for Unable {
-    fn run(self: Box<Self>, _: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
-        Box::pin(std::future::ready(Err(SourceError::Failed(self.0))))
-    }
 }
 
 /// Whether two components may be in each other's way: a port may be taken for one address and for all.
@@ -139,26 +125,12 @@ impl Assembly {
         let component = &next.plan.components[index];
         let start = self.source_start(component);
         let starting = source.start(&start);
-        let started = if is_start { starting.await } else { self.in_time(starting).await };
+        let started =
+            if is_start { starting.await } else { in_time(&self.seams.clock, starting).await };
         let component = component.id.clone();
         started.map_err(|error| RuntimeError::Start { component, message: error.to_string() })?;
         next.started_sources.push((index, source));
         Ok(())
-    }
-
-    /// What runs waits for a source, but not for ever.
-    async fn in_time(
-        &self,
-        starting: BoxFuture<'_, Result<(), SourceError>>,
-    ) -> Result<(), SourceError> {
-        tokio::select! {
-            biased;
-            started = starting => started,
-            () = self.seams.clock.sleep(START_PATIENCE) => {
-                let seconds = START_PATIENCE.as_secs();
-                Err(SourceError::Failed(format!("it has not started within {seconds} s")))
-            }
-        }
     }
 
     fn source_start(&self, component: &PlannedComponent) -> SourceStart {
@@ -219,29 +191,15 @@ impl Assembly {
                 self.send_rest(&id, departures);
                 continue;
             }
-            let source = match self.make_again(&component).await {
+            let start = self.source_start(&component);
+            let source = match instance(&component, &start).await {
                 Ok(source) => source,
-                Err(error) => {
-                    tracing::error!("go back to what it was: {error}");
-                    Box::new(Unable(error.to_string()))
+                Err(hindrance) => {
+                    Box::new(Returning { component: component.clone(), start, hindrance })
                 }
             };
             self.run_source(&component, source, replays, outlet, departures);
         }
-    }
-
-    async fn make_again(
-        &self,
-        component: &PlannedComponent,
-    ) -> Result<Box<dyn Source>, RuntimeError> {
-        let cannot =
-            |message: String| RuntimeError::Start { component: component.id.clone(), message };
-        let Built::Source(mut source) = build(component)? else {
-            return Err(cannot("it is no source".to_owned()));
-        };
-        let start = self.source_start(component);
-        self.in_time(source.start(&start)).await.map_err(|error| cannot(error.to_string()))?;
-        Ok(source)
     }
 
     /// Lets the sources run that were started.

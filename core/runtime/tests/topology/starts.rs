@@ -1,8 +1,12 @@
 //! Sources that cannot start: the topology does not, or what ran goes on, whatever else was to change with them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use lograil_plugin::{BoxFuture, ComponentSpec, Source, SourceContext, SourceError, SourceStart};
 use lograil_runtime::{Running, RuntimeError};
 use lograil_testkit::SimFiles;
+use tempfile::TempDir;
 
 use crate::fakes::{Fake, Faults, Lines, keep, plan, store};
 use crate::reload::{Dice, assert_each_once, turns};
@@ -28,6 +32,96 @@ impl Source for Unable {
 
 fn unable() -> ComponentSpec {
     Fake::Source(Box::new(|| Box::new(Unable))).spec()
+}
+
+/// Starts the first time, then not for some times.
+struct Hindered {
+    starts: Arc<AtomicU64>,
+    failures: u64,
+    lines: Lines,
+}
+
+impl Source for Hindered {
+    fn start<'a>(&'a mut self, _: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
+        let before = self.starts.fetch_add(1, Ordering::Relaxed);
+        let is_hindered = (1..=self.failures).contains(&before);
+        let hindrance = || SourceError::Failed("somebody else has the port".to_owned());
+        Box::pin(async move { if is_hindered { Err(hindrance()) } else { Ok(()) } })
+    }
+
+    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::new(self.lines).run(context)
+    }
+
+    fn replays(&self) -> bool {
+        true
+    }
+}
+
+fn hindered(starts: &Arc<AtomicU64>, failures: u64) -> ComponentSpec {
+    let starts = Arc::clone(starts);
+    Fake::Source(Box::new(move || {
+        let lines = Lines { count: LINES, per_batch: 3, replays: true, endless: true };
+        Box::new(Hindered { starts: Arc::clone(&starts), failures, lines })
+    }))
+    .spec()
+}
+
+/// A topology of which the source was stopped in a change that was refused, and cannot start again for some times.
+async fn refused_and_hindered(
+    disk: &Shared,
+    starts: &Arc<AtomicU64>,
+    failures: u64,
+) -> (TempDir, Running) {
+    let first = hindered(starts, failures);
+    let out = store(disk, Faults::default()).spec();
+    let with =
+        |input| plan(vec![("in", Fake::Made(input), &[]), ("out", Fake::Made(out), &["in"])]);
+    let (dir, options) = options();
+    let mut running = Running::start(with(first), options, seams(&SimFiles::new())).await.unwrap();
+    turns(20).await;
+    assert_told(&running.reload(with(unable())).await.unwrap_err());
+    (dir, running)
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_go_on_at_once_goes_on_when_it_can() {
+    let (disk, starts) = (Shared::default(), Arc::default());
+    let (_dir, mut running) = refused_and_hindered(&disk, &starts, 4).await;
+    for _ in 0..100_000 {
+        turns(1).await;
+        if disk.lock().unwrap().lines.len() as u64 == LINES {
+            break;
+        }
+    }
+    running.stop();
+    running.wait().await;
+    let status = running.observer().status();
+    let outcome = running.finish().await;
+    assert!(outcome.is_clean(), "{outcome:?}");
+    assert_eq!(starts.load(Ordering::Relaxed), 6);
+    assert_each_once(&disk, LINES, "hindered");
+    crate::assert_balanced(&status);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_source_that_cannot_go_on() {
+    let (disk, starts) = (Shared::default(), Arc::default());
+    let (_dir, mut running) = refused_and_hindered(&disk, &starts, u64::MAX).await;
+    running.stop();
+    running.wait().await;
+    let outcome = running.finish().await;
+    assert!(outcome.is_clean(), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_go_on_for_long_ends_the_topology() {
+    let (disk, starts) = (Shared::default(), Arc::default());
+    let (_dir, mut running) = refused_and_hindered(&disk, &starts, u64::MAX).await;
+    running.wait().await;
+    let outcome = running.finish().await;
+    let told = format!("{outcome:?}");
+    assert!(told.contains("somebody else has the port; tried again for 300 s"), "{told}");
 }
 
 fn able(per_batch: u64) -> ComponentSpec {
