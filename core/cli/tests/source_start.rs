@@ -118,6 +118,35 @@ fn a_stop_is_heard_while_a_source_starts() {
 }
 
 #[test]
+fn an_address_that_is_spelled_otherwise_is_the_same() {
+    let place = Place::new();
+    let listen = |address: &str| topology(&format!("listen = \"{address}\""));
+    place.write("t.toml", listen("127.0.0.1:0"));
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    let first = address(&place, 1);
+    let (fixed, padded) = (first.to_string(), format!("{}:0{}", first.ip(), first.port()));
+    let change = |topology: String| {
+        let before = place.read("stderr").len();
+        place.write("t.toml", topology);
+        running.signal("HUP");
+        until("the reload is told", || place.read("stderr")[before..].contains("reload: "));
+        let log = place.read("stderr")[before..].to_owned();
+        assert!(log.contains("reload: changed in"), "{log}");
+    };
+    change(listen(&fixed));
+    change(listen(&padded));
+    let socket = |path: &str| {
+        listen("").replace("http", "socket").replace(
+            "listen = \"\"",
+            &format!("mode = \"unix_stream\"\npath = {:?}", place.path(path)),
+        )
+    };
+    change(socket("x.sock"));
+    change(socket("data/../x.sock"));
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}
+
+#[test]
 fn a_topology_with_a_port_that_is_taken_does_not_start() {
     let place = Place::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -46,7 +46,9 @@ pub(crate) fn check_connections(connections_max: usize, errors: &mut Vec<ConfigE
     }
 }
 
-/// What no other component may use at the same time; nothing if the system chooses the port.
+/// What no other component may use at the same time, however it is spelled; nothing if the system chooses the port, or
+/// if it is no address.
 pub(crate) fn claim(protocol: &str, listen: &str) -> Vec<String> {
-    if listen.ends_with(":0") { Vec::new() } else { vec![format!("{protocol} {listen}")] }
+    let address = listen.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+    address.map(|address| format!("{protocol} {address}")).into_iter().collect()
 }

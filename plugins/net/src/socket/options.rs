@@ -1,7 +1,7 @@
 //! The options of `socket` and `syslog`, which differ in their defaults only.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lograil_codec::Zone;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::block::Shape;
 use super::framing::Framing;
+use super::unix_path;
 use crate::listen;
 use crate::server_tls::ServerTlsOptions;
 
@@ -177,7 +178,10 @@ pub fn claims(options: &Value, defaults: &Defaults) -> Vec<String> {
         Some(protocol @ ("tcp" | "udp")) => {
             listen::claim(protocol, text("listen").unwrap_or(defaults.listen))
         }
-        _ => text("path").map(|path| vec![format!("file {path}")]).unwrap_or_default(),
+        _ => {
+            let path = text("path").map(|path| unix_path::real(Path::new(path)));
+            path.map(|path| format!("file {}", path.display())).into_iter().collect()
+        }
     }
 }
 

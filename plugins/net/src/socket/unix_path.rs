@@ -30,6 +30,16 @@ impl Drop for Bound {
     }
 }
 
+/// The same for each way in which a path may be spelled, as long as its directory is there.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or(Path::new(".")).canonicalize();
+    match (directory, path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
+    }
+}
+
 /// Binds to a path. A socket that an earlier run left there gives way.
 pub(super) fn bind<T>(
     unix: &UnixPath,
