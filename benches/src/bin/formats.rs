@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const BLOCKS: usize = 4;
 const LINES: usize = 2048;
 /// The formats that `auto` finds by itself.
-const AUTO: [&str; 5] = ["logfmt", "syslog", "syslog (3164)", "combined", "glog"];
+const AUTO: [&str; 6] = ["logfmt", "syslog", "syslog (3164)", "combined", "glog", "cef"];
 
 /// A format: its options, a regex that makes the same fields, and lines of it.
 struct Case {

@@ -12,6 +12,9 @@ const COLUMNS: [&str; 7] = [
     "severity",
 ];
 
+/// What every event begins with.
+pub const START: &[u8] = b"CEF:";
+
 /// The parser of CEF.
 #[derive(Debug)]
 pub struct Cef {
@@ -59,6 +62,22 @@ fn find_unescaped(text: &[u8], mut from: usize, byte: u8) -> Option<usize> {
 }
 
 impl Cef {
+    /// Parses the event that stands in the text from `start` on. What stands before it is not looked at.
+    pub fn parse_event(&self, text: &[u8], start: usize, row: &mut Row) -> Result<(), Expected> {
+        let event = text.get(start..).unwrap_or_default();
+        let behind = event.strip_prefix(START).ok_or(Expected::new("`CEF:`", start))?;
+        // Some devices put a blank before the version.
+        let mut at = text.len() - behind.trim_ascii_start().len();
+        for column in 0..COLUMNS.len() as u32 {
+            let end = find_unescaped(text, at, b'|').ok_or(Expected::new("`|`", text.len()))?;
+            let value = part(text, at, end, row);
+            row.push(column, Value::Text(value));
+            at = end + 1;
+        }
+        let text = &text[..text.trim_ascii_end().len().max(at)];
+        Self::parse_extension(text, at, row)
+    }
+
     fn parse_extension(text: &[u8], start: usize, row: &mut Row) -> Result<(), Expected> {
         let mut key_at = start + text[start..].iter().take_while(|byte| **byte == b' ').count();
         if key_at == text.len() {
@@ -95,16 +114,8 @@ impl RowParser for Cef {
 
     fn parse(&mut self, text: &[u8], row: &mut Row) -> Result<(), Expected> {
         // A syslog header may stand before it.
-        let start = memchr::memmem::find(text, b"CEF:").ok_or(Expected::new("`CEF:`", 0))?;
-        let mut at = start + 4;
-        for column in 0..COLUMNS.len() as u32 {
-            let end = find_unescaped(text, at, b'|').ok_or(Expected::new("`|`", text.len()))?;
-            let value = part(text, at, end, row);
-            row.push(column, Value::Text(value));
-            at = end + 1;
-        }
-        let text = &text[..text.trim_ascii_end().len().max(at)];
-        Self::parse_extension(text, at, row)
+        let start = memchr::memmem::find(text, START).ok_or(Expected::new("`CEF:`", 0))?;
+        self.parse_event(text, start, row)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `Oct 11 22:14:15 host tag[pid]: message`, behind the priority or without one, and its usual deviations.
 
 use super::{APPNAME, HOSTNAME, MESSAGE, PROCID, TIMESTAMP, push};
+use crate::cef;
 use crate::civil::{Zone, read_bsd, read_iso};
 use crate::quoted::{find_byte, read_number, skip};
 use crate::row::{Expected, Part, Row, Value};
@@ -39,7 +40,9 @@ pub(super) fn parse(
     let mut at = skip_zone(text, end);
     let host_end = find_byte(text, at, b' ');
     let host = &text[at..host_end];
-    let is_tag = host.ends_with(b":") || (host.contains(&b'[') && !host.starts_with(b"["));
+    let is_tag = host.ends_with(b":")
+        || (host.contains(&b'[') && !host.starts_with(b"["))
+        || host.starts_with(cef::START);
     if !is_tag && host_end < text.len() {
         push(row, HOSTNAME, text, at, host_end);
         at = skip(text, host_end, b' ');
@@ -67,6 +70,7 @@ fn skip_zone(text: &[u8], at: usize) -> usize {
     if (3..=5).contains(&letters)
         && text.get(start + letters) == Some(&b':')
         && start > at.min(start - 1)
+        && !text[start..].starts_with(cef::START)
     {
         at = start + letters;
     }

@@ -43,6 +43,11 @@ pub(super) fn parse(
         (MSGID, 32, "the id of a message of at most 32 characters"),
     ];
     for (column, max, what) in tokens {
+        // Devices that write CEF leave out what should stand between the host and the message.
+        if strictness == Strictness::Lenient && text[at..].starts_with(b" CEF:") {
+            row.push_text(MESSAGE, at + 1, text.len());
+            return Ok(());
+        }
         let (start, end) = header.token(at, max, what)?;
         push(row, column, text, start, end);
         at = end;

@@ -37,20 +37,20 @@ const COLUMNS: [&str; 14] = [
     "message",
     "rest",
 ];
-pub(super) const TIMESTAMP: u32 = 0;
+const TIMESTAMP: u32 = 0;
 pub(super) const LEVEL: u32 = 1;
-const LEVEL_ORIGINAL: u32 = 2;
-pub(super) const HOST: u32 = 3;
-const COMPONENT: u32 = 4;
+pub(super) const LEVEL_ORIGINAL: u32 = 2;
+const HOST: u32 = 3;
+pub(super) const COMPONENT: u32 = 4;
 const PID: u32 = 5;
 const THREAD: u32 = 6;
 const LOCATION: u32 = 7;
 const CONTEXT: u32 = 8;
-pub(super) const FACILITY: u32 = 9;
+const FACILITY: u32 = 9;
 const MSGID: u32 = 10;
 const STRUCTURED_DATA: u32 = 11;
-const MESSAGE: u32 = 12;
-const REST: u32 = 13;
+pub(super) const MESSAGE: u32 = 12;
+pub(super) const REST: u32 = 13;
 
 /// Columns of glog, and what they are here: level, timestamp, id, file, line, message.
 const GLOG_LEVEL: u32 = 0;
@@ -61,8 +61,8 @@ const GLOG_ROLES: [Option<u32>; 6] =
 /// The parser of lines of any format but JSON.
 pub(super) struct AutoParser {
     /// Those of this module, the name of the format, those of access logs, and those of CEF.
-    columns: Vec<String>,
-    format_column: u32,
+    pub(super) columns: Vec<String>,
+    pub(super) format_column: u32,
     access_columns: u32,
     pub(super) cef_columns: u32,
     has_format: bool,
@@ -91,6 +91,7 @@ impl AutoParser {
         let cef = Cef::default();
         let cef_columns = columns.len() as u32;
         columns.extend(cef.columns().iter().cloned());
+        columns[(cef_columns + cef::SEVERITY) as usize] = "cefSeverity".to_owned();
         let syslog = Syslog::new(Strictness::Lenient, zone.clone());
         let syslog_roles = syslog.columns().iter().map(|name| syslog_role(name)).collect();
         Self {
@@ -132,13 +133,8 @@ impl AutoParser {
         let is_read = match format {
             FormatWord::Logfmt => looks_like_logfmt(text) && self.read_logfmt(text, row),
             FormatWord::Access => looks_like_access(text) && self.read_access(text, row),
-            FormatWord::Cef => {
-                cef::start_of(text).is_some_and(|start| self.read_cef(text, start, row))
-            }
-            FormatWord::Syslog => {
-                let is_cef = cef::start_of(text).is_some();
-                looks_like_syslog(text) && !is_cef && self.read_syslog(text, row)
-            }
+            FormatWord::Cef => self.read_event(text, 0, row),
+            FormatWord::Syslog => looks_like_syslog(text) && self.read_syslog(text, row),
             FormatWord::Glog => looks_like_glog(text) && self.read_glog(text, row),
             FormatWord::Application => self.read_header(text, row),
             FormatWord::Text | FormatWord::Json => false,
@@ -162,14 +158,8 @@ impl AutoParser {
             Style::Glog => FormatWord::Glog,
         };
         push_header(&header, text, row);
-        if self.style == FormatWord::Syslog
-            && let Some(message) = header.message
-            && cef::is_event(message.of(text))
-        {
-            // The event in place of the message, which is what was pushed last.
-            row.values.retain(|(name, _)| !matches!(name, Name::Column(MESSAGE | REST)));
+        if self.style == FormatWord::Syslog && self.read_event_of_message(text, row) {
             self.style = FormatWord::Cef;
-            return self.read_event(text, row);
         }
         true
     }
@@ -242,7 +232,7 @@ impl AutoParser {
         true
     }
 
-    pub(super) fn read_syslog(&mut self, text: &[u8], row: &mut Row) -> bool {
+    fn read_syslog(&mut self, text: &[u8], row: &mut Row) -> bool {
         if self.syslog.parse(text, row).is_err() {
             return false;
         }
@@ -270,6 +260,8 @@ impl AutoParser {
             kept += 1;
         }
         row.values.truncate(kept);
+        let is_event = self.read_event_of_message(text, row);
+        self.style = if is_event { FormatWord::Cef } else { FormatWord::Syslog };
         true
     }
 }
@@ -296,7 +288,7 @@ impl RowParser for AutoParser {
         } else {
             self.streams.set_last(format);
         }
-        if format == FormatWord::Application {
+        if matches!(format, FormatWord::Application | FormatWord::Syslog) {
             format = self.style;
         }
         if self.has_format {

@@ -44,8 +44,9 @@ fn events_in_cef_have_header_level_and_time() {
         "CEF:0|Acme|Gate|2.1|7|door \\| opened|9|rt=1769853600000 src=192.0.2.1 msg=at the back";
     let fields = json!({
         "cefVersion": "0", "deviceVendor": "Acme", "deviceProduct": "Gate", "deviceVersion": "2.1",
-        "deviceEventClassId": "7", "name": "door | opened", "severity": 9, "rt": "1769853600000",
+        "deviceEventClassId": "7", "name": "door | opened", "cefSeverity": 9, "rt": "1769853600000",
         "src": "192.0.2.1", "msg": "at the back", "level": "CRITICAL", "format": "cef",
+        "message": "door | opened",
     });
     assert_eq!(parsed(event), fields);
     let with = |more: Value| {
@@ -71,6 +72,67 @@ fn events_in_cef_have_header_level_and_time() {
 }
 
 #[test]
+fn lines_that_mention_cef_stay_syslog() {
+    let mentions = [
+        "<134>Nov 29 16:00:00 host app[12]: could not parse CEF: bad header",
+        r#"<134>1 2026-11-29T16:00:00Z host app 12 ID7 [x@1 a="b"] could not parse CEF: x"#,
+        "Nov 29 16:00:00 host app[3]: CEF: connector started",
+        "<134>Nov 29 16:00:00 host app[3]: CEF: connector started",
+        "<134>Nov 29 16:00:00 host app[3]: forwarded CEF:0|a|b|c|d|e|3|src=192.0.2.1",
+        "<134>Nov 29 16:00:00 host app[3]: CEF:0|a|b|c|d|e|f|no pairs here",
+    ];
+    for line in mentions {
+        let mut other = parsed(&line.replace("CEF:", "XEF:"));
+        let message = other["message"].as_str().unwrap().replace("XEF:", "CEF:");
+        other["message"] = message.into();
+        assert_eq!(other["format"], "syslog", "{line}");
+        assert_eq!(parsed(line), other, "{line}");
+    }
+}
+
+#[test]
+fn events_in_cef_keep_the_header_and_its_names() {
+    let event = "CEF:0|Acme|Gate|2|7|opened|3|host=h timestamp=t facility=f name=n severity=s level=l src=a";
+    let fields = json!({
+        "cefVersion": "0", "deviceVendor": "Acme", "deviceProduct": "Gate", "deviceVersion": "2",
+        "deviceEventClassId": "7", "name": "opened", "cefSeverity": 3, "level": "INFO", "src": "a",
+        "ext_host": "h", "ext_timestamp": "t", "ext_facility": "f", "ext_name": "n",
+        "ext_severity": "s", "ext_level": "l", "message": "opened", "format": "cef",
+    });
+    let auth = json!({"facility": "auth"});
+    let bsd = json!({"facility": "auth", "timestamp": "Jan 31 10:00:00", "host": "gate-1"});
+    let bsd_app = json!({
+        "facility": "auth", "timestamp": "Jan 31 10:00:00", "host": "gate-1", "component": "app",
+        "pid": 12,
+    });
+    let app = json!({
+        "timestamp": "Jan 31 10:00:00", "host": "gate-1", "component": "app", "pid": 12,
+    });
+    let ietf = json!({
+        "facility": "auth", "timestamp": "2026-01-31T10:00:00Z", "host": "gate-1",
+        "component": "app", "pid": 12, "msgid": "ID7", "structured_data": {"x@1": {"a": "b"}},
+    });
+    let blank = event.replace("CEF:", "CEF: ");
+    for (line, header) in [
+        (event.to_owned(), json!({})),
+        (format!("<34>{event}"), auth),
+        (format!("<34>Jan 31 10:00:00 gate-1 {event}"), bsd.clone()),
+        (format!("<34>Jan 31 10:00:00 gate-1 {blank}"), bsd),
+        (format!("<34>Jan 31 10:00:00 gate-1 app[12]: {event}"), bsd_app),
+        (format!("Jan 31 10:00:00 gate-1 app[12]: {event}"), app),
+        (format!(r#"<34>1 2026-01-31T10:00:00Z gate-1 app 12 ID7 [x@1 a="b"] {event}"#), ietf),
+    ] {
+        let mut expected = fields.clone();
+        for (name, value) in header.as_object().unwrap() {
+            expected[name] = value.clone();
+        }
+        assert_eq!(parsed(&line), expected, "{line}");
+    }
+    let own = parsed("<34>CEF:0|a|b|c|d|e|Unknown|message=own");
+    assert_eq!((&own["message"], &own["level"]), (&json!("own"), &json!("CRITICAL")));
+}
+
+#[test]
 fn names_the_format_of_each_line() {
     let cases = [
         (r#"{"a": 1}"#, "json"),
@@ -81,6 +143,9 @@ fn names_the_format_of_each_line() {
         ("I0102 15:04:05.678901   12345 main.go:23] hello", "glog"),
         ("CEF:0|Acme|Gate|2|7|opened|3|src=192.0.2.1", "cef"),
         ("<34>1 2026-01-31T10:00:00Z host CEF:0|Acme|Gate|2|7|opened|3|", "cef"),
+        ("<34>1 2026-01-31T10:00:00Z host CEF:0|Acme Inc|Gate|2|7|was opened|3|a=b", "cef"),
+        ("<34>Jan 31 10:00:00 CEF:0|Acme Inc|Gate|2|7|opened|3|a=b", "cef"),
+        ("<5>CEF:0|Acme|Gate|2|7|opened|3|a=b", "cef"),
         ("Jan 31 10:00:00 host CEF:0|Acme|Gate|2|7|opened|3|a=b", "cef"),
         ("CEF: the format is described below", "text"),
         ("2024-01-02 10:00:00 INFO hello", "application"),
