@@ -513,7 +513,8 @@ typedef struct lr_component {
     void (*destroy)(void *instance);
     /**
      * (inst) Source, transform; optional: once, before anything else. On an error, only destroy follows: the topology does
-     * not start, or the change that brought the instance is refused.
+     * not start, or the change that brought the instance is refused. The same may happen after it, where another component
+     * does not start: a source must take nothing from where it reads before its first pull, which may never come.
      */
     lr_status (*start)(void *instance, const struct lr_start_info *info, struct lr_error *error);
     /**

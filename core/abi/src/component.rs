@@ -112,7 +112,8 @@ pub struct Component {
     /// that; so it must not wait for a peer.
     pub destroy: Option<unsafe extern "C" fn(instance: *mut c_void)>,
     /// (inst) Source, transform; optional: once, before anything else. On an error, only destroy follows: the topology does
-    /// not start, or the change that brought the instance is refused.
+    /// not start, or the change that brought the instance is refused. The same may happen after it, where another component
+    /// does not start: a source must take nothing from where it reads before its first pull, which may never come.
     pub start: Option<
         unsafe extern "C" fn(
             instance: *mut c_void,

@@ -5,11 +5,12 @@
 mod support;
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
+use support::plugins::cargo_plugin;
 use support::{Background, PATIENCE, Place, until};
 
 fn topology(options: &str) -> String {
@@ -156,4 +157,41 @@ fn a_topology_with_a_port_that_is_taken_does_not_start() {
     assert_eq!(ran.code(), 1, "{told}");
     assert!(told.contains("start source in: listen on 127.0.0.1:"), "{told}");
     assert!(told.contains("Address already in use"), "{told}");
+}
+
+/// Whoever is asked gives each event once.
+#[test]
+fn a_source_of_a_plugin_takes_nothing_for_a_reload_that_is_refused() {
+    let place = Place::new();
+    cargo_plugin(&place, "examples/rust-source", "acme_source");
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = "listen = \"127.0.0.1:0\"".to_owned();
+    let also = |listen: &str| {
+        format!(
+            "{listen}\n[sources.early]\ntype = \"acme.http_poll\"\naddress = \"{}\"\npath = \"/\"\n\
+            interval = \"1h\"\n[sinks.early_out]\ntype = \"file\"\ninputs = [\"early\"]\n\
+            path = \"early\"\nencoding.codec = \"raw\"\n[plugins]\ndir = \"plugins\"\n",
+            server.local_addr().unwrap()
+        )
+    };
+    place.write("t.toml", topology(&free));
+    let running = place.start(&["run", "--quiet", "t.toml"]);
+    address(&place, 1);
+
+    let taken = format!("listen = \"{}\"", taken.local_addr().unwrap());
+    let log = reload(&place, &running, &also(&taken), "reload: nothing is changed");
+    assert!(log.contains("Address already in use"), "{log}");
+    assert_eq!(server.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "it was asked");
+
+    reload(&place, &running, &also(&free), "reload: ");
+    server.set_nonblocking(false).unwrap();
+    let (mut stream, _) = server.accept().unwrap();
+    let read = stream.read(&mut [0; 512]).unwrap();
+    assert!(read > 0);
+    stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nfirst\nsecond\n").unwrap();
+    drop(stream);
+    until("all is delivered", || place.read("early") == "first\nsecond\n");
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
 }

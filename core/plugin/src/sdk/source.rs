@@ -36,6 +36,8 @@ struct Instance {
     replays: bool,
     /// Until `start` gives it its thread.
     source: Option<Box<dyn Source>>,
+    /// Lets the source run: until the first pull it may take nothing, since none may come.
+    run: Option<oneshot::Sender<()>>,
     metrics: LocalMetrics,
     shutdown: Option<ShutdownTrigger>,
     sent: Option<Receiver<Sent>>,
@@ -61,6 +63,7 @@ pub(super) fn new(host: HostHandle, name: &'static str, source: Box<dyn Source>)
         name,
         replays,
         source: Some(source),
+        run: None,
         metrics: LocalMetrics::default(),
         shutdown: None,
         sent: None,
@@ -89,19 +92,21 @@ impl BatchSender for ToPull {
     }
 }
 
-/// Starts the source, says how that went, and runs it to its end.
+/// Starts the source, says how that went, and runs it to its end once it is asked for events.
 async fn serve(
     mut source: Box<dyn Source>,
     start: SourceStart,
     shutdown: Shutdown,
     started: Sender<Result<(), Failure>>,
+    is_pulled: oneshot::Receiver<()>,
     end: SyncSender<Sent>,
 ) {
     let result = ended(source.start(&start)).await;
     let is_started = result.is_ok();
     // Whoever started this thread waits for the word.
     let _heard = started.send(result);
-    if is_started {
+    // An instance that is destroyed before was never wanted.
+    if is_started && is_pulled.await.is_ok() {
         let output = SourceOutput::new(Box::new(ToPull(end.clone())));
         let run = async move { source.run(start.run_with(output, shutdown)).await };
         // Nobody listens any more where the instance is being destroyed.
@@ -123,6 +128,7 @@ unsafe extern "C" fn destroy(given: *mut c_void) {
         // SAFETY: made by `new`, and the host does not use it again.
         let mut instance = unsafe { Box::from_raw(given.cast::<Instance>()) };
         (instance.shutdown, instance.sent, instance.taken) = (None, None, None);
+        instance.run = None;
         if let Some(thread) = instance.thread.take() {
             // It caught its panics itself.
             let _ended = thread.join();
@@ -147,6 +153,7 @@ unsafe extern "C" fn start(
         let Some(source) = instance.source.take() else { return Ok(status::NOT_NOW) };
         let (trigger, shutdown) = ShutdownTrigger::new();
         let (sender, receiver) = sync_channel(1);
+        let (run, is_pulled) = oneshot::channel();
         let start = SourceStart {
             id: Arc::from(id),
             clock: HostClock::shared(instance.host),
@@ -159,7 +166,9 @@ unsafe extern "C" fn start(
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => runtime.block_on(serve(source, start, shutdown, started, sender)),
+                Ok(runtime) => {
+                    runtime.block_on(serve(source, start, shutdown, started, is_pulled, sender));
+                }
                 Err(error) => {
                     let why = format!("start a runtime: {error}");
                     // As above.
@@ -175,6 +184,7 @@ unsafe extern "C" fn start(
         let ended = || Failure::new(status::FAILED, "its thread has ended".to_owned());
         is_started.recv().map_err(|_| ended()).and_then(|started| started)?;
         (instance.shutdown, instance.sent) = (Some(trigger), Some(receiver));
+        instance.run = Some(run);
         Ok(status::OK)
     })
 }
@@ -183,6 +193,10 @@ unsafe extern "C" fn pull(given: *mut c_void, timeout_ns: u64, error: *mut Error
     guard(error, || {
         // SAFETY: made by `new`; one call at a time.
         let instance = unsafe { instance::<Instance>(given) };
+        if let Some(run) = instance.run.take() {
+            // It waits for nothing else.
+            let _heard = run.send(());
+        }
         if let Some(taken) = instance.taken.take() {
             // A source that has dropped the wait does not care.
             let _heard = taken.send(());
