@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use support::http::{self, get};
 use support::plugins::make_plugin;
@@ -76,6 +76,28 @@ fn an_initialiser_takes_no_signal_from_the_program() {
     let place = faulty();
     let running = reloads_into(&place, "deaf", "20s");
     until("it is loaded", || place.read("stderr").contains("reload: no component differs"));
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}
+
+/// Whoever begins the program may have left it so, as bash with `trap '' CHLD` does.
+#[test]
+fn a_library_is_tried_out_where_ends_of_processes_are_ignored() {
+    let place = faulty();
+    let topology = "data_dir = \"data\"\n[sources.in]\ntype = \"generator\"\nrate = 1000\n\
+        [sinks.out]\ntype = \"file\"\ninputs = [\"in\"]\npath = \"out\"\nencoding.codec = \"raw\"\n";
+    place.write("t.toml", topology);
+    let program = place.lograil(&["run", "--quiet", "t.toml"]);
+    let mut run = Command::new("bash");
+    run.args(["-c", "trap '' CHLD; exec \"$@\"", "bash"]).arg(program.get_program());
+    run.args(program.get_args()).current_dir(place.path(""));
+    let log = fs::File::create(place.path("stderr")).unwrap();
+    let running = Background(run.stderr(log).spawn().unwrap());
+    until("it runs", || !place.read("out").is_empty());
+    place.write("t.toml", topology.to_owned() + "[plugins]\ndir = \"plugins\"\n");
+    running.signal("HUP");
+    until("the reload is told", || place.read("stderr").contains("reload: "));
+    let told = place.read("stderr");
+    assert!(told.contains("reload: no component differs"), "{told}");
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
 }
 
