@@ -57,7 +57,7 @@ pub(crate) struct Image {
     modified: SystemTime,
     /// What is neither loaded nor examined: copied with the hash.
     rest: Vec<Range<usize>>,
-    sha256: OnceLock<Result<String, String>>,
+    sha256: OnceLock<String>,
 }
 
 impl Image {
@@ -128,22 +128,34 @@ impl Image {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }
 
-    /// The sha256 of the whole file in hexadecimal, which is copied to its end before.
+    /// The sha256 of the whole file in hexadecimal, which is copied to its end before. An error is not for good: a file that
+    /// is being written may become again what it was.
     pub fn sha256(&self) -> io::Result<&str> {
-        let hash = self.sha256.get_or_init(|| self.complete().map_err(|error| error.to_string()));
-        hash.as_deref().map_err(|error| io::Error::other(error.clone()))
+        if let Some(known) = self.sha256.get() {
+            return Ok(known);
+        }
+        let hash = self.complete()?;
+        Ok(self.sha256.get_or_init(|| hash))
     }
 
     fn complete(&self) -> io::Result<String> {
-        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(source) = source {
-            for range in &self.rest {
-                self.copy(&source, range.clone())?;
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &*source {
+            let before = file.metadata()?;
+            // Another time alone says nothing: `touch` sets it, and `cp` may write what was there.
+            let is_same = before.len() == self.len as u64
+                && (before.modified()? == self.modified || self.is_as_loaded(file)?);
+            if is_same {
+                for range in &self.rest {
+                    self.copy(file, range.clone())?;
+                }
             }
-            if source.metadata()?.modified()? != self.modified {
+            if !is_same || file.metadata()?.modified()? != before.modified()? {
                 return Err(io::Error::other("it was changed after it was loaded"));
             }
+            *source = None;
         }
+        drop(source);
         let mut hash = Sha256::new();
         in_chunks(0..self.len, |chunk, at| {
             self.file.read_exact_at(chunk, at)?;
@@ -152,13 +164,28 @@ impl Image {
         })?;
         Ok(hex(&hash.finalize()))
     }
+
+    /// Whether the source still has what was copied first.
+    fn is_as_loaded(&self, source: &File) -> io::Result<bool> {
+        let (mut own, mut is_same) = (vec![0; CHUNK_BYTES.min(self.len)], true);
+        for range in between(self.rest.clone(), self.len) {
+            in_chunks(range, |chunk, at| {
+                let own = &mut own[..chunk.len()];
+                self.file.read_exact_at(own, at)?;
+                source.read_exact_at(chunk, at)?;
+                is_same &= own == chunk;
+                Ok(())
+            })?;
+        }
+        Ok(is_same)
+    }
 }
 
 /// The sha256 of a file that is loaded; its image is kept until it is known.
 #[derive(Debug)]
 pub(crate) struct Hash {
     image: Mutex<Option<Image>>,
-    sha256: OnceLock<Result<String, String>>,
+    sha256: OnceLock<String>,
 }
 
 impl Hash {
@@ -176,12 +203,16 @@ impl Hash {
 
     /// In hexadecimal.
     pub fn sha256(&self) -> io::Result<&str> {
-        let hash = self.sha256.get_or_init(|| {
-            let image = self.image.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let Some(image) = image else { return Err("its image is gone".to_owned()) };
-            image.sha256().map(str::to_owned).map_err(|error| error.to_string())
-        });
-        hash.as_deref().map_err(|error| io::Error::other(error.clone()))
+        if let Some(known) = self.sha256.get() {
+            return Ok(known);
+        }
+        let mut image = self.image.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = &*image {
+            let hash = one.sha256()?.to_owned();
+            self.sha256.get_or_init(|| hash);
+            *image = None;
+        }
+        self.sha256.get().map(String::as_str).ok_or_else(|| io::Error::other("its image is gone"))
     }
 }
 
@@ -279,6 +310,7 @@ impl Drop for View {
 mod tests {
     use super::*;
     use crate::trust::sha256_hex;
+    use std::time::Duration;
 
     fn all_of(image: &Image) -> Vec<u8> {
         std::fs::read(image.path()).unwrap()
@@ -320,10 +352,32 @@ mod tests {
         let hash = Hash::of(Image::read(&path).unwrap());
         assert_eq!(hash.sha256().unwrap(), sha256_hex(&content));
         assert!(hash.image.lock().unwrap().is_none());
-        let image = Image::read(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_written_as_it_was_has_the_same_hash_and_a_changed_one_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plugin.so");
+        let content = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        std::fs::write(&path, &content).unwrap();
         let file = File::options().write(true).open(&path).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        assert!(image.sha256().unwrap_err().to_string().contains("changed after it was loaded"));
+        let touch = |seconds| {
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+        };
+        let image = Image::read(&path).unwrap();
+        touch(1);
+        assert_eq!(image.sha256().unwrap(), sha256_hex(&content));
+
+        let image = Image::read(&path).unwrap();
+        let loaded = between(image.rest.clone(), image.len)[0].end - 1;
+        let hash = Hash { image: Mutex::new(Some(image)), sha256: OnceLock::new() };
+        file.write_all_at(&[!content[loaded]], loaded as u64).unwrap();
+        touch(2);
+        assert!(hash.sha256().unwrap_err().to_string().contains("changed after it was loaded"));
+        file.set_len(0).unwrap();
+        assert!(hash.sha256().is_err());
+        std::fs::write(&path, &content).unwrap();
+        assert_eq!(hash.sha256().unwrap(), sha256_hex(&content));
     }
 
     #[test]
