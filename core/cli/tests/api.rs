@@ -72,7 +72,7 @@ const OPERATIONS: &[(&str, &str, &str, u16)] = &[
     ("get", "/anomalies", "/anomalies?from=-1h", 200),
     ("get", "/bursts", "/bursts?order=oldest", 200),
     ("get", "/facets", "/facets?level=ERROR&where=.message+!%3D+null&time_ms=5000", 200),
-    ("get", "/stats", "/stats?intervals=60", 200),
+    ("get", "/stats", "/stats?intervals=60&limit=1", 200),
     ("get", "/stats/{service}", "/stats/api", 200),
     ("get", "/services", "/services", 200),
     ("get", "/templates", "/templates?order=rare", 200),

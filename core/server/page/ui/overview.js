@@ -11,6 +11,8 @@ const REFRESH_MS = 2000;
 /** What has changed is looked for less often: templates are counted from a sample of events. */
 const CHANGES_MS = 10000;
 const SAMPLE = { events: 10000, time_ms: 150 };
+/** All that /stats lists: what is compared with the time before must not be cut where the busiest end. */
+const SERVICES_MAX = 10000;
 let parts, shared, timer, asking, changesAt;
 
 function tile(name) {
@@ -72,8 +74,8 @@ async function load(signal) {
   const { from, to, start, counted, oldest } = state.bounds(stores[0]);
   const before = { from: new Date(2 * from - to).toISOString(), to: new Date(from).toISOString() };
   const [stats, preceding, bursts] = await Promise.all([
-    get("/stats", { ...counted, intervals: 120 }, signal),
-    get("/stats", { ...before, intervals: 1 }, signal),
+    get("/stats", { ...counted, intervals: 120, limit: SERVICES_MAX }, signal),
+    get("/stats", { ...before, intervals: 1, limit: SERVICES_MAX }, signal),
     burstsBetween(from, to, signal),
   ]);
   // A time before of which a part is missing would make everything more.

@@ -19,13 +19,19 @@ pub(super) const INTERVALS: Parameter = Parameter::query(
     "The time is cut into so many intervals at most.",
 );
 
+const LIMIT: Parameter = Parameter::query(
+    "limit",
+    ParameterKind::Integer { min: 1, max: 10_000, default: Some(100) },
+    "At most so many services, the busiest; `service_count` tells how many there are.",
+);
+
 pub(super) const ROUTES: &[Route] = &[
     Route {
         method: Method::Get,
         path: "/stats",
         tag: "events",
         summary: "Counts of the events of a time: totals, by level, by service, over time.",
-        parameters: &[FROM, TO, INTERVALS, STORE],
+        parameters: &[FROM, TO, INTERVALS, LIMIT, STORE],
         body: None,
         answer: Content::json::<StatsAnswer>(),
         problems: PROBLEMS,
@@ -41,6 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
             FROM,
             TO,
             INTERVALS,
+            LIMIT,
             STORE,
         ],
         body: None,
@@ -52,8 +59,8 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::Get,
         path: "/services",
         tag: "events",
-        summary: "All services with their counts, the busiest first.",
-        parameters: &[STORE],
+        summary: "The services with their counts, the busiest first.",
+        parameters: &[LIMIT, STORE],
         body: None,
         answer: Content::json::<ServicesAnswer>(),
         problems: PROBLEMS,
@@ -86,8 +93,10 @@ struct StatsAnswer {
     anomalies: u64,
     /// By level, the most frequent first; events without one under an empty name.
     levels: Vec<CountOfLevel>,
-    /// By service, the busiest first; events without one under an empty name.
+    /// By service, the busiest first, `limit` at most; events without one under an empty name.
     services: Vec<CountOfService>,
+    /// How many services have events, those beyond `limit` included.
+    service_count: usize,
     /// Seconds of an interval.
     interval_seconds: f64,
     /// Intervals with events, in their order.
@@ -132,8 +141,10 @@ pub(super) struct Interval {
 #[derive(Serialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct ServicesAnswer {
-    /// The busiest first.
+    /// The busiest first, `limit` at most.
     services: Vec<CountOfService>,
+    /// How many there are, those beyond `limit` included.
+    service_count: usize,
 }
 
 /// Stores.
@@ -184,8 +195,15 @@ impl From<IntervalCount> for Interval {
     }
 }
 
-impl From<Stats> for StatsAnswer {
-    fn from(stats: Stats) -> Self {
+/// The first so many, and how many there were.
+fn cut(services: Vec<ServiceCount>, limit: usize) -> (Vec<CountOfService>, usize) {
+    let count = services.len();
+    (services.into_iter().take(limit).map(CountOfService::from).collect(), count)
+}
+
+impl StatsAnswer {
+    fn new(stats: Stats, services_max: usize) -> Self {
+        let (services, service_count) = cut(stats.services, services_max);
         Self {
             total: stats.total,
             errors: stats.errors,
@@ -196,7 +214,8 @@ impl From<Stats> for StatsAnswer {
             },
             anomalies: stats.anomalies,
             levels: stats.levels.into_iter().map(CountOfLevel::from).collect(),
-            services: stats.services.into_iter().map(CountOfService::from).collect(),
+            services,
+            service_count,
             interval_seconds: stats.interval_ns as f64 / 1e9,
             timeline: stats.timeline.into_iter().map(Interval::from).collect(),
         }
@@ -212,10 +231,11 @@ fn stats(asked: Asked) -> Answer {
             service: parameters.text("service").map(str::to_owned),
             intervals_max: parameters.count("intervals"),
         };
+        let limit = parameters.count("limit");
         let stats =
             ask(&asked.shared, parameters, move |store, control| store.stats(&query, control))
                 .await?;
-        json(&StatsAnswer::from(stats))
+        json(&StatsAnswer::new(stats, limit))
     })
 }
 
@@ -223,7 +243,8 @@ fn services(asked: Asked) -> Answer {
     Box::pin(async move {
         let services =
             ask(&asked.shared, &asked.parameters, |store, control| store.services(control)).await?;
-        json(&ServicesAnswer { services: services.into_iter().map(CountOfService::from).collect() })
+        let (services, service_count) = cut(services, asked.parameters.count("limit"));
+        json(&ServicesAnswer { services, service_count })
     })
 }
 
@@ -254,5 +275,20 @@ fn store_line(id: String, info: Result<StoreInfo, Problem>) -> StoreLine {
         oldest: info.oldest_ns.map(time),
         newest: info.newest_ns.map(time),
         problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_services_are_listed_and_all_are_counted() {
+        let service = |n: u64| ServiceCount { service: format!("s{n}"), total: 900 - n, errors: 0 };
+        let stats =
+            Stats { total: 7, services: (0..300).map(service).collect(), ..Stats::default() };
+        let answer = StatsAnswer::new(stats, 100);
+        assert_eq!((answer.services.len(), answer.service_count, answer.total), (100, 300, 7));
+        assert_eq!(answer.services[99].service, "s99");
     }
 }
