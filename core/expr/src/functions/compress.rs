@@ -14,6 +14,8 @@ use crate::value::Value;
 /// Levels of gzip and zlib, and of Zstandard, unless told.
 const LEVEL: i64 = 6;
 const ZSTD_LEVEL: i64 = 3;
+/// Most of Zstandard's level for texts beyond [`STRING_BYTES_MAX`]: higher ones take tables of up to 700 MB.
+const ZSTD_LARGE_LEVEL_MAX: i64 = 9;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new(
@@ -79,14 +81,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "encode_zstd",
         &[required("value", Kind::STRING), optional("compression_level", Kind::INTEGER)],
         Kind::STRING,
-        "The text packed in Zstandard, at a level from 0 to 22, 3 unless told.",
+        "The text packed in Zstandard, at a level from 0 to 22, 3 unless told. Texts of more than 1 MiB are packed at 9 at \
+         most, for the memory that higher levels take.",
         &[gives("decode_zstd!(encode_zstd(\"a\", compression_level: 1))", "{}", r#""a""#)],
         |arguments| {
-            let level = level(arguments, ZSTD_LEVEL, 22)?;
-            match zstd::stream::read::Encoder::new(arguments.string(0)?, level as i32) {
-                Ok(encoder) => packed(arguments, encoder),
-                Err(_) => Err(EvalError::TooMuch),
-            }
+            let text = arguments.string(0)?;
+            let is_large = text.len() > STRING_BYTES_MAX;
+            let max = if is_large { ZSTD_LARGE_LEVEL_MAX } else { 22 };
+            let level = level(arguments, ZSTD_LEVEL, max)?;
+            let mut encoder = zstd::stream::read::Encoder::new(text, level as i32)
+                .map_err(|_| EvalError::TooMuch)?;
+            // With the length known, the tables are no larger than the text needs.
+            encoder
+                .set_pledged_src_size(Some(text.len() as u64))
+                .map_err(|_| EvalError::TooMuch)?;
+            packed(arguments, encoder)
         },
     ),
 ];
@@ -106,14 +115,38 @@ fn unpacked<'a>(arguments: &Arguments<'a, '_>, reader: impl Read) -> Result<Valu
     }
 }
 
-fn packed<'a>(
-    arguments: &Arguments<'a, '_>,
-    mut reader: impl Read,
-) -> Result<Value<'a>, EvalError> {
+fn packed<'a>(arguments: &Arguments<'a, '_>, reader: impl Read) -> Result<Value<'a>, EvalError> {
     let mut out = Vec::new();
     // Reading memory does not fail.
-    match reader.read_to_end(&mut out) {
+    match reader.take(STRING_BYTES_MAX as u64 + 1).read_to_end(&mut out) {
         Ok(_) => arguments.context.text(&out),
         Err(_) => Err(EvalError::TooMuch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STRING_BYTES_MAX, ZSTD_LARGE_LEVEL_MAX};
+    use crate::tests::events::run;
+
+    #[test]
+    fn tables_of_zstd_are_as_large_as_the_text() {
+        // RFC 8878, 3.1.1.1: the fifth byte says whether the frame has the text's length, and no window beyond it.
+        let event = r#"{"a":"x"}"#;
+        let packed = run("encode_base16(encode_zstd(.a, compression_level: 22))", event);
+        let descriptor = u8::from_str_radix(&packed[9..11], 16).unwrap();
+        assert_eq!(descriptor & 0x20, 0x20, "{packed}");
+    }
+
+    #[test]
+    fn large_texts_are_packed_at_a_bounded_level() {
+        let text: String =
+            (0..STRING_BYTES_MAX / 7).map(|number| format!("{:x} ", number * number)).collect();
+        assert!(text.len() > STRING_BYTES_MAX);
+        let event = serde_json::json!({ "a": text }).to_string();
+        let length = |level: i64| {
+            run(&format!("length(encode_zstd(.a, compression_level: {level}))"), &event)
+        };
+        assert_eq!(length(22), length(ZSTD_LARGE_LEVEL_MAX));
     }
 }

@@ -10,6 +10,10 @@ use crate::value::{Member, Object, Value};
 
 /// Elements, attributes and texts of a document.
 const NODES_MAX: u32 = 100_000;
+/// Attributes of an element: each is compared with all others of it.
+const ATTRIBUTES_MAX: usize = 256;
+/// Namespaces that all elements name: each element that names some copies those of the elements around it.
+const NAMESPACES_MAX: usize = 1_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[Function::new(
     "parse_xml",
@@ -29,7 +33,8 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::new(
      `@` (`attr_prefix`), or are left out (`include_attr: false`). An element with nothing but text is that text; text \
      beside attributes or elements has the key `text` (`text_key`), with `always_use_text_key` all text has. Texts that \
      are numbers, `true`, `false` or `null` become such values unless `parse_number`, `parse_bool` or `parse_null` is false. \
-     `trim: false` keeps blanks between elements. Documents with a DTD are refused.",
+     `trim: false` keeps blanks between elements. Documents with a DTD, more than 256 attributes of an element or \
+     more than 1000 namespaces are refused.",
     &[
         gives(
             "parse_xml!(.a)",
@@ -51,6 +56,7 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::new(
     |arguments| {
         let options = ParsingOptions { nodes_limit: NODES_MAX, ..ParsingOptions::default() };
         let text = arguments.utf8(0)?.trim_start();
+        check_attributes(text.as_bytes()).map_err(|what| arguments.error(what))?;
         let document = Document::parse_with_options(text, options);
         let document = document.map_err(|_| arguments.error("the text is not XML"))?;
         let reader = Reader::new(arguments)?;
@@ -58,6 +64,54 @@ pub(super) const FUNCTIONS: &[Function] = &[Function::new(
     },
 )
 .fallible()];
+
+/// Refuses what takes the parser time that grows with the square of the text. Of a text that is no XML it may say
+/// anything: the parser gets no further than the place that makes it none.
+fn check_attributes(text: &[u8]) -> Result<(), &'static str> {
+    let (mut at, mut namespaces) = (0, 0);
+    while let Some(start) = memchr::memchr(b'<', &text[at..]).map(|start| at + start) {
+        let rest = &text[start..];
+        let skipped = [
+            (&b"<!--"[..], &b"-->"[..]),
+            (&b"<![CDATA["[..], &b"]]>"[..]),
+            (&b"<?"[..], &b"?>"[..]),
+        ];
+        if let Some((open, close)) = skipped.into_iter().find(|(open, _)| rest.starts_with(open)) {
+            let inner = start + open.len();
+            let Some(end) = memchr::memmem::find(&text[inner..], close) else { return Ok(()) };
+            at = inner + end + close.len();
+            continue;
+        }
+        let (end, attributes) = tag(rest);
+        if attributes > ATTRIBUTES_MAX {
+            return Err("an element has more than 256 attributes");
+        }
+        at = start + end;
+        namespaces += memchr::memmem::find_iter(&text[start..at], b"xmlns").count();
+        if namespaces > NAMESPACES_MAX {
+            return Err("the elements name more than 1000 namespaces");
+        }
+    }
+    Ok(())
+}
+
+/// The end of the tag that a text begins with, and how many attributes it has.
+fn tag(text: &[u8]) -> (usize, usize) {
+    let (mut at, mut attributes) = (1, 0);
+    while let Some(byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'>' => return (at, attributes),
+            b'=' => attributes += 1,
+            quote @ (b'"' | b'\'') => {
+                let Some(len) = memchr::memchr(*quote, &text[at..]) else { break };
+                at += len + 1;
+            }
+            _ => {}
+        }
+    }
+    (text.len(), attributes)
+}
 
 struct Reader<'a, 'r, 'c> {
     arguments: &'r Arguments<'a, 'c>,
@@ -158,6 +212,7 @@ impl<'a, 'r, 'c> Reader<'a, 'r, 'c> {
 
 #[cfg(test)]
 mod tests {
+    use super::{ATTRIBUTES_MAX, NAMESPACES_MAX};
     use crate::tests::events::run;
 
     fn read(xml: &str) -> String {
@@ -195,5 +250,33 @@ mod tests {
         assert!(read(&deep).starts_with("error: "), "{}", &read(&deep)[..60]);
         let wide = format!("<r>{}</r>", "<a/>".repeat(200_000));
         assert!(read(&wide).starts_with("error: `parse_xml`"));
+    }
+
+    #[test]
+    fn tags_of_too_many_attributes_are_refused() {
+        let attributes = |count: usize| -> String {
+            let value = |at| format!(" a{at}='='");
+            (0..count).map(value).collect()
+        };
+        let most = attributes(ATTRIBUTES_MAX);
+        assert!(read(&format!("<e{most}>x='=' y='</e>")).starts_with("{\"e\":{\"@a0\":\"=\""));
+        let more = attributes(ATTRIBUTES_MAX + 1);
+        for before in
+            ["", "<!-- it's -->", "<?p it's ?>", "<a b=\"'\"/>", "<![CDATA[<a b=']]>", "it's"]
+        {
+            let xml = format!("<r>{before}<e{more}/></r>");
+            assert_eq!(
+                read(&xml),
+                "error: `parse_xml`: an element has more than 256 attributes",
+                "{before}"
+            );
+        }
+        let namespaces = |count: usize| -> String {
+            let element = |at| format!("<e xmlns:a{at}='u{at}'/>");
+            (0..count).map(element).collect()
+        };
+        assert!(read(&format!("<r>{}</r>", namespaces(NAMESPACES_MAX))).starts_with("{\"r\""));
+        let xml = format!("<r>{}</r>", namespaces(NAMESPACES_MAX + 1));
+        assert_eq!(read(&xml), "error: `parse_xml`: the elements name more than 1000 namespaces");
     }
 }
