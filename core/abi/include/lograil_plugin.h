@@ -90,6 +90,9 @@ extern "C" {
 /* Raw is one JSON document that is no object; its value is the first field. */
 #define LR_EVENT_RAW_DOCUMENT 16
 
+/* Raw is where the event was read together with others, which it is a part of; it is not the bytes of this one. */
+#define LR_EVENT_PIECE 32
+
 /* `port` of what is emitted: the unnamed output. */
 #define LR_PORT_MAIN 0
 

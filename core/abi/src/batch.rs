@@ -62,6 +62,8 @@ pub mod event_flags {
     pub const TRUNCATED: u8 = 8;
     /// Raw is one JSON document that is no object; its value is the first field.
     pub const RAW_DOCUMENT: u8 = 16;
+    /// Raw is where the event was read together with others, which it is a part of; it is not the bytes of this one.
+    pub const PIECE: u8 = 32;
 }
 
 /// One event, 40 bytes: `fields[first .. first + count]`. Events never share fields.

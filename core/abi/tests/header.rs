@@ -84,6 +84,7 @@ fn numbers() -> Vec<(&'static str, i64)> {
         ("LR_EVENT_RAW", event_flags::RAW.into()),
         ("LR_EVENT_TRUNCATED", event_flags::TRUNCATED.into()),
         ("LR_EVENT_RAW_DOCUMENT", event_flags::RAW_DOCUMENT.into()),
+        ("LR_EVENT_PIECE", event_flags::PIECE.into()),
         ("LR_SEGMENT_HAS_ORIGIN", abi::SEGMENT_HAS_ORIGIN.into()),
         ("LR_PORT_MAIN", abi::port::MAIN.into()),
         ("LR_PORT_DEAD_LETTER", abi::port::DEAD_LETTER.into()),

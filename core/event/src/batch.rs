@@ -254,8 +254,10 @@ impl Batch {
             for field in own.iter_mut().filter(|field| field.tag.is_span()) {
                 *field = Field::text(field.key, field.tag, moved(field.span()), field.flags());
             }
-            if let Some(raw) = event.raw() {
+            if let Some(raw) = event.read_at() {
+                let flags = event.flags;
                 event.set_raw(moved(raw));
+                event.flags = flags;
             }
         }
     }

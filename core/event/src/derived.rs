@@ -173,8 +173,9 @@ impl<'a> Origins<'a> {
 
     #[inline]
     fn find(&mut self, event: &EventRecord) -> Option<&'a EventRecord> {
-        let is_origin =
-            |one: &EventRecord| one.timestamp_ns == event.timestamp_ns && one.raw() == event.raw();
+        let is_origin = |one: &EventRecord| {
+            one.timestamp_ns == event.timestamp_ns && one.read_at() == event.read_at()
+        };
         let rest = self.base.get(self.next..)?;
         if rest.first().is_some_and(is_origin) {
             self.next += 1;

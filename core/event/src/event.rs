@@ -81,7 +81,7 @@ impl<'a> EventRef<'a> {
     /// Where the event was read: the stream and the offset of its first byte in it. Stable across restarts.
     #[must_use]
     pub fn origin(&self) -> Option<(u64, u64)> {
-        let raw = self.record.raw()?;
+        let raw = self.record.read_at()?;
         let origin = self.batch.segments().get(usize::from(raw.segment))?.origin?;
         // A foreign origin may claim any offset.
         Some((origin.stream, origin.offset.wrapping_add(u64::from(raw.offset))))

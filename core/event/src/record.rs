@@ -20,6 +20,8 @@ impl EventFlags {
     pub const TRUNCATED: Self = Self(8);
     /// The raw span is one JSON document that is no object; its value is the first field.
     pub const RAW_DOCUMENT: Self = Self(16);
+    /// The event is one of several that its raw span became: that is where it was read, not what it is.
+    pub const PIECE: Self = Self(32);
 
     /// Whether every flag of `other` is set.
     #[must_use]
@@ -83,10 +85,17 @@ impl EventRecord {
         }
     }
 
-    /// The bytes the event was read from.
+    /// The bytes the event was read from; none for one of several events that they became.
     #[must_use]
     #[inline]
     pub fn raw(&self) -> Option<Span> {
+        self.read_at().filter(|_| !self.flags.contains(EventFlags::PIECE))
+    }
+
+    /// Where the event was read, alone or with others.
+    #[must_use]
+    #[inline]
+    pub fn read_at(&self) -> Option<Span> {
         self.flags.contains(EventFlags::RAW).then_some(Span {
             segment: self.raw_segment,
             offset: self.raw_offset,
@@ -101,6 +110,18 @@ impl EventRecord {
         self.raw_offset = span.offset;
         self.raw_len = span.len;
         self.flags.insert(EventFlags::RAW);
+        self.flags.remove(EventFlags::PIECE);
+    }
+
+    /// Makes it one of several events that the bytes it was read from became: it was read there, but they are not
+    /// its own.
+    #[inline]
+    pub const fn become_piece(&mut self) {
+        self.raw_fields = 0;
+        self.flags.remove(EventFlags::RAW_JSON);
+        self.flags.remove(EventFlags::RAW_DOCUMENT);
+        self.flags.remove(EventFlags::CHANGED);
+        self.flags.insert(EventFlags::PIECE);
     }
 
     /// Number of raw bytes; 0 for an event that was not read.

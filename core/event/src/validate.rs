@@ -163,7 +163,7 @@ impl<'a> Texts<'a> {
     }
 
     pub fn check_raw(&self, index: usize, event: &EventRecord) -> Result<(), InvalidBatch> {
-        match event.raw() {
+        match event.read_at() {
             Some(span) if self.bytes(span).is_none() => Err(InvalidBatch::RawOutOfRange(index)),
             _ => Ok(()),
         }

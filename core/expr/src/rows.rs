@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lograil_event::{Batch, BatchMut, EventFlags, EventRecord, Field, Key};
+use lograil_event::{Batch, BatchMut, EventFlags, EventRecord, Field, Key, Tag};
 
 use crate::context::{Context, KEY_MISSING, Slot};
 use crate::error::EvalError;
@@ -16,6 +16,9 @@ const WRITES_KEPT: usize = 64 << 10;
 
 /// The field that a value becomes which is an event by itself.
 const MESSAGE: &[u8] = b"message";
+
+/// Fields of an event that are looked at for one of them.
+const FIELDS_SEARCHED: usize = 64;
 
 /// The number of a root that no name of the program has.
 const UNNAMED: u32 = 0;
@@ -146,8 +149,11 @@ impl Rows {
                 }
                 Write::Clear => clear_event(edit, index),
                 Write::Next => {
-                    // What it came from and when it happened is the same.
-                    let record = edit.events()[came_at];
+                    // Where it was read and when it happened is the same. What was read there is the text of none of
+                    // them alone: else as many copies of it might be written as there are events.
+                    let record = &mut edit.events()[came_at];
+                    record.become_piece();
+                    let record = *record;
                     index = edit.events().len();
                     count += 1;
                     edit.events().push(record);
@@ -245,15 +251,21 @@ impl Notes<'_, '_, '_> {
     /// Notes a value as a whole event: what is no object becomes its message.
     fn whole<'a>(&mut self, context: &Context<'a>, value: Value<'a>) -> Result<(), EvalError> {
         self.rows.writes.push(Write::Clear);
+        let mut own = OwnNumbers { context, next: 0 };
         match value {
             Value::Object(object) => members_of(object, context.bump)
                 .into_iter()
-                .try_for_each(|member| self.member(context, member)),
-            value => self.member(context, (MESSAGE, value)),
+                .try_for_each(|member| self.member(context, member, &mut own)),
+            value => self.member(context, (MESSAGE, value), &mut own),
         }
     }
 
-    fn member(&mut self, context: &Context<'_>, member: Member<'_>) -> Result<(), EvalError> {
+    fn member(
+        &mut self,
+        context: &Context<'_>,
+        member: Member<'_>,
+        own: &mut OwnNumbers<'_, '_>,
+    ) -> Result<(), EvalError> {
         let (name, value) = member;
         let root = context.names.iter().position(|known| known.as_bytes() == name);
         if root.is_none() {
@@ -261,7 +273,42 @@ impl Notes<'_, '_, '_> {
             self.rows.names.extend_from_slice(name);
             self.rows.writes.push(Write::Named(start..self.rows.names.len()));
         }
-        self.set(root.map_or(UNNAMED, |root| root as u32), value)
+        let root = root.map_or(UNNAMED, |root| root as u32);
+        if let Some(field) = own.find(name, value) {
+            self.rows.writes.push(Write::Set(field.with_key(root)));
+            return Ok(());
+        }
+        self.set(root, value)
+    }
+}
+
+/// The numbers of the event as they came: one that is only taken over keeps its digits.
+struct OwnNumbers<'c, 'a> {
+    context: &'c Context<'a>,
+    /// Where the next one is looked for first: most members come in the order of the fields.
+    next: usize,
+}
+
+impl OwnNumbers<'_, '_> {
+    /// The event's field of that name, if it is a number that is this value.
+    fn find(&mut self, name: &[u8], value: Value<'_>) -> Option<Field> {
+        if !matches!(value, Value::Null | Value::Integer(_) | Value::Float(_)) {
+            return None;
+        }
+        let event = self.context.event;
+        let key = event.batch().find_key(std::str::from_utf8(name).ok()?)?;
+        let fields = event.fields();
+        let places = (self.next..fields.len()).chain(0..self.next.min(fields.len()));
+        let at = places.take(FIELDS_SEARCHED).find(|at| fields[*at].key == key.0)?;
+        self.next = at + 1;
+        let field = fields[at];
+        let is_same = match (value, self.context.value(&field)) {
+            (Value::Null, Value::Null) => true,
+            (Value::Integer(value), Value::Integer(own)) => value == own,
+            (Value::Float(value), Value::Float(own)) => value.to_bits() == own.to_bits(),
+            _ => false,
+        };
+        (is_same && matches!(field.tag, Tag::Number | Tag::U64)).then_some(field)
     }
 }
 

@@ -158,7 +158,7 @@ impl<'w, 'b> FieldWriter<'w, 'b> {
             return None;
         }
         // Most texts of an event lie where it was read.
-        let raw = self.batch.records()[self.event].raw();
+        let raw = self.batch.records()[self.event].read_at();
         raw.and_then(|raw| within(raw.segment)).or_else(|| {
             let last = segments.min(usize::from(u8::MAX) + 1);
             let first = last.saturating_sub(SEGMENTS_SEARCHED);

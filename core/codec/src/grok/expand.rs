@@ -145,7 +145,11 @@ impl Expander<'_> {
             };
             return Err(problem(format!("there is no pattern `{name}`"), help, span));
         };
-        if self.path.len() == DEPTH_MAX || self.path.iter().any(|other| other == name) {
+        if self.path.len() == DEPTH_MAX {
+            let help = format!("patterns are at most {DEPTH_MAX} levels deep");
+            return Err(problem(format!("`{name}` is nested too deep"), help, span));
+        }
+        if self.path.iter().any(|other| other == name) {
             let help = "a pattern cannot be a part of itself".to_owned();
             return Err(problem(format!("`{name}` refers to itself"), help, span));
         }

@@ -234,7 +234,7 @@ impl<P: RowParser> Run<'_, P> {
         let record = &edit.events()[event];
         self.row.clear();
         self.row.now_ns = self.now_ns;
-        let raw = record.raw();
+        let raw = record.read_at();
         let origin =
             raw.and_then(|raw| self.origins.get(usize::from(raw.segment)).copied().flatten());
         self.row.stream = origin.map(|origin| origin.stream);

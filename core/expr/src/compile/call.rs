@@ -65,6 +65,9 @@ impl Compiler {
                 return self.error(ExprError { span, ..problem });
             }
         };
+        if let Some((index, problem)) = functions::shadowing_group(function, &nodes) {
+            return self.error(ExprError { span: spans[index].clone(), ..problem });
+        }
         let kind =
             if function.same_kind { function.returns.and(over.kind) } else { function.returns };
         let (members, items) = inside_of(function, &nodes);

@@ -29,6 +29,7 @@ mod xml;
 pub(crate) use grok::{Grok, with_grok};
 pub(crate) use object::merge as merge_objects;
 use regex::bytes::Regex;
+pub(crate) use text::shadowing_group;
 
 use crate::check::Check;
 use crate::context::Context;

@@ -8,9 +8,16 @@ use regex::bytes::Match;
 use super::{
     Arguments, ClosureShape, ClosureTakes, Function, Inside, fails, gives, optional, required,
 };
-use crate::error::EvalError;
+use crate::constant::Constant;
+use crate::error::{EvalError, ExprError};
 use crate::kind::Kind;
+use crate::node::Node;
 use crate::value::{Array, Member, Value};
+
+/// The members that every match has, beside its named groups.
+const STRING: &str = "string";
+const CAPTURES: &str = "captures";
+const OF_A_MATCH: [&str; 2] = [STRING, CAPTURES];
 
 const PATTERN: Kind = Kind::STRING.or(Kind::REGEX);
 
@@ -301,6 +308,23 @@ fn replace<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     context.written_text(out)
 }
 
+/// A group of an expression that has the name of what every match has, in a call whose closure takes matches.
+pub(crate) fn shadowing_group(
+    function: &Function,
+    nodes: &[Option<Node>],
+) -> Option<(usize, ExprError)> {
+    let shape = function.closure.as_ref()?;
+    if !shape.takes.contains(&ClosureTakes::Match) {
+        return None;
+    }
+    nodes.iter().enumerate().find_map(|(index, node)| {
+        let Some(Node::Constant(Constant::Regex(regex))) = node else { return None };
+        let name = regex.capture_names().flatten().find(|name| OF_A_MATCH.contains(name))?;
+        let message = format!("a group cannot be named `{name}`: a match has that of its own");
+        Some((index, ExprError::new(0..0, message).help("give the group another name")))
+    })
+}
+
 fn replace_with<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     let context = arguments.context;
     let (text, pattern) = (arguments.string(0)?, arguments.regex(1)?);
@@ -313,10 +337,12 @@ fn replace_with<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalErro
             group.map_or(Value::Null, |group| Value::String(group.as_bytes()))
         };
         let groups = context.array(captures.iter().skip(1).map(group));
-        let mut members: Vec<Member<'a>> =
-            vec![(b"string", Value::String(whole.as_bytes())), (b"captures", groups)];
         let names = pattern.capture_names().flatten();
-        members.extend(names.map(|name| (name.as_bytes(), group(captures.name(name)))));
+        let mut members: Vec<Member<'a>> =
+            names.map(|name| (name.as_bytes(), group(captures.name(name)))).collect();
+        // Of a key that comes twice the last one counts: no group takes the place of these.
+        members.push((STRING.as_bytes(), Value::String(whole.as_bytes())));
+        members.push((CAPTURES.as_bytes(), groups));
         let made = arguments.run(&[super::object::unique_members(members, context)])?;
         let Value::String(with) = made else {
             return Err(arguments.error("the closure must give a string"));

@@ -95,6 +95,11 @@ fn what_is_no_object_in_place_of_the_event() {
         ("., err = parse_json(.m)\n.bad = err != null", r#"{"m":"x"}"#, r#"{"m":"x","bad":true}"#),
         ("x, . = parse_json(.m)", "{}", "refused: an error is a text, which cannot be the event"),
         (
+            ".a = replace_with(\"x\", r'(?P<string>y)?x') -> |m| { m.string }",
+            "{}",
+            "refused: a group cannot be named `string`: a match has that of its own",
+        ),
+        (
             ". = unnest!(.a)",
             r#"{"a":[1,{"c":2}],"b":"x"}"#,
             r#"{"a":1,"b":"x"} {"a":{"c":2},"b":"x"}"#,

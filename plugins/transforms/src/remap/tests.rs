@@ -1,6 +1,6 @@
 //! What `remap` does to events, and where those go that it leaves as they were.
 
-use lograil_event::AckStatus;
+use lograil_event::{AckStatus, Batch, Field, FieldFlags, Origin, Span, Tag};
 use lograil_plugin::{Build, ConfigErrors, MetricsRegistry, Options, Outputs, TransformContext};
 use lograil_testkit::{ManualClock, TransformHarness, batch_of_json, conformance, events_of};
 use serde_json::{Value, json};
@@ -99,6 +99,47 @@ fn one_event_becomes_several_in_its_place() {
     ];
     assert_eq!(emitted.main(), expected);
     assert_eq!(emitted.discarded, [("empty", 1)]);
+}
+
+#[test]
+fn events_that_one_becomes_have_its_place_but_not_its_line() {
+    let line = r#"{"id":18446744073709551615,"x":1e400,"d":0.10,"i":[1,2]}"#;
+    let mut batch = Batch::new();
+    let mut edit = batch.edit();
+    let origin = Some(Origin { stream: 7, offset: 100 });
+    let segment = edit.add_segment(bytes::Bytes::from_static(line.as_bytes()), origin);
+    let span = |text: &str| {
+        let offset = line.find(text).unwrap() as u32;
+        Span { segment, offset, len: text.len() as u32 }
+    };
+    let key = edit.key("id");
+    edit.push_line(5, key, Tag::Number, span("18446744073709551615"), span(line));
+    for (name, tag, text) in
+        [("x", Tag::Number, "1e400"), ("d", Tag::Number, "0.10"), ("i", Tag::Array, "[1,2]")]
+    {
+        let key = edit.key(name).0;
+        edit.append(0, Field::text(key, tag, span(text), FieldFlags::NONE));
+    }
+    let before = batch.event(0).origin();
+    let Build::Transform(build) = SPEC.build else { panic!("a transform") };
+    for (source, count) in [(". = unnest!(.i)", 2), (". = [unnest!(.i)[0]]", 1)] {
+        let mut remap = build(&Options(json!({ "source": source }))).unwrap();
+        let mut out = Outputs::new("r".into(), "remap");
+        remap.process(batch.share(), &mut out);
+        let (_, made) = out.take_emitted().next().unwrap();
+        assert_eq!(made.len(), count);
+        for event in made.iter() {
+            let raw = (count == 1).then_some(line.as_bytes());
+            assert_eq!((event.raw(), event.origin()), (raw, before));
+            let numbers = event.fields().iter().filter(|field| field.tag == Tag::Number);
+            let texts: Vec<_> = numbers.map(|field| made.text(field.span())).collect();
+            assert_eq!(texts, [&b"18446744073709551615"[..], b"1e400", b"0.10"]);
+        }
+        let letters = lograil_plugin::dead_letter::convert(made, "r", "remap", |_| "why");
+        let letter = letters.event(0);
+        let has_line = letter.get_named("message").is_some();
+        assert_eq!((has_line, letter.origin()), (count == 1, before));
+    }
 }
 
 #[test]

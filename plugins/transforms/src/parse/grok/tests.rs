@@ -86,6 +86,13 @@ fn mistakes_name_the_place_and_the_remedy() {
     }));
     assert_eq!(error.message, "`A` refers to itself");
     assert_eq!(error.path, ["pattern_definitions", "B"]);
+    let name = |at: usize| format!("A{at}");
+    let chain = (0..40).map(|at| (name(at), format!("%{{{}}}", name(at + 1)).into()));
+    let mut chain: serde_json::Map<_, _> = chain.collect();
+    chain.insert(name(40), "x".into());
+    let error =
+        config_error(json!({"format": "grok", "pattern": "%{A0:a}", "pattern_definitions": chain}));
+    assert_eq!(error.message, "`A32` is nested too deep");
     let error = config_error(json!({"format": "grok", "pattern": "%{WORD"}));
     assert_eq!(error.within, Some(0..6));
     let error = config_error(json!({"format": "grok"}));
