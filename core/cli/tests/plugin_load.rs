@@ -167,7 +167,7 @@ fn instances_that_hang_are_bounded_and_counted() {
     let place = faulty();
     place.write(
         "t.toml",
-        "shutdown_timeout = \"100ms\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+        "shutdown_timeout = \"10s\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
         [plugins]\ndir = \"plugins\"\nhang_limit = \"50ms\"\n\
         [sources.in]\ntype = \"generator\"\nrate = 1000\n\
         [transforms.bad]\ntype = \"faulty.transform\"\ninputs = [\"in\"]\nfault = \"hang_now_and_then\"\n\
