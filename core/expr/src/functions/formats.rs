@@ -115,7 +115,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         &[gives(
             "parse_glog!(.a)",
             r#"{"a":"I20260131 10:00:00.500000 15520 main.c:9] hello"}"#,
-            r#"{"level":"info","timestamp":"2026-01-31T10:00:00.5Z","id":15520,"file":"main.c","line":9,"message":"hello"}"#,
+            r#"{"level":"info","timestamp":"2026-01-31T10:00:00.500Z","id":15520,"file":"main.c","line":9,"message":"hello"}"#,
         )],
         |arguments| read(arguments, Format::Glog, "the text is not a line of glog", SAME),
     )

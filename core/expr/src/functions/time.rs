@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
+use lograil_codec::time::parse_rfc3339;
 
 use super::{Arguments, Function, fails, gives, optional, required};
 use crate::error::EvalError;
 use crate::kind::Kind;
-use crate::literal::{format_timestamp as rfc3339, parse_timestamp as parse_rfc3339};
+use crate::literal::format_timestamp as rfc3339;
 use crate::value::Value;
 
 const UNITS: [(&str, i64); 4] = [
@@ -70,7 +71,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             gives(
                 "from_unix_timestamp!(.a, unit: \"milliseconds\")",
                 r#"{"a":1769817600500}"#,
-                r#""2026-01-31T00:00:00.5Z""#,
+                r#""2026-01-31T00:00:00.500Z""#,
             ),
         ],
         |arguments| {
@@ -121,7 +122,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             gives(
                 "parse_timestamp!(.a, format: \"%Y-%m-%d %H:%M:%S%.f\")",
                 r#"{"a":"2026-01-31 12:00:00.250"}"#,
-                r#""2026-01-31T12:00:00.25Z""#,
+                r#""2026-01-31T12:00:00.250Z""#,
             ),
             gives(
                 "parse_timestamp!(.a, \"%v %R %:z\")",
@@ -238,7 +239,7 @@ fn parse_timestamp<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalE
     let wrong = || arguments.error("the text does not have the format");
     let format = arguments.utf8(1)?;
     if format == "%+" {
-        return parse_rfc3339(text).map(Value::Timestamp).ok_or_else(wrong);
+        return parse_rfc3339(text.as_bytes()).map(Value::Timestamp).ok_or_else(wrong);
     }
     let broken = strtime::parse(&*spelt_out(format), text).map_err(|_| wrong())?;
     let timestamp = if let Ok(timestamp) = broken.to_timestamp() {

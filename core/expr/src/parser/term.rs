@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lograil_codec::time::parse_rfc3339;
 use lograil_event::json_text::PathStep;
 
 use super::Parser;
@@ -9,7 +10,6 @@ use crate::DEPTH_MAX;
 use crate::ast::{Argument, Call, Closure, Expr, ExprKind, If, Literal};
 use crate::error::{ExprError, Span};
 use crate::lexer::{Part, Token};
-use crate::literal::parse_timestamp;
 use crate::pattern::compile_regex;
 
 impl Parser {
@@ -108,7 +108,7 @@ impl Parser {
             },
             Token::Float(value) => Literal::Float(value),
             Token::String(text) => Literal::String(text),
-            Token::Timestamp(text) => match parse_timestamp(&text) {
+            Token::Timestamp(text) => match parse_rfc3339(text.as_bytes()) {
                 Some(ns) => Literal::Timestamp(ns),
                 None => {
                     self.error(
