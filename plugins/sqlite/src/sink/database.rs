@@ -14,6 +14,9 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::schema::{self, Unusable};
 
+/// Symbolic links that are followed one after the other, as many as Linux follows.
+const LINKS_MAX: usize = 40;
+
 /// A database that is written to.
 pub(super) struct Database {
     pub(super) connection: Connection,
@@ -72,7 +75,8 @@ impl Database {
     /// Opens the database at a path, or makes it.
     pub(super) fn open(path: &Path) -> Result<Self, SinkError> {
         let failed = |error: io::Error| io_failure("open", path, &error);
-        let names = ["-wal", "-shm"].map(|suffix| beside(path, suffix));
+        let file = behind_links(path);
+        let names = ["-wal", "-shm"].map(|suffix| beside(&file, suffix));
         let log = &names[0];
         let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
         if has_log && id_of(path).map_err(failed)?.is_none() {
@@ -89,8 +93,18 @@ impl Database {
                 SinkError::Fatal(format!("open {}: {why}", path.display()))
             }
         })?;
-        let place = Place::of(path, names).map_err(failed)?;
-        Ok(Self { connection, place })
+        match Place::of(path, names) {
+            Ok(place) => Ok(Self { connection, place }),
+            Err(error) => {
+                empty_log(&connection);
+                Err(failed(error))
+            }
+        }
+    }
+
+    /// Closes what is not used after all. It may have been moved, and then its log would stay and seem to hold events.
+    pub(super) fn abandon(self) {
+        empty_log(&self.connection);
     }
 
     /// Which database it is, and the id the next event gets.
@@ -169,6 +183,24 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// Brings what is in the log into the database, as far as that is possible now.
+fn empty_log(connection: &Connection) {
+    let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    if let Err(error) = done {
+        tracing::debug!(%error, "the log of a database that is not used stays");
+    }
+}
+
+/// The file that a path leads to, there or not: SQLite keeps the log beside it, not beside a link to it.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut file = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(target) = fs::read_link(&file) else { break };
+        file = file.parent().map_or_else(|| target.clone(), |parent| parent.join(&target));
+    }
+    file
 }
 
 fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {

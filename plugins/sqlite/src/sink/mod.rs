@@ -151,11 +151,27 @@ impl Open {
             }
         }
         if self.database.is_none() {
+            self.require_directory()?;
             let database = Database::open(&self.path)?;
-            self.adopt(&database).map_err(|error| failure("open", &self.path, &error))?;
+            if let Err(error) = self.adopt(&database) {
+                database.abandon();
+                return Err(failure("open", &self.path, &error));
+            }
             self.database = Some(database);
         }
         self.database.as_mut().ok_or_else(not_open)
+    }
+
+    /// A directory that goes while the database is written may come back; one that is missing at the start does not.
+    fn require_directory(&self) -> Result<(), SinkError> {
+        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        match directory {
+            Some(directory) if !self.identity.is_empty() && !directory.is_dir() => {
+                let directory = directory.display();
+                Err(SinkError::retry(format!("open {}: {directory} is gone", self.path.display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Goes on in a database: what waits gets ids that no event of it has.
@@ -216,7 +232,8 @@ impl Open {
         };
         let is_stored =
             insert(connection).map_err(|error| failure("write to", &self.path, &error))?;
-        if is_stored && place.standing()? != Standing::Deleted {
+        // Where that cannot be told it is asked again before the next events; these are committed.
+        if is_stored && !place.standing().is_ok_and(|standing| standing == Standing::Deleted) {
             self.arrived += self.pending.len();
             self.pending.clear();
         }

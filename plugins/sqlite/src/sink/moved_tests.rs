@@ -135,3 +135,43 @@ fn a_log_without_its_database_is_not_thrown_away_at_a_start() {
     let refused = SinkHarness::new(sink).with_base_dir(dir.path()).open();
     assert!(matches!(refused, Err(SinkError::Fatal(why)) if why.contains("logs.db-wal")));
 }
+
+#[test]
+fn the_log_of_a_database_behind_a_link_is_beside_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("real")).unwrap();
+    std::os::unix::fs::symlink("real/logs.db", dir.path().join("logs.db")).unwrap();
+    let mut sink = harness(dir.path(), None);
+    store(&mut sink, "one");
+    fs::remove_file(dir.path().join("real/logs.db-wal")).unwrap();
+    store(&mut sink, "two");
+    assert_eq!(rows(dir.path(), "logs.db"), expected(&[(1, "one"), (2, "two")]));
+
+    let other = tempfile::tempdir().unwrap();
+    let mut theirs = harness(other.path(), None);
+    for message in ["a", "b", "c"] {
+        store(&mut theirs, message);
+    }
+    theirs.close().unwrap();
+    fs::rename(other.path().join("logs.db"), dir.path().join("real/logs.db")).unwrap();
+    store(&mut sink, "three");
+    let all = [(1, "a"), (2, "b"), (3, "c"), (4, "three")];
+    assert_eq!(rows(dir.path(), "logs.db"), expected(&all), "the old log is not taken for theirs");
+}
+
+#[test]
+fn a_directory_that_goes_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (place, moved) = (dir.path().join("place"), dir.path().join("moved"));
+    fs::create_dir(&place).unwrap();
+    let mut sink = harness(&place, None);
+    store(&mut sink, "one");
+    fs::rename(&place, &moved).unwrap();
+    sink.write_json(&[json!({"message": "two"})]).unwrap();
+    let missing = sink.commit();
+    assert!(!matches!(missing, Ok(()) | Err(SinkError::Fatal(_))), "{missing:?}");
+    fs::create_dir(&place).unwrap();
+    sink.commit().unwrap();
+    assert_eq!(rows(&place, "logs.db"), expected(&[(2, "two")]));
+    assert_eq!(rows(&moved, "logs.db"), expected(&[(1, "one")]));
+}
