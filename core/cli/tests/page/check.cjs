@@ -194,18 +194,28 @@ async function hostile(page) {
   await page.locator(".detail pre.message", { hasText: "hostile" }).waitFor();
 }
 
+/** Where an element is; the table may have been drawn anew since it was found. */
+async function box(locator) {
+  for (let tries = 0; tries < 100; tries++) {
+    const found = await locator.boundingBox();
+    if (found) return found;
+    await locator.page().waitForTimeout(20);
+  }
+  throw new Error(`${locator} is not to be seen`);
+}
+
 /** Many lines are one in the table, and a long text is cut until somebody asks for all of it. */
 async function shapes(page) {
   await page.goto("about:blank");
   await page.goto(`${base}/#logs?from=`);
   await page.locator(".facets[aria-busy=false]").waitFor();
-  const [chart, place] = [await page.locator(".chart .u-over").boundingBox(), await page.locator(".chart .place").boundingBox()];
+  const [chart, place] = [await box(page.locator(".chart .u-over")), await box(page.locator(".chart .place"))];
   assert.ok(place.x > chart.x + 0.9 * chart.width, "what is in sight is marked at the end, where it is");
   await page.goto("about:blank");
   await page.goto(`${base}/#logs?from=&text=Traceback`);
   const message = page.locator(".rows .row .message");
   await message.first().waitFor();
-  assert.ok((await message.first().boundingBox()).height <= 26, "a row is as high as any other");
+  assert.ok((await box(message.first())).height <= 26, "a row is as high as any other");
   assert.match(await message.first().innerText(), /^Traceback of ↵ many ↵ lines/);
   await message.first().click();
   await page.locator(".detail pre.message", { hasText: "Traceback of\nmany" }).waitFor();
