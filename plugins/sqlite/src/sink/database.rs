@@ -107,21 +107,6 @@ impl Database {
         empty_log(&self.connection);
     }
 
-    /// Which database it is, and the id the next event gets.
-    pub(super) fn identity(&self) -> rusqlite::Result<(String, i64)> {
-        let value = "SELECT value FROM store WHERE name = ?1";
-        Ok((
-            self.connection.query_row(value, ["identity"], |row| row.get(0))?,
-            self.connection.query_row(value, ["next_id"], |row| row.get(0))?,
-        ))
-    }
-
-    /// Makes it the database of this identity.
-    pub(super) fn identify(&self, identity: &str) -> rusqlite::Result<()> {
-        let update = "UPDATE store SET value = ?1 WHERE name = 'identity'";
-        self.connection.execute(update, [identity]).map(|_| ())
-    }
-
     /// Makes a file that has another name, or whose log has none, whole without its log; to be called before it is closed.
     pub(super) fn leave(&self, standing: Standing) -> Result<(), SinkError> {
         let path = &self.place.path;

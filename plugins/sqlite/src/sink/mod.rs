@@ -2,6 +2,7 @@
 
 mod columns;
 mod database;
+mod marks;
 #[cfg(test)]
 mod moved_tests;
 mod pending;
@@ -30,6 +31,7 @@ use crate::tally::{Counted, Sign, Tally};
 use crate::{removal, text_index};
 use columns::Copied;
 use database::{Database, Standing, failure};
+use marks::Marks;
 use pending::Pending;
 use retention::{Retention, SIZE_BYTES_MIN};
 
@@ -82,11 +84,14 @@ fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
     Ok(Box::new(SqliteSink { options, open: None }))
 }
 
-/// What a checkpoint says of the database: which one it is, and the id the next event gets.
+/// What a checkpoint says of the database: which one it is, the id the next event gets, and who wrote to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
     identity: String,
     next_id: i64,
+    /// Empty in a checkpoint of a version that did not know writers.
+    #[serde(default)]
+    writer: String,
 }
 
 struct SqliteSink {
@@ -102,6 +107,9 @@ struct Open {
     /// Which database it is; empty before one was opened.
     identity: String,
     next_id: i64,
+    /// Under which name this sink writes; the database knows who did last. Whoever opens it after another takes a new
+    /// name, so that nobody takes the rows of others for its own.
+    writer: String,
     pending: Pending,
     retention: Retention,
     /// Events that came since the retention was enforced.
@@ -119,6 +127,7 @@ impl SqliteSink {
             database: None,
             identity: String::new(),
             next_id: 1,
+            writer: String::new(),
             pending: Pending::default(),
             retention: self.options.retention,
             arrived: 0,
@@ -152,8 +161,8 @@ impl Open {
         }
         if self.database.is_none() {
             self.require_directory()?;
-            let database = Database::open(&self.path)?;
-            if let Err(error) = self.adopt(&database) {
+            let mut database = Database::open(&self.path)?;
+            if let Err(error) = self.adopt(&mut database) {
                 database.abandon();
                 return Err(failure("open", &self.path, &error));
             }
@@ -175,38 +184,64 @@ impl Open {
     }
 
     /// Goes on in a database: what waits gets ids that no event of it has.
-    fn adopt(&mut self, database: &Database) -> rusqlite::Result<()> {
-        let (identity, next_id) = database.identity()?;
-        if next_id == 1 && !self.identity.is_empty() {
-            // Nothing was ever stored in it: it is the continuation of the one before, for a checkpoint as well.
-            return database.identify(&self.identity);
-        }
+    fn adopt(&mut self, database: &mut Database) -> rusqlite::Result<()> {
+        let transaction =
+            database.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let marks = Marks::of(&transaction)?;
         let first_id = self.pending.first_id().unwrap_or(self.next_id);
-        let shift = (next_id - first_id).max(0);
+        if !self.identity.is_empty() {
+            if marks.next_id == 1 {
+                // Nothing was ever stored in it: it is the continuation of the one before, for a checkpoint as well.
+                marks::identify(&transaction, &self.identity, first_id)?;
+                marks::claim(&transaction, &self.writer)?;
+                return transaction.commit();
+            }
+            if marks.writer.is_some_and(|writer| writer != self.writer) {
+                self.writer = marks::new_writer(&transaction)?;
+            }
+            marks::claim(&transaction, &self.writer)?;
+        }
+        transaction.commit()?;
+        let shift = (marks.next_id - first_id).max(0);
         self.pending.shift(shift);
         self.next_id += shift;
-        self.identity = identity;
+        self.identity = marks.identity;
         Ok(())
     }
 
     /// Removes what was stored after the checkpoint, because it comes again. Ids are not used again, so that one
-    /// that somebody noted never means another event.
+    /// that somebody noted never means another event. What somebody else stored stays: it does not come again.
     fn restore(&mut self, context: &SinkContext) -> rusqlite::Result<()> {
         let state = context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let Some(state) = state.filter(|_| context.upstream_replays) else { return Ok(()) };
-        let State { identity, next_id } = state;
-        if identity != self.identity {
-            tracing::warn!(
-                component_id = &*context.id,
-                "the database is not the one of the last checkpoint; what came since may be in it twice"
-            );
-            return Ok(());
-        }
+        let state: Option<State> = state.filter(|_| context.upstream_replays);
         let Some(database) = &mut self.database else { return Ok(()) };
-        self.next_id = self.next_id.max(next_id);
         let transaction =
             database.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        removal::remove_from(&transaction, next_id)?;
+        let marks = Marks::of(&transaction)?;
+        self.next_id = marks.next_id;
+        match state {
+            Some(state) if marks.are_of(&state) => {
+                self.next_id = self.next_id.max(state.next_id);
+                removal::remove_from(&transaction, state.next_id)?;
+                let missing = state.next_id - marks.next_id;
+                if missing > 0 {
+                    tracing::error!(
+                        component_id = &*context.id,
+                        "up to {missing} events that were acknowledged are not in the database: it is an older copy, or its log was removed"
+                    );
+                }
+                self.writer = state.writer;
+            }
+            Some(_) => tracing::warn!(
+                component_id = &*context.id,
+                "the database is not the one of the last checkpoint, or somebody else wrote to it; what came since may be in it twice"
+            ),
+            None => {}
+        }
+        if self.writer.is_empty() {
+            self.writer = marks::new_writer(&transaction)?;
+        }
+        marks::claim(&transaction, &self.writer)?;
         transaction.commit()
     }
 
@@ -220,20 +255,29 @@ impl Open {
         let insert = |connection: &mut Connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if Marks::of(&transaction)?.writer.as_ref() != Some(&self.writer) {
+                return Ok(Stored::ByAnother);
+            }
             insert_rows(&transaction, &self.pending)?;
             text_index::add_from(&transaction, first_id)?;
             transaction
                 .execute("UPDATE store SET value = ?1 WHERE name = 'next_id'", [self.next_id])?;
             if place.standing().is_ok_and(|standing| standing.is_at_path()) {
                 transaction.commit()?;
-                return Ok(true);
+                return Ok(Stored::Here);
             }
-            Ok(false)
+            Ok(Stored::Nowhere)
         };
-        let is_stored =
+        let stored =
             insert(connection).map_err(|error| failure("write to", &self.path, &error))?;
+        if stored == Stored::ByAnother {
+            return Err(SinkError::Fatal(format!(
+                "write to {}: another topology has opened the database to write to it; give each a database of its own",
+                self.path.display()
+            )));
+        }
         // Where that cannot be told it is asked again before the next events; these are committed.
-        if is_stored && !place.standing().is_ok_and(|standing| standing == Standing::Deleted) {
+        if stored == Stored::Here && !place.standing().is_ok_and(|standing| standing == Standing::Deleted) {
             self.arrived += self.pending.len();
             self.pending.clear();
         }
@@ -260,6 +304,16 @@ impl Open {
         self.arrived = 0;
         Ok(())
     }
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    Here,
+    /// It was taken back, because the database was moved meanwhile.
+    Nowhere,
+    /// Nothing was tried, because another sink has opened the database since.
+    ByAnother,
 }
 
 /// Inserts the rows and counts them.
@@ -324,7 +378,8 @@ impl Sink for SqliteSink {
 
     fn state(&self) -> Option<String> {
         let open = self.open.as_ref()?;
-        let state = State { identity: open.identity.clone(), next_id: open.next_id };
+        let (identity, writer) = (open.identity.clone(), open.writer.clone());
+        let state = State { identity, next_id: open.next_id, writer };
         serde_json::to_string(&state).ok()
     }
 

@@ -73,6 +73,74 @@ fn a_locked_database_is_tried_again_and_a_foreign_or_damaged_one_is_refused() {
     assert!(matches!(refused, Err(SinkError::Fatal(_))));
 }
 
+/// Writes one event, and commits.
+fn put(sink: &mut SinkHarness, message: &str) -> Result<(), SinkError> {
+    sink.write_json(&[json!({ "message": message })]).and_then(|_| sink.commit())
+}
+
+#[test]
+fn rows_that_another_topology_has_written_meanwhile_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut one = harness(dir.path(), None);
+    put(&mut one, "one").unwrap();
+    let state = one.state();
+    put(&mut one, "behind the checkpoint").unwrap();
+    drop(one);
+    let mut other = harness(dir.path(), None);
+    put(&mut other, "of the other").unwrap();
+    let others = other.state();
+    drop(other);
+    let mut one = harness(dir.path(), state.clone());
+    put(&mut one, "one again").unwrap();
+    drop(one);
+    let mut one = harness(dir.path(), state);
+    put(&mut one, "the first checkpoint still").unwrap();
+    drop(one);
+    drop(harness(dir.path(), others));
+    let messages: Vec<_> = rows(dir.path()).into_iter().filter_map(|row| row.1).collect();
+    let wanted = [
+        "one",
+        "behind the checkpoint",
+        "of the other",
+        "one again",
+        "the first checkpoint still",
+    ];
+    assert_eq!(messages, wanted);
+}
+
+#[test]
+fn a_topology_that_opens_the_database_of_another_ends_that_one_before_it_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut one = harness(dir.path(), None);
+    put(&mut one, "one").unwrap();
+    let mut other = harness(dir.path(), None);
+    let refused = put(&mut one, "two");
+    assert!(matches!(refused, Err(SinkError::Fatal(why)) if why.contains("another topology")));
+    put(&mut other, "three").unwrap();
+    assert_eq!(rows(dir.path()).len(), 2);
+}
+
+#[test]
+fn a_checkpoint_and_a_database_that_know_no_writer_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = harness(dir.path(), None);
+    put(&mut first, "a").unwrap();
+    let state: Value = serde_json::from_str(&first.state().unwrap()).unwrap();
+    put(&mut first, "b").unwrap();
+    drop(first);
+    let connection = Connection::open(dir.path().join("logs.db")).unwrap();
+    connection.execute("DELETE FROM store WHERE name = 'writer'", []).unwrap();
+    let before = json!({ "identity": state["identity"], "next_id": state["next_id"] });
+    let mut second = harness(dir.path(), Some(before.to_string()));
+    put(&mut second, "b").unwrap();
+    let state = second.state();
+    put(&mut second, "c").unwrap();
+    drop(second);
+    put(&mut harness(dir.path(), state), "c").unwrap();
+    let ids: Vec<_> = rows(dir.path()).into_iter().map(|row| row.0).collect();
+    assert_eq!(ids, [1, 3, 5]);
+}
+
 fn store(dir: &Path) -> Arc<dyn Store> {
     (crate::STORES[0].open)(&Options(json!({"path": "logs.db"})), dir).unwrap()
 }
