@@ -29,6 +29,12 @@ pub trait Sink: Send {
         Box::pin(async { Ok(()) })
     }
 
+    /// A count that grows whenever part of what is not committed yet was delivered. Waits between tries begin anew
+    /// once it has grown: a peer that takes some requests and refuses others is not one that is down.
+    fn progress(&self) -> u64 {
+        0
+    }
+
     /// When [`Sink::commit`] is called, and whether it may refuse events. Asked after every write.
     fn commit_policy(&self) -> CommitPolicy {
         CommitPolicy::default()

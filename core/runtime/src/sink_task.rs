@@ -67,6 +67,8 @@ pub(crate) struct SinkTask {
     pub at_hand: Option<Batch>,
     /// Batches to write before those that wait: an instance that is gone could not commit them.
     pub again: VecDeque<Batch>,
+    /// How far the sink had come at its last error.
+    pub progress: u64,
     /// Dead letters on their way.
     pub departures: Departures,
     pub uncommitted: Uncommitted,
@@ -411,6 +413,10 @@ impl SinkTask {
             self.counts.error(action);
         }
         let SinkError::Retry { reason, after } = error else { return Err(error.into()) };
+        let progress = self.sink.progress();
+        if std::mem::replace(&mut self.progress, progress) != progress {
+            *backoff = Backoff::default();
+        }
         let wait = backoff.next(after);
         tracing::warn!(
             component_id = %self.context.id,

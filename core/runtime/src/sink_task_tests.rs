@@ -110,6 +110,7 @@ async fn task(
         after: Vec::new(),
         at_hand: None,
         again: VecDeque::new(),
+        progress: 0,
         departures: Departures::default(),
         input,
         outlet,
@@ -156,6 +157,49 @@ async fn a_sink_to_which_nothing_comes_is_called_now_and_then_if_it_asks_for_it(
         assert_eq!(*log.lock().unwrap(), vec!["commit"; commits]);
         running.abort();
     }
+}
+
+/// Each commit delivers a part only.
+struct Piecemeal {
+    left: u64,
+}
+
+impl Sink for Piecemeal {
+    fn open(&mut self, _: SinkContext) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn write<'a>(&'a mut self, _: &'a Batch) -> BoxFuture<'a, Result<Delivery, SinkError>> {
+        Box::pin(async { Ok(Delivery { bytes: 1, rejected: Vec::new() }) })
+    }
+
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), SinkError>> {
+        self.left -= 1;
+        let result = if self.left == 0 { Ok(()) } else { Err(SinkError::retry("a part is left")) };
+        Box::pin(async { result })
+    }
+
+    fn progress(&self) -> u64 {
+        u64::MAX - self.left
+    }
+}
+
+/// A peer that takes one request and refuses the next is not left alone for longer and longer.
+#[tokio::test(flavor = "current_thread")]
+async fn waits_do_not_grow_while_parts_are_delivered() {
+    let (mut task, _reopen, _log) =
+        task(Refuses::Nothing, vec![batch_of_lines(&["line"])], nowhere()).await;
+    let clock = ManualClock::new();
+    task.context.clock = clock.clone().shared();
+    task.sink = Box::new(Piecemeal { left: 50 });
+    let running = tokio::spawn(task.run(Orders::none()));
+    for _ in 0..50 {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(Duration::from_millis(100));
+    }
+    assert!(running.is_finished());
 }
 
 /// A sink that never waits, below an input that never pauses, shares its thread with others all the same.

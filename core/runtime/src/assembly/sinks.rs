@@ -128,6 +128,7 @@ impl Assembly {
             reopen: self.reopen.clone(),
             at_hand: None,
             again: VecDeque::new(),
+            progress: 0,
             departures: Departures::default(),
             uncommitted: Uncommitted::default(),
         }

@@ -58,6 +58,7 @@ fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
         in_flight: JoinSet::new(),
         rejected: Vec::new(),
         batches: 0,
+        settled: 0,
         keys: Keys::new(),
         requests: None,
         lines: Vec::new(),
@@ -95,6 +96,8 @@ struct HttpSink {
     rejected: Vec<LateRejection>,
     /// Batches written since the last commit.
     batches: usize,
+    /// Requests that were answered for good.
+    settled: u64,
     keys: Keys,
     requests: Option<Requests>,
     lines: Vec<u8>,
@@ -174,6 +177,10 @@ impl Sink for HttpSink {
         })
     }
 
+    fn progress(&self) -> u64 {
+        self.settled
+    }
+
     fn commit_policy(&self) -> CommitPolicy {
         let wait = self.settings.batch_timeout.max(COMMIT_INTERVAL_MIN);
         CommitPolicy { pause: wait, interval: wait, idle: None, rejects_late: true }
@@ -226,6 +233,7 @@ impl HttpSink {
                 of(requests).inc();
             }
         };
+        self.settled += u64::from(!matches!(verdict, Verdict::Later { .. }));
         match verdict {
             Verdict::Delivered => {
                 count(|requests| &requests.delivered);

@@ -208,7 +208,11 @@ fn io_failure(action: &str, path: &Path, error: &io::Error) -> SinkError {
 
 /// A lock, a full disk and the like may pass; a damaged file does not.
 pub(super) fn failure(action: &str, path: &Path, error: &rusqlite::Error) -> SinkError {
-    let reason = format!("{action} {}: {error}", path.display());
+    let mut reason = format!("{action} {}: {error}", path.display());
+    if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) {
+        // SQLite does not say which of these it is, nor of which of its three files.
+        reason.push_str("; its directory must be there, and must not be read-only");
+    }
     match error.sqlite_error_code() {
         Some(
             ErrorCode::DatabaseBusy

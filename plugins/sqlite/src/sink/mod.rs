@@ -232,6 +232,11 @@ impl Open {
                 }
                 self.writer = state.writer;
             }
+            Some(state) if marks.next_id == 1 && state.next_id > 1 => tracing::error!(
+                component_id = &*context.id,
+                "the database is new; up to {} events that were acknowledged are not in it: it was removed, or its log was",
+                state.next_id - 1
+            ),
             Some(_) => tracing::warn!(
                 component_id = &*context.id,
                 "the database is not the one of the last checkpoint, or somebody else wrote to it; what came since may be in it twice"
@@ -268,8 +273,7 @@ impl Open {
             }
             Ok(Stored::Nowhere)
         };
-        let stored =
-            insert(connection).map_err(|error| failure("write to", &self.path, &error))?;
+        let stored = insert(connection).map_err(|error| failure("write to", &self.path, &error))?;
         if stored == Stored::ByAnother {
             return Err(SinkError::Fatal(format!(
                 "write to {}: another topology has opened the database to write to it; give each a database of its own",
@@ -277,7 +281,9 @@ impl Open {
             )));
         }
         // Where that cannot be told it is asked again before the next events; these are committed.
-        if stored == Stored::Here && !place.standing().is_ok_and(|standing| standing == Standing::Deleted) {
+        if stored == Stored::Here
+            && !place.standing().is_ok_and(|standing| standing == Standing::Deleted)
+        {
             self.arrived += self.pending.len();
             self.pending.clear();
         }

@@ -98,13 +98,8 @@ fn rows_that_another_topology_has_written_meanwhile_stay() {
     drop(one);
     drop(harness(dir.path(), others));
     let messages: Vec<_> = rows(dir.path()).into_iter().filter_map(|row| row.1).collect();
-    let wanted = [
-        "one",
-        "behind the checkpoint",
-        "of the other",
-        "one again",
-        "the first checkpoint still",
-    ];
+    let wanted =
+        ["one", "behind the checkpoint", "of the other", "one again", "the first checkpoint still"];
     assert_eq!(messages, wanted);
 }
 
