@@ -232,9 +232,9 @@ impl Open {
                 }
                 self.writer = state.writer;
             }
-            Some(state) if marks.next_id == 1 && state.next_id > 1 => tracing::error!(
+            Some(state) if marks.next_id == 1 && state.next_id > 1 => tracing::warn!(
                 component_id = &*context.id,
-                "the database is new; up to {} events that were acknowledged are not in it: it was removed, or its log was",
+                "the database is new: up to {} events that were acknowledged are not in it; the one before was moved or removed, or its log was",
                 state.next_id - 1
             ),
             Some(_) => tracing::warn!(
