@@ -1,5 +1,7 @@
 //! The header of syslog as files have it: host, program and process between time and message.
 
+use lograil_codec::cef;
+
 use super::element::{self, Bracket};
 use super::header::{Range, Scanner};
 use crate::level::Level;
@@ -23,7 +25,7 @@ impl Scanner<'_> {
         if Level::of_word(element::trim(self.head, host).of(self.head)).is_some() {
             return false;
         }
-        if self.has_syslog_time {
+        if self.has_syslog_time || is_event(self.head, host) {
             return true;
         }
         let is_host = element::is_name(name)
@@ -31,6 +33,9 @@ impl Scanner<'_> {
                 .iter()
                 .any(|byte| matches!(byte, b'-' | b'.' | b'/' | b'@') || byte.is_ascii_digit());
         let program = element::word(self.head, element::skip_spaces(self.head, host.end));
+        if self.header.host.is_none() && element::is_name(name) && is_event(self.head, program) {
+            return true;
+        }
         let program = program.of(self.head);
         let name = program.strip_suffix(b":").unwrap_or_default();
         let name = match memchr::memchr(b'[', name) {
@@ -48,7 +53,9 @@ impl Scanner<'_> {
     pub(super) fn syslog(&mut self) {
         self.at = element::skip_spaces(self.head, self.at);
         let host = element::word(self.head, self.at);
-        let is_program = host.of(self.head).ends_with(b":") || host.of(self.head).contains(&b'[');
+        let is_program = host.of(self.head).ends_with(b":")
+            || host.of(self.head).contains(&b'[')
+            || host.of(self.head).starts_with(cef::START);
         if !is_program && host.start < host.end {
             self.header.host = Some(host);
             self.at = element::skip_spaces(self.head, host.end);
@@ -171,6 +178,12 @@ impl Scanner<'_> {
             self.header.level = Some((Range::new(word.start, word.start + name.len()), level));
         }
     }
+}
+
+/// Whether the word begins an event in CEF: its mark and, perhaps behind a blank, the version.
+fn is_event(head: &[u8], word: Range) -> bool {
+    let behind = head[word.start..].strip_prefix(cef::START);
+    behind.is_some_and(|behind| behind.trim_ascii_start().first().is_some_and(u8::is_ascii_digit))
 }
 
 /// Whether a second word is a version: `syslogd 1.4.1`.

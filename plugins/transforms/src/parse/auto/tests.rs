@@ -112,6 +112,7 @@ fn events_in_cef_keep_the_header_and_its_names() {
         "facility": "auth", "timestamp": "2026-01-31T10:00:00Z", "host": "gate-1",
         "component": "app", "pid": 12, "msgid": "ID7", "structured_data": {"x@1": {"a": "b"}},
     });
+    let iso_host = json!({"timestamp": "2026-01-31T10:00:00Z", "host": "gateway"});
     let blank = event.replace("CEF:", "CEF: ");
     for (line, header) in [
         (event.to_owned(), json!({})),
@@ -120,6 +121,10 @@ fn events_in_cef_keep_the_header_and_its_names() {
         (format!("<34>Jan 31 10:00:00 gate-1 {blank}"), bsd),
         (format!("<34>Jan 31 10:00:00 gate-1 app[12]: {event}"), bsd_app),
         (format!("Jan 31 10:00:00 gate-1 app[12]: {event}"), app),
+        (format!("Jan 31 10:00:00 {event}"), json!({"timestamp": "Jan 31 10:00:00"})),
+        (format!("Jan 31 10:00:00 {blank}"), json!({"timestamp": "Jan 31 10:00:00"})),
+        (format!("2026-01-31T10:00:00Z gateway {event}"), iso_host),
+        (format!("2026-01-31T10:00:00Z {event}"), json!({"timestamp": "2026-01-31T10:00:00Z"})),
         (format!(r#"<34>1 2026-01-31T10:00:00Z gate-1 app 12 ID7 [x@1 a="b"] {event}"#), ietf),
     ] {
         let mut expected = fields.clone();
@@ -147,6 +152,10 @@ fn names_the_format_of_each_line() {
         ("<34>Jan 31 10:00:00 CEF:0|Acme Inc|Gate|2|7|opened|3|a=b", "cef"),
         ("<5>CEF:0|Acme|Gate|2|7|opened|3|a=b", "cef"),
         ("Jan 31 10:00:00 host CEF:0|Acme|Gate|2|7|opened|3|a=b", "cef"),
+        ("Jan 31 10:00:00 CEF:0|Acme Inc|Gate|2|7|opened|3|a=b", "cef"),
+        ("Jan 31 10:00:00 CEF: connector started", "syslog"),
+        ("2026-01-31T10:00:00Z gateway CEF:0|Acme Inc|Gate|2|7|opened|3|a=b", "cef"),
+        ("2026-01-31T10:00:00Z parser CEF: bad header", "application"),
         ("CEF: the format is described below", "text"),
         ("2024-01-02 10:00:00 INFO hello", "application"),
         ("WARNING: hello", "application"),
