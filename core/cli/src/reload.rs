@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use lograil_config::{Level, Plan, PluginOptions};
+use lograil_config::{Level, Plan, PluginOptions, TextFile};
 use lograil_loader::LoadedPlugin;
 use lograil_plugin::MetricsRegistry;
 use lograil_runtime::{Changes, Running};
@@ -50,6 +50,18 @@ impl Reload {
             watch,
             metrics: MetricsRegistry::default(),
             described: None,
+        }
+    }
+
+    /// What runs was read with these files besides those of the topology.
+    pub(crate) fn reading(mut self, texts: &[TextFile]) -> Self {
+        self.follow(texts);
+        self
+    }
+
+    fn follow(&mut self, texts: &[TextFile]) {
+        if let Some(watch) = &mut self.watch {
+            watch.follow(texts);
         }
     }
 
@@ -173,7 +185,7 @@ impl Reload {
     }
 
     /// The topology as it is now with its plugins, or what is wrong with it.
-    fn read(&self) -> Result<(Plan, Vec<LoadedPlugin>), Vec<String>> {
+    fn read(&mut self) -> Result<(Plan, Vec<LoadedPlugin>), Vec<String>> {
         if self.topology.files.iter().any(|path| path == Path::new("-")) {
             return Err(vec![
                 "the topology came from stdin, which cannot be read again".to_owned(),
@@ -181,6 +193,7 @@ impl Reload {
         }
         let read = topology::read_with_plugins(&self.topology);
         let (loaded, plugins) = read.map_err(|error| vec![format!("{error:#}")])?;
+        self.follow(&loaded.text_files);
         let lines = |level: Level| -> Vec<String> {
             let of_level = loaded.diagnostics.iter().filter(|one| one.level == level);
             of_level.map(|one| one.to_line(&loaded.files)).collect()

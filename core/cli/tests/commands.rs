@@ -210,3 +210,48 @@ fn what_is_misspelt_or_missing_is_said() {
     let ran = place.run(&["check", "loop.toml"]);
     assert!(ran.stderr().contains("error[feedback]"), "{}", ran.stderr());
 }
+
+#[test]
+fn a_program_in_a_file_is_checked_and_its_mistakes_are_shown_there() {
+    let place = Place::new();
+    let check = |options: &str| {
+        let topology = place.write(
+            "etc/t.toml",
+            format!(
+                "[sources.in]\ntype = \"stdin\"\n[transforms.tidy]\ntype = \"remap\"\ninputs = [\"in\"]\n{options}\n[sinks.out]\ntype = \"null\"\ninputs = [\"tidy\"]\n"
+            ),
+        );
+        let finished = place
+            .lograil(&["check", topology.to_str().unwrap()])
+            .env("DIR", "sekret")
+            .output()
+            .unwrap();
+        (finished.status.code(), String::from_utf8(finished.stderr).unwrap())
+    };
+    place.write("etc/a.vrl", ".a = 1\n");
+    place.write("etc/sekret/a.vrl", ".a = 1\n.b = foo(.c)\n");
+    place.write("etc/binary.vrl", b".a = \"\xff\"".as_slice());
+    place.write("etc/long.vrl", "# a comment\n".repeat(100_000));
+    assert_eq!(check("file = \"a.vrl\"").0, Some(0));
+    let absolute = place.path("etc/a.vrl");
+    assert_eq!(check(&format!("file = {absolute:?}")).0, Some(0));
+    for (options, parts) in [
+        ("file = \"${DIR}/a.vrl\"", &["unknown function `foo`", "etc/${DIR}/a.vrl:2:6"][..]),
+        ("file = \"b.vrl\"", &["cannot read", "etc/b.vrl", "No such file", "t.toml:6:8"]),
+        ("file = \".\"", &["cannot read", "directory"]),
+        ("file = \"binary.vrl\"", &["not UTF-8 at byte 6"]),
+        ("file = \"long.vrl\"", &["more than 1048576 bytes"]),
+        ("file = \"a.vrl\"\nsource = \".a = 1\"", &["`source` and `file`", "remove one"]),
+        ("file = 7", &["option `file` of transform `tidy`", "expected string"]),
+        ("", &["there is no program", "name its file as `file`"]),
+        ("source = \"\"", &["there is no program"]),
+    ] {
+        let (code, told) = check(options);
+        assert_eq!(code, Some(1), "{options}: {told}");
+        for part in parts {
+            assert!(told.contains(part), "{options}: {part}: {told}");
+        }
+        assert!(!told.contains("sekret"), "{told}");
+        assert!(told.contains("1 error in"), "{options}: {told}");
+    }
+}

@@ -270,3 +270,38 @@ fn a_source_takes_another_port() {
     assert!(std::net::TcpStream::connect(second).is_ok());
     assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
 }
+
+/// The program of a `remap` in a file of its own is part of the topology.
+#[test]
+fn a_program_in_a_file_is_read_again_and_a_wrong_one_is_shown_where_it_is_wrong() {
+    let place = Place::new();
+    place.write("logs/a.log", "one\n");
+    place.write("etc/programs/tidy.vrl", ".to = \"first\"\n");
+    let remap =
+        "[transforms.tidy]\ntype = \"remap\"\ninputs = [\"app\"]\nfile = \"programs/tidy.vrl\"\n";
+    let sink = file_sink("out", "tidy", "out.log").replace("\"raw\"", "\"json\"");
+    let topology = place.write("etc/t.toml", SOURCE.to_owned() + remap + &sink);
+    let mut running = place.start(&["run", "--watch", "--quiet", topology.to_str().unwrap()]);
+    let said = |to: &str| place.read("out.log").contains(&format!("\"to\":\"{to}\""));
+    until("the first program runs", || said("first"));
+    assert!(running.is_running());
+
+    place.write("etc/programs/tidy.vrl", "# é\r\n.to = upcasse(\"second\")\r\n");
+    until("the mistake is told", || told(&place, "nothing is changed") == 1);
+    let expected = "etc/programs/tidy.vrl:2:7: transform `tidy`: unknown function `upcasse`";
+    assert!(place.read("stderr").contains(expected), "{}", place.read("stderr"));
+
+    place.write("etc/programs/tidy.vrl", "# é\r\n.to = upcase(\"second\")\r\n");
+    until("the transform is changed", || told(&place, "changed tidy") == 1);
+    place.append("logs/a.log", "two\n");
+    until("the second program runs", || said("SECOND"));
+
+    std::fs::remove_file(place.path("etc/programs/tidy.vrl")).unwrap();
+    until("it is told that there is none", || told(&place, "nothing is changed") == 2);
+    place.write("etc/programs/tidy.vrl", ".to = \"third\"\n");
+    until("the transform is changed again", || told(&place, "changed tidy") == 2);
+    place.append("logs/a.log", "three\n");
+    until("the third program runs", || said("third"));
+    assert_eq!(told(&place, "no component differs"), 0, "read again for nothing");
+    assert_eq!(running.stop().code(), Some(0), "{}", place.read("stderr"));
+}

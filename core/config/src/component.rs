@@ -8,7 +8,7 @@ use lograil_plugin::{
 };
 
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::document::{Node, Span, Table, Value};
+use crate::document::{Entry, Node, Notation, Span, Table, Value};
 use crate::schema::{self, Validator};
 use crate::secret;
 use crate::topology::Declared;
@@ -253,9 +253,14 @@ impl Origin {
                 Err(_) => path.push_str(&format!(".{part}")),
             }
         }
-        let message = match path.is_empty() {
-            true => format!("{name}: {message}"),
-            false => format!("option `{path}` of {name}: {message}"),
+        let of_file = |entry: &Entry| {
+            entry.node.as_text().is_some_and(|text| text.notation == Notation::File)
+        };
+        // In a file of its own the option is all there is.
+        let is_named = !path.is_empty() && !self.options.get(&path).is_some_and(of_file);
+        let message = match is_named {
+            false => format!("{name}: {message}"),
+            true => format!("option `{path}` of {name}: {message}"),
         };
         let diagnostic = Diagnostic::error("invalid-option", message).at(self.span_of(error), "");
         match &error.help {

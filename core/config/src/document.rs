@@ -52,6 +52,8 @@ pub(crate) enum Notation {
     Quoted,
     /// As they are (`--set a.b=text`).
     Plain,
+    /// As they are, and they are the whole file.
+    File,
 }
 
 /// Keys and values in the order of the file.

@@ -26,6 +26,7 @@ mod secret;
 mod set;
 mod suggest;
 mod test_case;
+mod text_file;
 mod topology;
 
 pub use diagnostic::{Diagnostic, Label, Level, SourceFile};
@@ -34,3 +35,4 @@ pub use load::{LoadOptions, Loaded, PluginProblem, load, load_with_plugins};
 pub use plan::{InputRef, Plan, PlannedComponent};
 pub use render::render;
 pub use test_case::{TestCase, TestInput, TestOutput};
+pub use text_file::TextFile;

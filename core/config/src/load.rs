@@ -13,6 +13,7 @@ use crate::global::PluginOptions;
 use crate::graph::{self, Edge, Vertex, VertexInputs};
 use crate::plan::{InputRef, Plan, PlannedComponent};
 use crate::test_case::{self, TestCase};
+use crate::text_file::{self, TextFile};
 use crate::{feedback, global, holding, interpolate, json, secret, set, topology};
 
 /// What a topology is read from.
@@ -35,8 +36,11 @@ pub struct Loaded {
     pub tests: Vec<TestCase>,
     /// All mistakes and warnings, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
-    /// The files that labels refer to, with `--set` as the last one if it was used, and secrets masked.
+    /// The files that labels refer to, with `--set` behind those of the topology if it was used, and last those that
+    /// options name; secrets masked.
     pub files: Vec<SourceFile>,
+    /// The files that options name and whose text is part of the topology, also where it has mistakes.
+    pub text_files: Vec<TextFile>,
 }
 
 /// Why the components of a plugin cannot be used.
@@ -64,7 +68,6 @@ pub fn load_with_plugins(
     let LoadOptions { mut files, sets, env, base_dir } = options;
     let mut diagnostics = Vec::new();
     let mut root = read(&mut files, &sets, &mut diagnostics);
-    let files = Arc::new(files);
     interpolate::interpolate(&mut root, env, &files, &mut diagnostics);
     let mut topology = topology::split(root, &mut diagnostics);
     let ids: Vec<_> = topology.components.iter().map(|c| (c.kind, c.id.clone())).collect();
@@ -74,6 +77,10 @@ pub fn load_with_plugins(
     let global = global::check(topology.global, &base_dir, &files, &mut diagnostics);
     let wanted = global.as_ref().map(|global| global.plugins.clone()).unwrap_or_default();
     let (catalogue, problems) = load_plugins(&wanted);
+    let declared = &mut topology.components;
+    let text_files =
+        text_file::read_all(declared, &catalogue, &base_dir, &mut files, &mut diagnostics);
+    let files = Arc::new(files);
     let mut components = Vec::new();
     for declared in topology.components {
         components.push(component::check(declared, &catalogue, &files, &mut diagnostics));
@@ -98,7 +105,7 @@ pub fn load_with_plugins(
         components: plan(components, &edges),
     });
     let files = secrets.mask(&files);
-    Loaded { plan, tests, diagnostics, files }
+    Loaded { plan, tests, diagnostics, files, text_files }
 }
 
 fn explain(problem: &PluginProblem, plugins: Option<&(Span, Node)>) -> Diagnostic {

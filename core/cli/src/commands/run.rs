@@ -27,7 +27,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let Some(mut plan) = loaded.plan else { return Ok(Exit::Failed) };
     let data_dir = data_dir_of(arguments.data_dir.as_ref(), &plan, &arguments.topology.files);
     dead_letters::add_sink(&mut plan, "file", dead_letters::file_options(&data_dir));
-    let reload = Reload::new(&arguments.topology, &plan, &data_dir, watch).using(plugins);
+    let reload = Reload::new(&arguments.topology, &plan, &data_dir, watch);
+    let reload = reload.using(plugins).reading(&loaded.text_files);
     let options = RunOptions { once: arguments.once, data_dir: Some(data_dir) };
     let summary = if arguments.quiet { Summary::None } else { Summary::Print };
     start(plan, options, summary, Some(reload))

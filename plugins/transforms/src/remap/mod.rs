@@ -29,7 +29,11 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 #[serde(deny_unknown_fields)]
 struct RemapOptions {
     /// The program, such as `.status = to_int(.status) ?? 0`.
+    #[serde(default)]
+    #[schemars(extend("x-lograil-file" = "file"))]
     source: String,
+    /// A file with the program, instead of `source`. A relative path starts at the directory of the topology's file.
+    file: Option<String>,
     /// Whether an event whose program fails goes to the output `dead_letter`, with the reason, instead of going
     /// on as it was.
     #[serde(default)]
@@ -72,6 +76,10 @@ enum Fate {
 
 impl Remap {
     fn new(options: RemapOptions) -> Result<Self, ConfigErrors> {
+        if options.source.trim().is_empty() && options.file.is_none() {
+            let error = ConfigError::new(["source"], "there is no program");
+            return Err(error.help("give one as `source`, or name its file as `file`").into());
+        }
         let script = Script::compile(&options.source).map_err(|errors| {
             let errors = errors.into_iter().map(|error| ConfigError {
                 path: vec!["source".to_owned()],
@@ -159,7 +167,8 @@ impl Remap {
 impl Transform for Remap {
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         for warning in self.script.warnings() {
-            tracing::warn!(component_id = &*context.id, "source: {warning}");
+            let place = self.options.file.as_deref().unwrap_or("source");
+            tracing::warn!(component_id = &*context.id, "{place}: {warning}");
         }
         let help = "Events for which the program failed; they were left as they were.";
         let errors = context.metrics.counter("program_errors", help);
