@@ -76,7 +76,7 @@ enum Fate {
 
 impl Remap {
     fn new(options: RemapOptions) -> Result<Self, ConfigErrors> {
-        if options.source.trim().is_empty() && options.file.is_none() {
+        if options.source.trim().is_empty() {
             let error = ConfigError::new(["source"], "there is no program");
             return Err(error.help("give one as `source`, or name its file as `file`").into());
         }
