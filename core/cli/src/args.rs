@@ -338,6 +338,10 @@ pub(crate) struct PipeArguments {
     /// What the input is written in, if not in UTF-8: utf-16le, windows-1252, shift_jis, gbk ... Output is UTF-8.
     #[arg(long, value_name = "NAME")]
     pub charset: Option<String>,
+
+    /// Longest line, such as 16MiB (default 1MiB, at most 64MiB). Longer ones are cut off there, and stderr says so
+    #[arg(long, value_name = "SIZE")]
+    pub max_line_bytes: Option<String>,
     /// Make one event of lines that belong together, such as stack traces: java, python, go, any, indent ... or a
     /// regular expression that lines which begin an event match.
     #[arg(long, value_name = "PRESET|PATTERN")]

@@ -48,6 +48,23 @@ fn passes_any_bytes_through() {
     assert_eq!(ran.assert_success().0.stdout, input);
 }
 
+/// Nothing is cut off without a word, and a flag helps.
+#[test]
+fn a_line_that_is_too_long_is_cut_off_and_told_of_once() {
+    let mut input = vec![b'x'; (2 << 20) + 1];
+    input.push(b'\n');
+    let input = input.repeat(2);
+    let ran = Place::new().run_with(&["pipe"], &input);
+    assert_eq!(ran.assert_success().0.stdout.len(), 2 * ((1 << 20) + 1));
+    let told = ran.stderr();
+    assert_eq!(told.matches("longer than `max_line_bytes` (1048576 bytes)").count(), 1, "{told}");
+    let ran = Place::new().run_with(&["pipe", "--max-line-bytes", "3MiB"], &input);
+    assert_eq!(ran.assert_success().0.stdout, input);
+    assert_eq!(ran.stderr(), "");
+    let ran = Place::new().run_with(&["pipe", "--max-line-bytes", "65MiB"], b"");
+    assert!(ran.stderr().contains("max_line_bytes"), "{}", ran.stderr());
+}
+
 #[test]
 fn a_last_line_without_newline_counts_and_crlf_is_one_line_end() {
     let ran = Place::new().run_with(&["pipe"], b"a\r\nb\r\nc");

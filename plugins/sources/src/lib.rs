@@ -8,6 +8,7 @@ mod charset;
 pub mod file;
 pub mod generator;
 mod line_blocks;
+mod line_meters;
 mod multiline;
 pub mod stdin;
 

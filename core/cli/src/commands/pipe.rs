@@ -27,16 +27,8 @@ pub(crate) fn run(arguments: &PipeArguments) -> anyhow::Result<Exit> {
 
 /// The topology the flags stand for.
 fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> {
-    let mut text = String::from("[sources.in]\ntype = \"stdin\"\n");
-    if let Some(charset) = &arguments.charset {
-        writeln!(text, "charset = {}", quote(charset))?;
-    }
-    if let Some(rule) = &arguments.multiline {
-        // A word that is no preset is one that was misspelt; the message about it lists them.
-        let is_word = rule.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let option = if is_word { "preset" } else { "start_pattern" };
-        writeln!(text, "multiline.{option} = {}", quote(rule))?;
-    }
+    let mut text = String::new();
+    write_source(&mut text, arguments)?;
     let mut last = "in".to_owned();
     if let Some(format) = &arguments.parse {
         write!(text, "\n[transforms.parse]\ntype = \"parse\"\ninputs = [\"{last}\"]\n")?;
@@ -91,6 +83,23 @@ fn write_topology(arguments: &PipeArguments) -> Result<String, std::fmt::Error> 
         }
     }
     Ok(text)
+}
+
+fn write_source(text: &mut String, arguments: &PipeArguments) -> std::fmt::Result {
+    text.push_str("[sources.in]\ntype = \"stdin\"\n");
+    if let Some(charset) = &arguments.charset {
+        writeln!(text, "charset = {}", quote(charset))?;
+    }
+    if let Some(size) = &arguments.max_line_bytes {
+        writeln!(text, "max_line_bytes = {}", quote(size))?;
+    }
+    if let Some(rule) = &arguments.multiline {
+        // A word that is no preset is one that was misspelt; the message about it lists them.
+        let is_word = rule.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let option = if is_word { "preset" } else { "start_pattern" };
+        writeln!(text, "multiline.{option} = {}", quote(rule))?;
+    }
+    Ok(())
 }
 
 /// A TOML string: literal where possible, so that a message about a place inside it points at that place.

@@ -37,7 +37,7 @@ use crate::server_tls::ServerTls;
 use datagram::DatagramSocket;
 pub(crate) use framing::Framing;
 use intake::{Intake, Meters, Paid};
-use options::{Address, Settings};
+use options::{Address, Oversized, Settings};
 pub(crate) use options::{Defaults, MessageFormat, SocketOptions, claims};
 use unix_path::Bound;
 
@@ -211,6 +211,7 @@ struct Feed {
     syslog: Option<Rows<Syslog>>,
     message_bytes_max: usize,
     oversized: prometheus::IntCounter,
+    has_told_of_oversized: bool,
     failed: Vec<usize>,
 }
 
@@ -228,12 +229,13 @@ impl Feed {
             syslog: settings.syslog.clone().map(parser),
             message_bytes_max: settings.message_bytes_max,
             oversized: intake.meters.oversized.clone(),
+            has_told_of_oversized: false,
             failed: Vec::new(),
         }
     }
 
     async fn send(&mut self, paid: Paid) -> Result<(), Closed> {
-        self.oversized.inc_by(paid.block.cut() as u64);
+        self.count_oversized(paid.block.cut() as u64);
         let now_ns = self.clock.now_ns();
         let (mut batch, letters) = paid.block.into_batch(&self.shape, &self.keys, now_ns);
         if let Some(letters) = letters {
@@ -256,6 +258,22 @@ impl Feed {
             return Ok(());
         }
         self.output.send(batch, Vec::new()).await
+    }
+
+    fn count_oversized(&mut self, messages: u64) {
+        self.oversized.inc_by(messages);
+        if messages > 0 && !std::mem::replace(&mut self.has_told_of_oversized, true) {
+            let fate = match self.shape.oversized {
+                Oversized::Truncate => "cut off there",
+                Oversized::DeadLetter => "refused",
+            };
+            tracing::warn!(
+                component_id = %self.id,
+                "a message is longer than `max_message_bytes` ({} bytes), or was cut short by its sender, and was \
+                 {fate}. Further ones are counted in lograil_component_oversized_messages_total",
+                self.message_bytes_max
+            );
+        }
     }
 
     async fn refuse(

@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lograil_plugin::ComponentMetrics;
 use prometheus::{IntCounter, IntGauge};
+
+use crate::line_meters::LineMeters;
 
 /// Paths whose errors were reported are remembered up to this many; then reports may repeat.
 const WARNED_MAX: usize = 10_000;
@@ -18,10 +21,8 @@ pub struct Meters {
     pub followed_files: IntGauge,
     /// Bytes not yet read.
     pub lag_bytes: IntGauge,
-    /// Lines over the limit.
-    pub oversized_lines: IntCounter,
-    /// Lines with bytes that mean nothing in their charset.
-    pub damaged_lines: IntCounter,
+    /// Lines over the limit, and lines with bytes that mean nothing in their charset.
+    pub lines: LineMeters,
     /// Files replaced by rename or truncation.
     pub rotations: IntCounter,
     /// Contents that were not what the checkpoint said.
@@ -33,17 +34,12 @@ pub struct Meters {
 impl Meters {
     /// Resolves the handles.
     #[must_use]
-    pub fn new(metrics: &ComponentMetrics) -> Self {
+    pub fn new(metrics: &ComponentMetrics, id: &Arc<str>) -> Self {
         Self {
             open_files: metrics.gauge("open_files", "Files held open."),
             followed_files: metrics.gauge("followed_files", "Files followed."),
             lag_bytes: metrics.gauge("lag_bytes", "Bytes in followed files not yet read."),
-            oversized_lines: metrics
-                .counter("oversized_lines", "Lines over max_line_bytes, truncated or refused."),
-            damaged_lines: metrics.counter(
-                "undecodable_lines",
-                "Lines with bytes that mean nothing in the charset, replaced by U+FFFD.",
-            ),
+            lines: LineMeters::new(metrics, id),
             rotations: metrics
                 .counter("rotations", "Files replaced by rename, copytruncate or truncation."),
             mismatches: metrics.counter(

@@ -64,7 +64,7 @@ impl Reader {
             files,
             checked.globs,
             rules,
-            Meters::new(&context.metrics),
+            Meters::new(&context.metrics, &context.id),
             &context.positions,
             context.clock.monotonic(),
         );
@@ -345,10 +345,8 @@ impl Reader {
 
     /// Sends what was gathered, with the positions reached.
     pub(super) async fn flush(&mut self) -> Result<(), Closed> {
-        let oversized = self.batcher.take_oversized();
         let tracker = &mut self.tracker;
-        tracker.meters.oversized_lines.inc_by(oversized);
-        tracker.meters.damaged_lines.inc_by(self.batcher.take_damaged());
+        tracker.meters.lines.count(&mut self.batcher);
         self.touched.append(&mut tracker.announced);
         if self.touched.is_empty() && tracker.forgotten.is_empty() && self.batcher.is_empty() {
             return Ok(());

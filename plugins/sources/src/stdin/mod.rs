@@ -19,12 +19,12 @@ use lograil_plugin::{
     BoxFuture, Build, ByteSize, Closed, ComponentSpec, ConfigErrors, Options, Source,
     SourceContext, SourceError, Threading, dead_letter,
 };
-use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::charset::Charset;
 use crate::line_blocks::{LineBatcher, LineBlock, LineFormat, Oversized, check_line_bytes};
+use crate::line_meters::LineMeters;
 use crate::multiline::{Grouping, MultilineOptions};
 use intake::{Intake, Taken};
 use open_event::{Events, OpenEvent};
@@ -152,21 +152,14 @@ struct Feed {
     batcher: LineBatcher,
     open_event: OpenEvent,
     context: SourceContext,
-    oversized: IntCounter,
-    damaged: IntCounter,
+    meters: LineMeters,
 }
 
 impl Feed {
     fn new(format: LineFormat, grouping: Option<Grouping>, context: SourceContext) -> Self {
-        let oversized = context
-            .metrics
-            .counter("oversized_lines", "Lines over max_line_bytes, truncated or refused.");
-        let damaged = context.metrics.counter(
-            "undecodable_lines",
-            "Lines with bytes that mean nothing in the charset, replaced by U+FFFD.",
-        );
+        let meters = LineMeters::new(&context.metrics, &context.id);
         let open_event = OpenEvent::new(grouping, format.charset.line_end());
-        Self { batcher: LineBatcher::new(format), open_event, context, oversized, damaged }
+        Self { batcher: LineBatcher::new(format), open_event, context, meters }
     }
 
     async fn run(mut self, mut taken: mpsc::Receiver<Taken>) -> Result<(), SourceError> {
@@ -243,8 +236,7 @@ impl Feed {
     }
 
     async fn flush(&mut self) -> Result<(), Closed> {
-        self.oversized.inc_by(self.batcher.take_oversized());
-        self.damaged.inc_by(self.batcher.take_damaged());
+        self.meters.count(&mut self.batcher);
         if self.batcher.is_empty() {
             return Ok(());
         }
