@@ -136,7 +136,7 @@ extern "C" {
 #define LR_ABI_MAJOR 1
 
 /* Minor version of the interface. Grows with every addition. */
-#define LR_ABI_MINOR 3
+#define LR_ABI_MINOR 4
 
 /* The first four bytes of the section: `LRIL`. */
 #define LR_MAGIC 1279873612
@@ -562,6 +562,16 @@ typedef struct lr_component {
      * back do not belong into it: they come again. At most 64 MiB are kept. Since 1.1.
      */
     lr_status (*state)(void *instance, void *arg, lr_each_text each);
+    /**
+     * (main) Optional: once, after create: calls `each` once with what a topology must know of the instance, a JSON
+     * object. All its members are optional. Transform: `held_for_ns`, how long an event may be held back at most before
+     * what becomes of it leaves by the unnamed output (0; UINT64_MAX: nothing bounds it), and `has_unnamed_output`
+     * (true). Source: `delivery_wait`, `{"within_ns": 1, "remedy": "..."}`, how long those who send to it wait for the
+     * delivery before they send again, and what to change in its options so that they wait longer, a clause that begins
+     * with a verb; `restarts` (true), whether another instance loses nothing when this one is stopped. A topology in
+     * which senders would not wait for as long as events are held back is refused. Since 1.4.
+     */
+    lr_status (*traits)(void *instance, void *arg, lr_each_text each);
 } lr_component;
 
 /* What the exported function gives back. It and what it points at live as long as the program. */

@@ -183,6 +183,16 @@ pub struct Component {
     pub state: Option<
         unsafe extern "C" fn(instance: *mut c_void, arg: *mut c_void, each: EachText) -> Status,
     >,
+    /// (main) Optional: once, after create: calls `each` once with what a topology must know of the instance, a JSON
+    /// object. All its members are optional. Transform: `held_for_ns`, how long an event may be held back at most before
+    /// what becomes of it leaves by the unnamed output (0; UINT64_MAX: nothing bounds it), and `has_unnamed_output`
+    /// (true). Source: `delivery_wait`, `{"within_ns": 1, "remedy": "..."}`, how long those who send to it wait for the
+    /// delivery before they send again, and what to change in its options so that they wait longer, a clause that begins
+    /// with a verb; `restarts` (true), whether another instance loses nothing when this one is stopped. A topology in
+    /// which senders would not wait for as long as events are held back is refused. Since 1.4.
+    pub traits: Option<
+        unsafe extern "C" fn(instance: *mut c_void, arg: *mut c_void, each: EachText) -> Status,
+    >,
 }
 
 /// Bytes of [`Component`] in version 1.0: what every plugin has.

@@ -5,7 +5,7 @@
 pub const ABI_MAJOR: u16 = 1;
 
 /// Minor version of the interface. Grows with every addition.
-pub const ABI_MINOR: u16 = 3;
+pub const ABI_MINOR: u16 = 4;
 
 /// The name of the ELF section of the manifest: its head and, behind it, a JSON object with `name`, `version` and
 /// `components`, a list of objects with `name`, `kind` and `summary`.

@@ -42,7 +42,7 @@ fn tables() -> (String, String) {
         "lr_completion" abi::Completion { size status bytes retry_after_ns rejected rejected_count reserved state detail }
         "lr_start_info" abi::StartInfo { size flags id state base_dir positions_json }
         "lr_host" abi::Host { size abi_major abi_minor name version log_level log metric now_ns monotonic_ns view batch_ref batch_unref emit release discard create builder_new builder_drop builder_emit builder_key builder_event builder_set builder_set_text builder_remove builder_drop_event builder_position complete pause }
-        "lr_component" abi::Component { size kind flags reserved name summary manual schema ports claims create destroy start process tick flush open write commit close reopen pull interrupt replays state }
+        "lr_component" abi::Component { size kind flags reserved name summary manual schema ports claims create destroy start process tick flush open write commit close reopen pull interrupt replays state traits }
         "lr_plugin" abi::Plugin { size abi_major abi_minor components component_count reserved }
         "lr_manifest_head" abi::ManifestHead { magic abi_major abi_minor pointer_bits endian json_len reserved target }
     }

@@ -73,6 +73,7 @@ type Place = Vec<String>;
 
 /// The plugins that a topology asks for, each with the option that asks for it.
 pub(crate) fn plugins(options: &PluginOptions) -> (Vec<(Place, LoadedPlugin)>, Vec<PluginProblem>) {
+    lograil_loader::set_preparation_limit(options.hang_limit.map(|limit| limit.0));
     let trust = Trust { directory: options.dir.clone(), sha256: options.sha256.clone() };
     let (mut loaded, mut problems) = (Vec::new(), Vec::new());
     let place = |at: usize| vec!["path".to_owned(), at.to_string()];

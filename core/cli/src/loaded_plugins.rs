@@ -26,6 +26,7 @@ fn about(plugin: &LoadedPlugin, before: &[PluginInfo]) -> PluginInfo {
         generation: old.map_or(1, |old| old.generation + u64::from(kept.is_none())),
         loaded_at: kept.map_or_else(now, |kept| kept.loaded_at.clone()),
         last_error: old.and_then(|old| old.last_error.clone()),
+        left_behind: lograil_loader::instances_left_behind,
         file,
     }
 }

@@ -124,9 +124,8 @@ impl Reload {
         self.tell_success(is_success);
         self.options = running.plan().global.plugins.clone();
         let is_applied = result.is_ok();
-        if is_applied {
-            catalogue::set_limits(&self.options);
-        }
+        // Those of what runs, also where the other one was refused that had its own while it was made.
+        catalogue::set_limits(&self.options);
         self.run_file.is_changing = false;
         self.run_file.plugins = RunFile::hashes(&self.plugins);
         self.run_file.reloads += 1;

@@ -121,15 +121,8 @@ fn valgrind_finds_nothing() {
         [transforms.mask]\ntype = \"mask.digits\"\ninputs = [\"in\"]\n\
         [sinks.out]\ntype = \"stdout\"\ninputs = [\"mask\"]\nencoding.codec = \"json\"\n";
     place.write("t.toml", topology);
-    let input = place.write("input", "card 4111\nnone\n");
-    let ran = valgrind()
-        .args(["run", "--once", "--quiet", "t.toml"])
-        .stdin(std::fs::File::open(input).unwrap())
-        .env("XDG_STATE_HOME", place.path("state"))
-        .current_dir(place.path("."))
-        .output()
-        .unwrap();
-    let ran = support::Finished(ran);
+    place.write("input", "card 4111\nnone\n");
+    let ran = run_once(&place, &mut valgrind());
     assert_eq!(
         ran.assert_success().stdout(),
         "{\"message\":\"card ####\"}\n{\"message\":\"none\"}\n"
@@ -155,14 +148,7 @@ fn lending(place: &Place, mode: &str, flags: &[&str]) {
 
 /// Runs it in `program`, a tool that finds wrong accesses, and holds what it said and wrote against what must be.
 fn runs_lending(place: &Place, mode: &str, program: &mut Command) {
-    let ran = program
-        .args(["run", "--once", "--quiet", "t.toml"])
-        .stdin(std::fs::File::open(place.path("input")).unwrap())
-        .env("XDG_STATE_HOME", place.path("state"))
-        .current_dir(place.path("."))
-        .output()
-        .unwrap();
-    let ran = support::Finished(ran);
+    let ran = run_once(place, program);
     let (written, told) = (ran.assert_success().stdout(), ran.stderr());
     let counts = told.lines().find_map(|line| line.strip_prefix("lent ")).unwrap();
     let (lent, released) = counts.split_once(", released ").unwrap();
@@ -192,6 +178,18 @@ fn the_address_sanitizer_finds_that_what_is_lent_is_given_back_once() {
     }
 }
 
+/// Runs the topology in `program`, with the file `input` as its input.
+fn run_once(place: &Place, program: &mut Command) -> support::Finished {
+    let ran = program
+        .args(["run", "--once", "--quiet", "t.toml"])
+        .stdin(std::fs::File::open(place.path("input")).unwrap())
+        .env("XDG_STATE_HOME", place.path("state"))
+        .current_dir(place.path("."))
+        .output()
+        .unwrap();
+    support::Finished(ran)
+}
+
 fn valgrind() -> Command {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=no"]);
@@ -212,14 +210,7 @@ fn valgrind_finds_that_nothing_lent_is_read_after_it_was_given_back() {
     // That it would find it: this one frees what it lent, and gives something else to be released.
     let place = Place::new();
     lending(&place, "broken", &["-O1", "-g"]);
-    let ran = valgrind()
-        .args(["run", "--once", "--quiet", "t.toml"])
-        .stdin(std::fs::File::open(place.path("input")).unwrap())
-        .env("XDG_STATE_HOME", place.path("state"))
-        .current_dir(place.path("."))
-        .output()
-        .unwrap();
-    let ran = support::Finished(ran);
+    let ran = run_once(&place, &mut valgrind());
     assert_eq!(ran.code(), 99, "{}", ran.stderr());
     assert!(ran.stderr().contains("Invalid read"), "{}", ran.stderr());
 }

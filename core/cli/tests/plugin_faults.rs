@@ -14,14 +14,8 @@ use lograil_loader::Trust;
 use lograil_plugin::{Build, ComponentMetrics, Options, Sink, SinkContext, SystemFiles};
 use lograil_testkit::{ManualClock, TransformHarness, batch_of_lines};
 use serde_json::{Value, json};
-use support::plugins::{cargo_plugin, install, make_plugin, repository};
+use support::plugins::{cargo_plugin, faulty, goes_on, install, repository};
 use support::{Place, until};
-
-fn faulty() -> Place {
-    let place = Place::new();
-    make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
-    place
-}
 
 fn with_transform(place: &Place, fault: &str) {
     let topology = format!(
@@ -196,7 +190,7 @@ fn an_instance_that_hangs_is_left_behind_where_calls_have_a_limit() {
 /// Starts a topology in order, then makes its sink one of the plugin with this fault.
 fn reloads_into(place: &Place, fault: &str, shutdown_timeout: &str) -> support::Background {
     let topology = format!(
-        "shutdown_timeout = \"{shutdown_timeout}\"\n[plugins]\ndir = \"plugins\"\n\
+        "shutdown_timeout = \"{shutdown_timeout}\"\n[plugins]\ndir = \"plugins\"\nhang_limit = \"1h\"\n\
         [sources.in]\ntype = \"generator\"\nrate = 1000\n\
         [sinks.out]\ntype = \"file\"\ninputs = [\"in\"]\npath = \"out\"\nencoding.codec = \"raw\"\n"
     );
@@ -208,11 +202,6 @@ fn reloads_into(place: &Place, fault: &str, shutdown_timeout: &str) -> support::
     place.write("t.toml", topology + &bad);
     running.signal("HUP");
     running
-}
-
-fn goes_on(place: &Place) {
-    let before = place.read("out").len();
-    until("the rest goes on", || place.read("out").len() > before);
 }
 
 #[test]

@@ -10,14 +10,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use support::http::{self, get};
-use support::plugins::make_plugin;
+use support::plugins::{faulty, goes_on};
 use support::{Background, Place, until};
-
-fn faulty() -> Place {
-    let place = Place::new();
-    make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
-    place
-}
 
 /// Starts a topology in order, then gives it a plugin whose initialiser has this fault.
 fn reloads_into(place: &Place, fault: &str, hang_limit: &str) -> Background {
@@ -35,11 +29,6 @@ fn reloads_into(place: &Place, fault: &str, hang_limit: &str) -> Background {
     place.write("t.toml", topology + "dir = \"plugins\"\n");
     running.signal("HUP");
     running
-}
-
-fn goes_on(place: &Place) {
-    let before = place.read("out").len();
-    until("the rest goes on", || place.read("out").len() > before);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use lograil_plugin::{ComponentSpec, Port};
+use lograil_plugin::{Build, ComponentSpec, Options, Port};
 use lograil_testkit::{Emitted, ManualClock, TransformHarness, conformance};
 use serde_json::{Value, json};
 use support::Place;
@@ -236,9 +236,9 @@ fn a_file_that_cannot_be_trusted_is_refused_with_its_reason() {
     refused("path = [\"empty.so\"]", "no section `.lograil`");
     changed("arch.so", 18, 183);
     refused("path = [\"other/arch.so\"]", "was built for aarch64");
-    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x03\0").unwrap();
+    let head = bytes.windows(8).position(|at| at == b"LRIL\x01\0\x04\0").unwrap();
     changed("major.so", head + 4, 2);
-    refused("path = [\"other/major.so\"]", "plugin interface 2.3; this program offers 1.3");
+    refused("path = [\"other/major.so\"]", "plugin interface 2.4; this program offers 1.4");
     changed("minor.so", head + 6, 9);
     refused("path = [\"other/minor.so\"]", "plugin interface 1.9");
     refused(
@@ -373,6 +373,13 @@ fn cases(spec: &ComponentSpec, place: &Place) -> Vec<Value> {
     cases
 }
 
+/// What an instance says of itself before it runs.
+fn traits(spec: &ComponentSpec, options: &Value) -> (Duration, bool) {
+    let Build::Transform(build) = spec.build else { panic!("{} is a transform", spec.name) };
+    let made = build(&Options(options.clone())).unwrap();
+    (made.held_for(), made.has_unnamed_output())
+}
+
 #[test]
 fn the_built_in_transforms_do_the_same_from_a_shared_library() {
     let place = Place::new();
@@ -385,6 +392,11 @@ fn the_built_in_transforms_do_the_same_from_a_shared_library() {
         assert_eq!((name, built_in.manual), (from_library.name, from_library.manual));
         assert_eq!((built_in.schema)(), (from_library.schema)());
         for options in cases(built_in, &place) {
+            assert_eq!(
+                traits(built_in, &options),
+                traits(from_library, &options),
+                "{name} {options}"
+            );
             let (expected, state) = outputs(built_in, &options, None);
             let (found, found_state) = outputs(from_library, &options, None);
             assert_eq!(state.is_some(), found_state.is_some(), "{name} {options}");
@@ -416,7 +428,7 @@ fn plugins_are_shown_without_running_them_and_listed_with_their_manuals() {
     let library = make_plugin(&place, "examples/c-transform", "mask.so");
     let sha256 = lograil_loader::sha256_hex(&fs::read(&library).unwrap());
     let inspected = place.run(&["plugin", "inspect", "plugins/mask.so"]);
-    for part in ["mask 1.0.0", "interface 1.3", "linux", "transform mask.digits", &sha256] {
+    for part in ["mask 1.0.0", "interface 1.4", "linux", "transform mask.digits", &sha256] {
         assert!(inspected.assert_success().stdout().contains(part), "{}", inspected.stdout());
     }
     let json = place.run(&["plugin", "inspect", "--json", "plugins/mask.so"]);

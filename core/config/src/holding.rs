@@ -44,7 +44,7 @@ pub(crate) fn find(components: &[Component], edges: &[Vec<Edge>]) -> Vec<Diagnos
     let held: Vec<Duration> = components.iter().map(|component| component.held).collect();
     let mut found = Vec::new();
     for (index, source) in components.iter().enumerate() {
-        let Some(wait) = source.delivery_wait else { continue };
+        let Some(wait) = &source.delivery_wait else { continue };
         let totals = totals(index, &inputs, &held);
         let is_too_long = |at: &usize| {
             !held[*at].is_zero() && totals[*at].is_some_and(|total| total >= wait.within)
@@ -59,7 +59,7 @@ pub(crate) fn find(components: &[Component], edges: &[Vec<Edge>]) -> Vec<Diagnos
 
 fn explain(
     source: &Component,
-    wait: DeliveryWait,
+    wait: &DeliveryWait,
     transform: &Component,
     total: Duration,
 ) -> Diagnostic {

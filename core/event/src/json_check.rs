@@ -183,7 +183,7 @@ mod tests {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(is_value(nested(126).as_bytes()));
         assert!(!is_value(nested(127).as_bytes()));
-        assert!(!is_value("[".repeat(1_000_000).as_bytes()));
+        assert!(!is_value("[".repeat(if cfg!(miri) { 1_000 } else { 1_000_000 }).as_bytes()));
         assert!(is_number(b"-12.50") && !is_number(b"1 ") && !is_number(b"\"1\""));
     }
 

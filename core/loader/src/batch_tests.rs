@@ -139,12 +139,16 @@ enum Answer {
 
 const ANSWERS: [Answer; 4] = [Answer::Alone, Answer::Changed, Answer::Appended, Answer::Copied];
 
+/// Fewer where each instruction is interpreted.
+const ROUNDS: usize = if cfg!(miri) { 24 } else { 4_000 };
+const SIZE_MAX_BYTES: usize = if cfg!(miri) { 2_000 } else { 100_000 };
+
 /// Whatever a plugin emits is refused, or a batch that is valid in every field and can be read.
 #[test]
 fn no_mutation_of_a_batch_gets_past_the_check() {
     let (mut refused, mut taken) = ([0; ANSWERS.len()], [0; ANSWERS.len()]);
     for (name, batch) in conformance::corpus(&serde_json::Value::Null) {
-        if batch.len() > 100 || batch.size_bytes() > 100_000 {
+        if batch.len() > 100 || batch.size_bytes() > SIZE_MAX_BYTES {
             continue;
         }
         let mut dice = Dice::new(9);
@@ -153,7 +157,7 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
         let view = shown.view();
         // SAFETY: the view is that of a batch that lives.
         let (own_events, own_fields) = unsafe { arrays(&view) };
-        for round in 0..4_000 {
+        for round in 0..ROUNDS {
             let kind = round % ANSWERS.len();
             let answer = ANSWERS[kind];
             let mut events = mutated(&mut dice, own_events);
@@ -204,7 +208,8 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
             );
         }
     }
-    assert!(refused.iter().chain(&taken).all(|count| *count > 500), "{refused:?} {taken:?}");
+    let least = ROUNDS / 8;
+    assert!(refused.iter().chain(&taken).all(|count| *count > least), "{refused:?} {taken:?}");
 }
 
 /// Writes fields behind the events, most of them right, and lets events claim some of them.

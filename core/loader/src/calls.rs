@@ -29,9 +29,10 @@ pub(crate) enum Function {
     Pull,
     Interrupt,
     Replays,
+    Traits,
 }
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "lograil_plugin_v1",
     "ports",
     "claims",
@@ -50,6 +51,7 @@ const NAMES: [&str; 18] = [
     "pull",
     "interrupt",
     "replays",
+    "traits",
 ];
 
 impl Function {

@@ -70,8 +70,8 @@ pub(crate) struct Work {
     /// Totals of counters as they were last told.
     pub totals: HashMap<(String, String), u64>,
     last_token: u64,
-    /// What an instance was left behind with: lives as long as it does.
-    left_with: Option<Arc<HostBatch>>,
+    /// What a sink's instance writes: lives as long as it does, unless it is completed before.
+    lent: Option<Arc<HostBatch>>,
 }
 
 /// The host's side of an instance.
@@ -87,7 +87,7 @@ pub(crate) struct Context {
 impl Drop for Context {
     fn drop(&mut self) {
         if self.is_left_behind.load(Ordering::Relaxed) {
-            left_behind::remove(self);
+            left_behind::tell(self);
         }
     }
 }
@@ -114,12 +114,10 @@ impl Context {
         unsafe { handle.cast::<Self>().as_ref() }
     }
 
-    pub fn start(self: &Arc<Self>, started: Started) {
+    pub fn start(&self, started: Started) {
         self.calls.set_id(&started.id);
         // A sink that could not be opened at first starts once more.
-        if self.started.set(started).is_ok() {
-            watchdog::watch(self);
-        }
+        let _first = self.started.set(started);
     }
 
     pub fn started(&self) -> Option<&Started> {
@@ -139,7 +137,7 @@ impl Context {
     }
 
     /// Expects nothing more of the instance, which is left behind.
-    pub fn give_up(&self) {
+    pub fn give_up(self: &Arc<Self>) {
         self.drop_tokens();
         watchdog::forget(self);
         if !self.is_left_behind.swap(true, Ordering::Relaxed) {
@@ -147,9 +145,11 @@ impl Context {
         }
     }
 
-    /// What the instance was given lives as long as it does.
-    pub fn leave_with(&self, shown: Option<&Arc<HostBatch>>) {
-        self.work().left_with = shown.cloned();
+    /// What the instance works at from now on, which lives as long as it does or until something else takes its place.
+    pub fn lend(&self, shown: Option<&Arc<HostBatch>>) {
+        let before = std::mem::replace(&mut self.work().lent, shown.cloned());
+        // Outside of the lock: what a plugin lent goes back to it, and it may ask the host for something then.
+        drop(before);
     }
 
     /// Gives up what the instance held back: whoever read it must read it again.

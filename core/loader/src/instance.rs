@@ -12,7 +12,9 @@ use serde::Deserialize;
 use crate::call::ErrorText;
 use crate::calls::Function;
 use crate::context::Context;
-use crate::host;
+use crate::traits::Traits;
+use crate::watchdog::watch;
+use crate::{host, lane, left_behind};
 
 /// A component type of a plugin.
 #[derive(Clone, Copy)]
@@ -35,11 +37,24 @@ pub(crate) struct Instance {
     pub pointer: *mut c_void,
     pub context: Arc<Context>,
     pub error: ErrorText,
+    pub traits: Traits,
     loaded: Loaded,
 }
 
 // SAFETY: the interface demands that an instance may be served by any thread, by one at a time.
 unsafe impl Send for Instance {}
+
+/// The pointer of an instance on its way to another thread.
+struct Given(*mut c_void);
+
+// SAFETY: as for `Instance`.
+unsafe impl Send for Given {}
+
+impl Given {
+    fn get(self) -> *mut c_void {
+        self.0
+    }
+}
 
 #[derive(Deserialize)]
 struct Mistake {
@@ -53,14 +68,41 @@ struct Mistake {
 impl Instance {
     /// Makes an instance; what the plugin says about the options goes back to the user.
     pub fn create(loaded: Loaded, options: &str) -> Result<Self, ConfigErrors> {
+        match left_behind::unanswered(&loaded) {
+            Some(name) => Err(refused(loaded, &format!("`{name}` does not return"))),
+            None => Self::make(loaded, options),
+        }
+    }
+
+    /// Makes an instance from options that were accepted before.
+    pub fn create_again(loaded: Loaded, options: &str) -> Result<Self, String> {
+        Self::make(loaded, options)
+            .map_err(|errors| errors.0.first().map(|e| e.message.clone()).unwrap_or_default())
+    }
+
+    fn make(loaded: Loaded, options: &str) -> Result<Self, ConfigErrors> {
+        let refused = |why: String| refused(loaded, &why);
+        left_behind::refusal(loaded.name).map_or(Ok(()), |why| Err(refused(why)))?;
         let context = Arc::new(Context::new(loaded));
+        watch(&context);
+        let (options, its_context) = (options.to_owned(), Arc::clone(&context));
+        let call = move || Self::create_here(loaded, &options, its_context);
+        let made = lane::prepare(&context, Function::Create, call).map_err(refused)??;
+        Traits::of(made, loaded.table).map_err(refused)
+    }
+
+    /// The call itself, on the thread that may be left behind with it.
+    fn create_here(
+        loaded: Loaded,
+        options: &str,
+        context: Arc<Context>,
+    ) -> Result<Self, ConfigErrors> {
         let mut error = ErrorText::new();
         let mut pointer = std::ptr::null_mut();
         let no_place = Vec::<String>::new;
         let Some(create) = loaded.table.create else {
             return Err(ConfigError::new(no_place(), "the plugin cannot make one").into());
         };
-        let in_call = context.calls.enter(Function::Create);
         // SAFETY: table and host live forever, the context as long as the instance, the rest during the call.
         let made = unsafe {
             create(
@@ -72,7 +114,6 @@ impl Instance {
                 error.for_call(),
             )
         };
-        drop(in_call);
         if made < status::OK {
             let mistakes: Option<Vec<Mistake>> =
                 if error.is_json() { serde_json::from_str(&error.text()).ok() } else { None };
@@ -81,14 +122,14 @@ impl Instance {
             };
             return Err(ConfigErrors(mistakes.into_iter().map(Mistake::into_error).collect()));
         }
-        Ok(Self { pointer, context, error, loaded })
+        Ok(Self { pointer, context, error, traits: Traits::default(), loaded })
     }
+}
 
-    /// Makes an instance from options that were accepted before.
-    pub fn create_again(loaded: Loaded, options: &str) -> Result<Self, String> {
-        Self::create(loaded, options)
-            .map_err(|errors| errors.0.first().map(|e| e.message.clone()).unwrap_or_default())
-    }
+/// What the plugin does not say itself.
+fn refused(loaded: Loaded, why: &str) -> ConfigErrors {
+    let message = format!("plugin {}: {why}", loaded.plugin);
+    ConfigError::new(Vec::<String>::new(), message).into()
 }
 
 impl Mistake {
@@ -101,9 +142,13 @@ impl Mistake {
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(destroy) = self.loaded.table.destroy {
-            let _in_call = self.context.calls.enter(Function::Destroy);
+            let pointer = Given(self.pointer);
             // SAFETY: made by `create` of the same table, and not used after this.
-            unsafe { destroy(self.pointer) };
+            let call = move || unsafe { destroy(pointer.get()) };
+            if let Err(why) = lane::prepare(&self.context, Function::Destroy, call) {
+                let (id, plugin) = (self.context.calls.id(), self.loaded.plugin);
+                tracing::error!(component_id = id, "plugin {plugin}: {why}");
+            }
         }
         self.context.drop_tokens();
     }

@@ -1,4 +1,5 @@
-//! Calls into an instance on a thread that can be left behind, for topologies that give calls a limit.
+//! Calls into a plugin on a thread that can be left behind: those that serve batches where the topology gives them a
+//! limit, those before and after always.
 //!
 //! A thread cannot be taken out of a call. So the instance is lent to a thread of its own for the call; where that does
 //! not return in time, thread, instance and all that the call works at stay with each other, and whoever asked goes on
@@ -18,7 +19,7 @@ use crate::call::too_long;
 use crate::calls::Function;
 use crate::context::Context;
 use crate::instance::Instance;
-use crate::watchdog::hang_limit;
+use crate::watchdog::{hang_limit, preparation_limit};
 
 /// Threads without work that are kept for the next call.
 const IDLE_MAX: usize = 64;
@@ -41,8 +42,18 @@ pub(crate) fn call(
     function: Function,
     call: impl FnOnce(&mut Instance) -> Status + Send + 'static,
 ) -> Result<Status, Duration> {
+    call_within(hang_limit(), place, function, call)
+}
+
+/// The same within a limit, if there is one.
+pub(crate) fn call_within(
+    limit: Option<Duration>,
+    place: &mut Option<Instance>,
+    function: Function,
+    call: impl FnOnce(&mut Instance) -> Status + Send + 'static,
+) -> Result<Status, Duration> {
     let entered = entered(function, call);
-    let Some(limit) = hang_limit() else {
+    let Some(limit) = limit else {
         return Ok(place.as_mut().map_or(status::NOT_NOW, entered));
     };
     let Some(instance) = place.take() else { return Ok(status::NOT_NOW) };
@@ -71,6 +82,47 @@ pub(crate) fn call(
     }
 }
 
+/// Makes a call that is no instance's turn: before there is one, or for its end. An error says that it took too long; what
+/// it gives back after all is dropped there.
+pub(crate) fn prepare<T: Send + 'static>(
+    context: &Arc<Context>,
+    function: Function,
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let entered = {
+        let context = Arc::clone(context);
+        move || {
+            let _in_call = context.calls.enter(function);
+            call()
+        }
+    };
+    let waiting = Arc::new(Mutex::new(Some(entered)));
+    let (done, returned) = sync_channel(1);
+    let taken = {
+        let waiting = Arc::clone(&waiting);
+        move || {
+            let call = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Where nobody waits any more, it is dropped here.
+            let _heard = done.send(call.map(|call| call()));
+        }
+    };
+    let thread = std::thread::Builder::new().name("plugin-call".to_owned());
+    if thread.spawn(taken).is_err() {
+        // There is no thread to be had: better without a limit than not at all.
+        let call = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        return call.map(|call| call()).ok_or_else(|| "its thread is gone".to_owned());
+    }
+    let limit = preparation_limit();
+    match returned.recv_timeout(limit) {
+        Ok(Some(made)) => Ok(made),
+        Ok(None) | Err(RecvTimeoutError::Disconnected) => Err("its thread is gone".to_owned()),
+        Err(RecvTimeoutError::Timeout) => {
+            context.give_up();
+            Err(too_long(function, limit))
+        }
+    }
+}
+
 /// Makes a call of the instance in `place` that whoever waits for it may stop waiting for: then the instance stays with
 /// the call, as where that exceeds the limit. An error says why there is no status.
 pub(crate) async fn call_apart(
@@ -90,13 +142,11 @@ pub(crate) async fn call_apart(
     };
     let thread = std::thread::Builder::new().name("plugin-call".to_owned()).spawn(work);
     thread.map_err(|error| format!("start a thread: {error}"))?;
-    let returned = match hang_limit() {
-        None => returned.await,
-        Some(limit) => tokio::select! {
-            biased;
-            returned = returned => returned,
-            () = clock.sleep(limit) => return Err(too_long(function, limit)),
-        },
+    let limit = preparation_limit();
+    let returned = tokio::select! {
+        biased;
+        returned = returned => returned,
+        () = clock.sleep(limit) => return Err(too_long(function, limit)),
     };
     let (instance, code) = returned.map_err(|_| "its thread is gone".to_owned())?;
     left.0 = None;

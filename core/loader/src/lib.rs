@@ -12,6 +12,8 @@ mod call;
 mod calls;
 mod context;
 mod crash;
+#[cfg(test)]
+mod crossing_tests;
 mod elf;
 mod error;
 mod host;
@@ -25,14 +27,16 @@ mod signals;
 mod sink;
 mod slots;
 mod source;
+mod traits;
 mod transform;
 mod trial;
 mod trust;
 mod watchdog;
 
 pub use error::PluginError;
+pub use left_behind::instances_left_behind;
 pub use library::{LoadedPlugin, load};
 pub use manifest::{ComponentSummary, Manifest, inspect};
 pub use trial::{heed_stops, try_out, try_out_first};
 pub use trust::{Trust, sha256_hex};
-pub use watchdog::{set_hang_after, set_hang_limit};
+pub use watchdog::{set_hang_after, set_hang_limit, set_preparation_limit};

@@ -146,7 +146,10 @@ fn describe(error: &libloading::Error) -> String {
 }
 
 /// A component's table, as much of it as plugin and program know; the rest is missing.
-fn loaded(plugin: &'static str, table: *const abi::Component) -> Result<&'static Loaded, String> {
+pub(crate) fn loaded(
+    plugin: &'static str,
+    table: *const abi::Component,
+) -> Result<&'static Loaded, String> {
     if table.is_null() {
         return Err("a component's table is missing".to_owned());
     }
@@ -177,7 +180,8 @@ fn text(what: &str, text: abi::Str) -> Result<&'static str, String> {
         .map_err(|_| format!("a component's {what} is not UTF-8"))
 }
 
-fn spec(loaded: &'static Loaded) -> Result<ComponentSpec, String> {
+/// The spec of a component with this table.
+pub(crate) fn spec(loaded: &'static Loaded) -> Result<ComponentSpec, String> {
     let Loaded { name, table, .. } = *loaded;
     let schema = text("schema", table.schema)?;
     if !schema.is_empty() && serde_json::from_str::<serde_json::Value>(schema).is_err() {

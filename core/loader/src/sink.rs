@@ -1,7 +1,7 @@
 //! A plugin's sink, as the runtime sees it.
 //!
 //! **Invariant:** an instance has one operation under way, and what that works at lives until it is completed or the
-//! instance is gone.
+//! instance is gone, also where it is left behind: its context has the batch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,7 @@ pub(crate) fn build(loaded: Loaded) -> Build {
             under_way: None,
             is_open: false,
             must_reopen: false,
+            lost_in_reopen: None,
             context: None,
             state: None,
             keys: KeyCache::default(),
@@ -53,12 +54,14 @@ struct PluginSink {
     options: String,
     /// None after a panic, until it is made anew.
     instance: Option<Instance>,
-    /// What the instance still works at. Behind it, because what is dropped first must not be in use by the other.
+    /// What the instance still works at.
     under_way: Option<UnderWay>,
     /// Whether the instance has been opened.
     is_open: bool,
     /// Whether files are to be opened anew once nothing is under way.
     must_reopen: bool,
+    /// What is to be said of an instance that did not come back from that.
+    lost_in_reopen: Option<String>,
     context: Option<SinkContext>,
     state: Option<String>,
     keys: KeyCache,
@@ -75,8 +78,6 @@ type Order = Box<dyn FnOnce(&mut Instance, u64) -> Status + Send>;
 struct UnderWay {
     operation: Operation,
     completion: oneshot::Receiver<Completed>,
-    /// What is being written.
-    shown: Option<Arc<HostBatch>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,7 @@ impl PluginSink {
         };
         let context = Arc::clone(&instance.context);
         let (token, completion) = context.expect_completion();
+        context.lend(shown);
         let called = lane::call(&mut self.instance, operation.function(), move |instance| {
             order(instance, token)
         });
@@ -124,13 +126,11 @@ impl PluginSink {
             Ok(code) if code >= status::OK => Ok(Some(completion)),
             Ok(code) => {
                 context.expect_none(token);
+                context.lend(None);
                 let said = self.instance.as_ref().map(|instance| instance.error.text());
                 Err(completed(code, said.unwrap_or_default()))
             }
-            Err(limit) => {
-                context.leave_with(shown);
-                Err(completed(status::PANIC, too_long(operation.function(), limit)))
-            }
+            Err(limit) => Err(completed(status::PANIC, too_long(operation.function(), limit))),
         }
     }
 
@@ -185,7 +185,7 @@ impl PluginSink {
         let ended = match self.begin(operation, shown.as_ref()) {
             Ok(None) => completed(status::OK, String::new()),
             Ok(Some(completion)) => {
-                self.under_way = Some(UnderWay { operation, completion, shown });
+                self.under_way = Some(UnderWay { operation, completion });
                 match self.complete().await {
                     Some((_, ended)) => ended,
                     None => completed(status::NOT_NOW, "the sink is not open".to_owned()),
@@ -199,10 +199,16 @@ impl PluginSink {
     /// Waits for the end of an operation that was broken off. What it wrote is offered again, so that it counts only
     /// where it ends the instance or the sink.
     async fn settle(&mut self) -> Result<(), SinkError> {
-        let Some((operation, ended)) = self.complete().await else { return Ok(()) };
-        match self.conclude(operation, ended) {
-            Err(SinkError::Retry { .. }) if self.instance.is_some() => Ok(()),
-            concluded => concluded.map(drop),
+        if let Some((operation, ended)) = self.complete().await {
+            match self.conclude(operation, ended) {
+                Err(SinkError::Retry { .. }) if self.instance.is_some() => {}
+                concluded => drop(concluded?),
+            }
+        }
+        match self.lost_in_reopen.take().map(|why| self.poisoned(&why)) {
+            // Nothing was lost with it: whoever writes next opens another one.
+            None | Some(SinkError::Retry { .. }) => Ok(()),
+            Some(error) => Err(error),
         }
     }
 
@@ -222,9 +228,8 @@ impl PluginSink {
                 () = context.clock.sleep(patience) => {
                     waited += patience;
                     if waited >= limit {
-                        let shown = self.under_way.take().and_then(|left| left.shown);
+                        self.under_way = None;
                         if let Some(instance) = self.instance.take() {
-                            instance.context.leave_with(shown.as_ref());
                             lane::leave(instance);
                         }
                         let why = too_long(operation.function(), waited);
@@ -242,6 +247,9 @@ impl PluginSink {
             }
         };
         self.under_way = None;
+        if let Some(instance) = &self.instance {
+            instance.context.lend(None);
+        }
         if std::mem::take(&mut self.must_reopen) {
             self.reopen();
         }
@@ -408,10 +416,17 @@ impl Sink for PluginSink {
         if self.must_reopen {
             return;
         }
-        if let (Some(instance), Some(reopen)) = (&self.instance, self.loaded.table.reopen) {
-            let _in_call = instance.context.calls.enter(Function::Reopen);
+        let Some(reopen) = self.loaded.table.reopen else { return };
+        let called = lane::call(&mut self.instance, Function::Reopen, move |instance| {
             // SAFETY: the instance is alive and in no other call.
             unsafe { reopen(instance.pointer) };
+            status::OK
+        });
+        if let Err(limit) = called {
+            let why = too_long(Function::Reopen, limit);
+            let id = self.context.as_ref().map(|context| &*context.id);
+            tracing::error!(component_id = id, "plugin {}: {why}", self.loaded.plugin);
+            self.lost_in_reopen = Some(why);
         }
     }
 

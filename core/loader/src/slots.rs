@@ -3,14 +3,17 @@
 //! component takes the slot of the older one.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use lograil_abi as abi;
 use lograil_abi::Str;
 use serde_json::{Value, json};
 
-use crate::calls::{Calls, Function};
+use crate::calls::Function;
+use crate::context::Context;
 use crate::instance::Loaded;
+use crate::{lane, watchdog};
 
 /// Most component types that plugins can bring into one program.
 pub(crate) const SLOTS_MAX: usize = 128;
@@ -76,21 +79,30 @@ type Texts = unsafe extern "C" fn(
     unsafe extern "C" fn(*mut c_void, Str),
 ) -> abi::Status;
 
+/// What a function of a component says. Of one that does not return nothing; then no instance is made either.
 fn texts(loaded: &Loaded, ask: Option<Texts>, function: Function, options: &Value) -> Vec<String> {
     unsafe extern "C" fn collect(list: *mut c_void, text: Str) {
         // SAFETY: `list` is the vector below, lent for the call; the text lives during it.
         let (list, text) = unsafe { (&mut *list.cast::<Vec<String>>(), text.bytes()) };
         list.push(String::from_utf8_lossy(text).into_owned());
     }
-    let mut list: Vec<String> = Vec::new();
-    if let Some(ask) = ask {
-        let options = options.to_string();
-        let calls = Calls::new(loaded.plugin, loaded.name);
-        let _in_call = calls.enter(function);
+    let Some(ask) = ask else { return Vec::new() };
+    let (loaded, options) = (*loaded, options.to_string());
+    let context = Arc::new(Context::new(loaded));
+    watchdog::watch(&context);
+    let call = move || {
+        // As a whole: the pointer in it alone may not go to another thread.
+        let loaded = &loaded;
+        let (options, mut list) = (Str::new(&options), Vec::<String>::new());
         // SAFETY: the table is the plugin's own, the text and the vector live during the call.
-        unsafe { ask(loaded.own_table, Str::new(&options), (&raw mut list).cast(), collect) };
-    }
-    list
+        unsafe { ask(loaded.own_table, options, (&raw mut list).cast(), collect) };
+        list
+    };
+    lane::prepare(&context, function, call).unwrap_or_else(|why| {
+        let plugin = loaded.plugin;
+        tracing::error!(component_type = loaded.name, "plugin {plugin}: {why}");
+        Vec::new()
+    })
 }
 
 macro_rules! sixteen {

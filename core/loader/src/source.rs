@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Status, Str, start_flags, status};
-use lograil_plugin::{BoxFuture, Build, Port, Source, SourceContext, SourceError, SourceStart};
+use lograil_plugin::{
+    BoxFuture, Build, DeliveryWait, Port, Source, SourceContext, SourceError, SourceStart,
+};
 
 use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
 use crate::context::{Emission, Started};
 use crate::instance::{Instance, Loaded, options_text};
+use crate::traits::Traits;
 use crate::watchdog::hang_limit;
 use crate::{lane, left_behind};
 
@@ -29,14 +32,17 @@ const PANICS_MAX: u32 = 5;
 pub(crate) fn build(loaded: Loaded) -> Build {
     Build::Source(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
         let options = options_text(options);
-        let instance = Some(Instance::create(loaded, &options)?);
-        Ok(Box::new(PluginSource { loaded, options, instance }) as Box<dyn Source>)
+        let instance = Instance::create(loaded, &options)?;
+        let traits = instance.traits.clone();
+        let made = PluginSource { loaded, options, traits, instance: Some(instance) };
+        Ok(Box::new(made) as Box<dyn Source>)
     })))
 }
 
 struct PluginSource {
     loaded: Loaded,
     options: String,
+    traits: Traits,
     /// None where it was left behind.
     instance: Option<Instance>,
 }
@@ -125,6 +131,23 @@ impl PluginSource {
         Ok((code, std::mem::take(&mut work.emitted)))
     }
 
+    /// Has the instance take no new input; `false` where it can stop at any time.
+    fn interrupt(&mut self) -> Result<bool, SourceError> {
+        let (Some(interrupt), true) = (self.loaded.table.interrupt, self.instance.is_some()) else {
+            return Ok(false);
+        };
+        let called = lane::call(&mut self.instance, Function::Interrupt, move |instance| {
+            // SAFETY: the instance is alive and in no other call.
+            unsafe { interrupt(instance.pointer) };
+            status::OK
+        });
+        let plugin = self.loaded.plugin;
+        called.map(|_| true).map_err(|limit| {
+            let why = too_long(Function::Interrupt, limit);
+            SourceError::Failed(format!("plugin {plugin}: interrupt: {why}"))
+        })
+    }
+
     fn failed(&self, function: &str, code: Status) -> SourceError {
         let said = self.instance.as_ref().map(|instance| instance.error.text());
         let why = explain(code, &said.unwrap_or_default());
@@ -136,14 +159,9 @@ impl PluginSource {
         loop {
             if context.shutdown.is_requested() && !is_interrupted {
                 is_interrupted = true;
-                let (Some(interrupt), Some(instance)) =
-                    (self.loaded.table.interrupt, &self.instance)
-                else {
+                if !self.interrupt()? {
                     return Ok(());
-                };
-                let _in_call = instance.context.calls.enter(Function::Interrupt);
-                // SAFETY: the instance is alive and in no other call.
-                unsafe { interrupt(instance.pointer) };
+                }
             }
             let (code, emitted) = match self.pull() {
                 Ok(pulled) => pulled,
@@ -235,11 +253,14 @@ impl Source for PluginSource {
     }
 
     fn replays(&self) -> bool {
-        let (Some(replays), Some(instance)) = (self.loaded.table.replays, &self.instance) else {
-            return false;
-        };
-        let _in_call = instance.context.calls.enter(Function::Replays);
-        // SAFETY: the instance is alive and in no other call.
-        unsafe { replays(instance.pointer) != 0 }
+        self.traits.replays
+    }
+
+    fn delivery_wait(&self) -> Option<DeliveryWait> {
+        self.traits.delivery_wait.clone()
+    }
+
+    fn restarts(&self) -> bool {
+        !self.traits.does_not_restart
     }
 }

@@ -1,8 +1,8 @@
 //! A plugin's transform, as the runtime sees it.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::c_void;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Status, Str, status};
@@ -14,6 +14,8 @@ use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
 use crate::context::Started;
 use crate::instance::{Instance, Loaded, options_text};
+use crate::traits::{Traits, ask_text};
+use crate::watchdog::{hang_limit, preparation_limit};
 use crate::{lane, left_behind};
 
 /// After so many panics without a good batch in between, an instance is not made anew.
@@ -23,10 +25,17 @@ const PANICS_MAX: u32 = 5;
 pub(crate) fn build(loaded: Loaded) -> Build {
     Build::Transform(Box::leak(Box::new(move |options: &lograil_plugin::Options| {
         let options = options_text(options);
-        let instance = Some(Instance::create(loaded, &options)?);
-        let (context, state, is_unusable) = (None, RefCell::default(), Cell::default());
-        let made =
-            PluginTransform { loaded, options, instance, context, state, is_unusable, panics: 0 };
+        let instance = Instance::create(loaded, &options)?;
+        let made = PluginTransform {
+            loaded,
+            options,
+            traits: instance.traits.clone(),
+            instance: RefCell::new(Some(instance)),
+            context: None,
+            state: RefCell::default(),
+            is_unusable: Cell::default(),
+            panics: 0,
+        };
         Ok(Box::new(made) as Box<dyn Transform>)
     })))
 }
@@ -34,12 +43,13 @@ pub(crate) fn build(loaded: Loaded) -> Build {
 struct PluginTransform {
     loaded: Loaded,
     options: String,
+    traits: Traits,
     /// None after a panic, until it is made anew.
-    instance: Option<Instance>,
+    instance: RefCell<Option<Instance>>,
     context: Option<TransformContext>,
     /// What the instance said last that it had learned; one that takes over goes on with it.
     state: RefCell<Option<Arc<[u8]>>>,
-    /// Whether it panicked when it was asked for its state.
+    /// Whether it panicked, or did not answer, when it was asked for its state.
     is_unusable: Cell<bool>,
     panics: u32,
 }
@@ -53,7 +63,8 @@ struct Failed {
 impl PluginTransform {
     /// Tells the instance that it starts.
     fn start_instance(&mut self) -> Result<(), String> {
-        let (Some(instance), Some(context)) = (&mut self.instance, &self.context) else {
+        let place = self.instance.get_mut();
+        let (Some(instance), Some(context)) = (&place, &self.context) else {
             return Ok(());
         };
         instance.context.start(Started {
@@ -62,21 +73,27 @@ impl PluginTransform {
             metrics: context.metrics.clone(),
         });
         let Some(start) = self.loaded.table.start else { return Ok(()) };
-        let (base_dir, state) = (context.base_dir.to_string_lossy(), self.state.borrow().clone());
-        let _in_call = instance.context.calls.enter(Function::Start);
-        let info = abi::StartInfo {
-            size: size_of::<abi::StartInfo>() as u32,
-            flags: 0,
-            id: Str::new(&context.id),
-            state: state
-                .as_deref()
-                .map_or(Str::NONE, |state| Str { ptr: state.as_ptr(), len: state.len() }),
-            base_dir: Str::new(&base_dir),
-            positions_json: Str::NONE,
+        let (id, state) = (context.id.clone(), self.state.borrow().clone());
+        let base_dir = context.base_dir.to_string_lossy().into_owned();
+        let call = move |instance: &mut Instance| {
+            let info = abi::StartInfo {
+                size: size_of::<abi::StartInfo>() as u32,
+                flags: 0,
+                id: Str::new(&id),
+                state: state
+                    .as_deref()
+                    .map_or(Str::NONE, |state| Str { ptr: state.as_ptr(), len: state.len() }),
+                base_dir: Str::new(&base_dir),
+                positions_json: Str::NONE,
+            };
+            // SAFETY: the instance is alive and in no other call; the rest lives during the call.
+            unsafe { start(instance.pointer, &raw const info, instance.error.for_call()) }
         };
-        // SAFETY: the instance is alive and in no other call; the rest lives during the call.
-        let code = unsafe { start(instance.pointer, &raw const info, instance.error.for_call()) };
-        if code < status::OK { Err(explain(code, &instance.error.text())) } else { Ok(()) }
+        match lane::call_within(Some(preparation_limit()), place, Function::Start, call) {
+            Ok(code) if code < status::OK => Err(explain(code, &said(place))),
+            Ok(_) => Ok(()),
+            Err(limit) => Err(too_long(Function::Start, limit)),
+        }
     }
 
     /// Runs one call of the instance and settles what came of it.
@@ -88,7 +105,7 @@ impl PluginTransform {
         work: impl FnOnce(&mut Instance, *const abi::Batch) -> Status + Send + 'static,
     ) {
         self.revive();
-        let Some(instance) = &self.instance else {
+        let Some(instance) = self.instance.get_mut() else {
             if let Some(batch) = batch {
                 let why = self
                     .refusal()
@@ -111,7 +128,7 @@ impl PluginTransform {
             context.work().begin(None);
         }
         let lent = shown.clone();
-        let called = lane::call(&mut self.instance, function, move |instance| {
+        let called = lane::call(self.instance.get_mut(), function, move |instance| {
             let handle = lent.as_ref().map_or(std::ptr::null(), HostBatch::as_handle);
             work(instance, handle)
         });
@@ -123,8 +140,7 @@ impl PluginTransform {
                 why: explain(status::INVALID, &why),
             }),
             (Ok(code), None) if code < status::OK => {
-                let said = self.instance.as_ref().map(|instance| instance.error.text());
-                Some(Failed { code, why: explain(code, &said.unwrap_or_default()) })
+                Some(Failed { code, why: explain(code, &said(self.instance.get_mut())) })
             }
             (Ok(_), None) => None,
         };
@@ -161,7 +177,7 @@ impl PluginTransform {
         }
         if failed.code == status::PANIC {
             self.panics += 1;
-            self.instance = None;
+            self.instance.take();
             if self.panics < PANICS_MAX {
                 out.pause(backoff(self.panics));
             }
@@ -176,20 +192,31 @@ impl PluginTransform {
     /// Puts a new instance in the place of one that panicked, unless that happened too often.
     fn revive(&mut self) {
         if self.is_unusable.take() {
-            self.instance = None;
+            self.instance.take();
             self.panics += 1;
         }
-        if self.instance.is_some() || self.panics >= PANICS_MAX || self.refusal().is_some() {
+        if self.instance.get_mut().is_some()
+            || self.panics >= PANICS_MAX
+            || self.refusal().is_some()
+        {
             return;
         }
-        self.instance = Instance::create_again(self.loaded, &self.options).ok();
-        if self.start_instance().is_err() {
-            self.instance = None;
-        }
-        if self.instance.is_none() {
+        let revived = Instance::create_again(self.loaded, &self.options).and_then(|instance| {
+            self.instance.replace(Some(instance));
+            self.start_instance()
+        });
+        if let Err(why) = revived {
+            self.instance.take();
             self.panics += 1;
+            let id = self.context.as_ref().map(|context| &*context.id);
+            tracing::error!(component_id = id, "plugin {}: start anew: {why}", self.loaded.plugin);
         }
     }
+}
+
+/// What the instance said of its last call.
+fn said(place: &Option<Instance>) -> String {
+    place.as_ref().map(|instance| instance.error.text()).unwrap_or_default()
 }
 
 /// Hands on what a call made.
@@ -230,7 +257,9 @@ impl Transform for PluginTransform {
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         self.state.replace(context.state.clone());
         self.context = Some(context);
-        self.start_instance().map_err(TransformError)
+        let plugin = self.loaded.plugin;
+        self.start_instance()
+            .map_err(|why| TransformError(format!("plugin {plugin}: start: {why}")))
     }
 
     fn process(&mut self, batch: Batch, out: &mut Outputs) {
@@ -257,32 +286,41 @@ impl Transform for PluginTransform {
         });
     }
 
+    fn held_for(&self) -> Duration {
+        self.traits.held_for
+    }
+
+    fn has_unnamed_output(&self) -> bool {
+        !self.traits.has_no_unnamed_output
+    }
+
     fn state(&self) -> Option<Vec<u8>> {
-        unsafe extern "C" fn keep(into: *mut c_void, text: Str) {
-            // SAFETY: `into` is the place below, lent for the call; the bytes live during it.
-            unsafe { *into.cast::<Option<Vec<u8>>>() = Some(text.bytes().to_vec()) };
-        }
-        let (Some(instance), Some(ask)) = (&self.instance, self.loaded.table.state) else {
-            return None;
-        };
+        let ask = self.loaded.table.state?;
         if self.is_unusable.get() {
             return None;
         }
-        let mut state: Option<Vec<u8>> = None;
-        let in_call = instance.context.calls.enter(Function::State);
-        // SAFETY: the instance is alive and in no other call; the place lives during the call.
-        let code = unsafe { ask(instance.pointer, (&raw mut state).cast(), keep) };
-        drop(in_call);
-        if code < status::OK {
-            self.is_unusable.set(code == status::PANIC);
-            tracing::error!(
-                component_id = instance.context.calls.id(),
-                "plugin {}: state: it failed with status {code}; nothing is kept",
-                self.loaded.plugin
-            );
-            return None;
-        }
-        self.state.replace(state.as_deref().map(Arc::from));
-        state
+        let mut place = self.instance.borrow_mut();
+        place.as_ref()?;
+        let asked = ask_text(&mut place, hang_limit(), Function::State, ask);
+        let why = match asked {
+            Ok((code, state)) if code >= status::OK => {
+                self.state.replace(state.as_deref().map(Arc::from));
+                return state;
+            }
+            Ok((code, _)) => {
+                self.is_unusable.set(code == status::PANIC);
+                format!("it failed with status {code}")
+            }
+            Err(limit) => {
+                self.is_unusable.set(true);
+                too_long(Function::State, limit)
+            }
+        };
+        tracing::error!(
+            component_id = self.context.as_ref().map(|context| &*context.id),
+            "plugin {}: state: {why}; nothing is kept",
+            self.loaded.plugin
+        );
+        None
     }
 }

@@ -19,13 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::PluginError;
 use crate::library;
-use crate::watchdog::hang_limit;
-
-/// How long a library may take to load, where calls have no limit.
-const LOAD_LIMIT: Duration = Duration::from_secs(10);
-
-/// The least that any limit gives it: a process begins in that time on a busy machine, too.
-const LOAD_LIMIT_MIN: Duration = Duration::from_secs(1);
+use crate::watchdog::preparation_limit;
 
 /// Time between two looks at the other process, and at whether a stop was asked for.
 const POLL: Duration = Duration::from_millis(2);
@@ -40,10 +34,6 @@ const UNDELIVERED: i32 = 3;
 static TRIAL: OnceLock<&'static [&'static str]> = OnceLock::new();
 
 static STOP_IS_ASKED: AtomicBool = AtomicBool::new(false);
-
-fn load_limit() -> Duration {
-    hang_limit().map_or(LOAD_LIMIT, |limit| limit.max(LOAD_LIMIT_MIN))
-}
 
 /// From now on this program goes on whatever a library does when it is loaded: another process of it, called with these
 /// arguments and the plugin's name, loads each one first; it is to call [`try_out`].
@@ -132,7 +122,7 @@ pub(crate) fn run(path: &Path, name: &str, library: &File) -> Result<(), PluginE
         }
         Tried::Stopped => return Err(cannot("a stop is asked for".to_owned())),
         Tried::TooLong => {
-            let seconds = load_limit().as_secs_f64();
+            let seconds = preparation_limit().as_secs_f64();
             let why = "its initialisers and its entry have not returned for";
             return Err(cannot(format!("{why} {seconds:.1} s {in_trial}")));
         }
@@ -188,7 +178,7 @@ fn wait(mut child: Child) -> std::io::Result<Tried> {
             Err(error) => return Err(error),
         }
         let is_stopped = STOP_IS_ASKED.load(Ordering::Relaxed);
-        if is_stopped || begun.elapsed() >= load_limit() {
+        if is_stopped || begun.elapsed() >= preparation_limit() {
             end(&mut child)?;
             return Ok(if is_stopped { Tried::Stopped } else { Tried::TooLong });
         }
@@ -260,7 +250,7 @@ impl Drop for Watch {
 }
 
 fn watch((stage, changed): &(Mutex<Stage>, Condvar), path: &str) {
-    let limit = load_limit();
+    let limit = preparation_limit();
     let is_running = TRIAL.get().is_some();
     let rest = if is_running {
         "the program can load no library and begin no thread any more; what it does not need them for goes on, and \

@@ -19,18 +19,41 @@ static HANG_AFTER_MS: AtomicU64 = AtomicU64::new(HANG_AFTER.as_millis() as u64);
 /// 0 where there is none.
 static HANG_LIMIT_MS: AtomicU64 = AtomicU64::new(0);
 
+/// How long what comes before the first batch and after the last one may take, where calls have no limit.
+const PREPARATION_LIMIT: Duration = Duration::from_secs(10);
+
+/// The least that any limit gives it: it may read files, and a process may have to begin.
+const PREPARATION_LIMIT_MIN: Duration = Duration::from_secs(1);
+
+static PREPARATION_LIMIT_MS: AtomicU64 = AtomicU64::new(PREPARATION_LIMIT.as_millis() as u64);
+
 /// How long a call into a plugin, or an operation of a plugin's sink, may last before a warning names it; another
 /// follows whenever that much time has passed again. 30 seconds unless this says otherwise.
 pub fn set_hang_after(period: Duration) {
-    let ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
-    HANG_AFTER_MS.store(ms, Ordering::Relaxed);
+    HANG_AFTER_MS.store(whole_ms(period), Ordering::Relaxed);
 }
 
 /// How long a call into a plugin, or an operation of a plugin's sink, may last before its instance is left behind and
 /// another takes over. For ever unless this says otherwise, because each call then goes by another thread.
 pub fn set_hang_limit(limit: Option<Duration>) {
-    let ms = limit.map_or(0, |limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1));
-    HANG_LIMIT_MS.store(ms, Ordering::Relaxed);
+    HANG_LIMIT_MS.store(limit.map_or(0, whole_ms), Ordering::Relaxed);
+    set_preparation_limit(limit);
+}
+
+/// How long a library may take to load, and a function of a plugin that serves no batch to return (`ports`, `claims`,
+/// `create`, `replays`, `start`, `destroy`): as long as calls, but at least a second; ten seconds where calls have no
+/// limit. [`set_hang_limit`] sets it too; this alone is for a topology that does not run yet.
+pub fn set_preparation_limit(hang_limit: Option<Duration>) {
+    let limit = hang_limit.map_or(PREPARATION_LIMIT, |limit| limit.max(PREPARATION_LIMIT_MIN));
+    PREPARATION_LIMIT_MS.store(whole_ms(limit), Ordering::Relaxed);
+}
+
+fn whole_ms(period: Duration) -> u64 {
+    u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+pub(crate) fn preparation_limit() -> Duration {
+    Duration::from_millis(PREPARATION_LIMIT_MS.load(Ordering::Relaxed))
 }
 
 pub(crate) fn hang_limit() -> Option<Duration> {

@@ -1,5 +1,6 @@
 //! Sources: what brings events in.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,13 +57,13 @@ pub trait Source: Send {
 }
 
 /// What [`Source::delivery_wait`] says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryWait {
     /// How long senders wait.
     pub within: Duration,
     /// What to change in the source's options so that they wait longer or not at all: a clause for people, beginning with
     /// a verb.
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
 }
 
 /// What a source is told when it starts.

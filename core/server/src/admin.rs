@@ -107,6 +107,10 @@ pub struct PluginInfo {
     pub loaded_at: String,
     /// The last time that an exchange of it was refused.
     pub last_error: Option<PluginMistake>,
+    /// How many instances of the plugin of a name hang now.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub left_behind: fn(&str) -> usize,
 }
 
 /// Why a plugin was not exchanged.

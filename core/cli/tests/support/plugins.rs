@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Place;
+use super::{Place, until};
 
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -83,6 +83,19 @@ pub fn make_plugin(place: &Place, folder: &str, library: &str) -> PathBuf {
     let made = command.current_dir(&project).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     install(place, &project.join(library))
+}
+
+/// A place with the plugin that breaks the rules.
+pub fn faulty() -> Place {
+    let place = Place::new();
+    make_plugin(&place, "core/cli/tests/plugins/faulty", "faulty.so");
+    place
+}
+
+/// Waits until more is written to the file `out`: what has nothing to do with a plugin that fails goes on.
+pub fn goes_on(place: &Place) {
+    let before = place.read("out").len();
+    until("the rest goes on", || place.read("out").len() > before);
 }
 
 /// Puts a library where a topology may load it from.

@@ -53,7 +53,7 @@ impl Source for Answering {
 
     fn delivery_wait(&self) -> Option<DeliveryWait> {
         let within = Duration::from_secs(60);
-        Some(DeliveryWait { within, remedy: "let them wait longer" })
+        Some(DeliveryWait { within, remedy: "let them wait longer".into() })
     }
 }
 

@@ -116,6 +116,7 @@ fn table(spec: &ComponentSpec) -> abi::Component {
         interrupt: None,
         replays: None,
         state: None,
+        traits: None,
     };
     match spec.build {
         Build::Transform(_) => transform::fill(&mut table),
@@ -153,31 +154,39 @@ unsafe extern "C" fn ports(
     component: *const abi::Component,
     given: Str,
     arg: *mut c_void,
-    each: unsafe extern "C" fn(*mut c_void, Str),
+    each: abi::EachText,
 ) -> Status {
-    guard(std::ptr::null_mut(), || {
-        // SAFETY: the host gives back our table, and texts that live during the call.
-        let (spec, given) = unsafe { (spec_of(component), options(given)?) };
-        for name in (spec.ports)(&given) {
-            // SAFETY: `arg` is the host's own.
-            unsafe { each(arg, Str::new(&name)) };
-        }
-        Ok(status::OK)
-    })
+    // SAFETY: the host gives back our table, a text that lives during the call, and its own callback.
+    unsafe { list(component, given, arg, each, |spec| spec.ports) }
 }
 
 unsafe extern "C" fn claims(
     component: *const abi::Component,
     given: Str,
     arg: *mut c_void,
-    each: unsafe extern "C" fn(*mut c_void, Str),
+    each: abi::EachText,
+) -> Status {
+    // SAFETY: as above.
+    unsafe { list(component, given, arg, each, |spec| spec.claims) }
+}
+
+/// Says one by one what a function of the component's spec lists.
+///
+/// # Safety
+/// `component` must be one of our tables, `given` a text that lives during the call, `arg` and `each` the host's.
+unsafe fn list(
+    component: *const abi::Component,
+    given: Str,
+    arg: *mut c_void,
+    each: abi::EachText,
+    of: impl FnOnce(&ComponentSpec) -> fn(&Value) -> Vec<String>,
 ) -> Status {
     guard(std::ptr::null_mut(), || {
-        // SAFETY: the host gives back our table, and texts that live during the call.
+        // SAFETY: the caller vouches for it.
         let (spec, given) = unsafe { (spec_of(component), options(given)?) };
-        for claim in (spec.claims)(&given) {
-            // SAFETY: `arg` is the host's own.
-            unsafe { each(arg, Str::new(&claim)) };
+        for text in of(spec)(&given) {
+            // SAFETY: as above.
+            unsafe { each(arg, Str::new(&text)) };
         }
         Ok(status::OK)
     })
@@ -216,6 +225,21 @@ fn mistakes(errors: ConfigErrors) -> Failure {
     let list: Vec<Value> = errors.0.into_iter().map(describe).collect();
     let text = Value::Array(list).to_string();
     Failure { status: status::CONFIG, text, flags: abi::ERROR_IS_JSON }
+}
+
+/// Says one text, a JSON object.
+///
+/// # Safety
+/// `arg` and `each` must be those of the host's call.
+pub(super) unsafe fn say(arg: *mut c_void, each: abi::EachText, said: &Value) -> Status {
+    // SAFETY: the caller vouches for it; the text lives during the call.
+    unsafe { each(arg, Str::new(&said.to_string())) };
+    status::OK
+}
+
+/// A time as numbers say it, of which the greatest stands for no bound.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The host's clock; waiting is done by the library's own runtime.

@@ -13,11 +13,12 @@ use futures::future::BoxFuture;
 use lograil_abi as abi;
 use lograil_abi::{Error, StartInfo, Status, kind, start_flags, status};
 use lograil_event::Batch;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::batch::emit;
 use super::call::{Failure, HostHandle, guard, instance, panic_message, text};
-use super::export::HostClock;
+use super::export::{HostClock, nanoseconds, say};
 use super::metrics::LocalMetrics;
 use crate::error::SourceError;
 use crate::fs::SystemFiles;
@@ -34,6 +35,8 @@ struct Instance {
     host: HostHandle,
     name: &'static str,
     replays: bool,
+    /// What `traits` says.
+    traits: Value,
     /// Until `start` gives it its thread.
     source: Option<Box<dyn Source>>,
     /// Lets the source run: until the first pull it may take nothing, since none may come.
@@ -54,14 +57,20 @@ pub(super) fn fill(table: &mut abi::Component) {
     table.pull = Some(pull);
     table.interrupt = Some(interrupt);
     table.replays = Some(replays);
+    table.traits = Some(traits);
 }
 
 pub(super) fn new(host: HostHandle, name: &'static str, source: Box<dyn Source>) -> *mut c_void {
     let replays = source.replays();
+    let wait = source.delivery_wait();
+    let wait =
+        wait.map(|wait| json!({ "within_ns": nanoseconds(wait.within), "remedy": wait.remedy }));
+    let traits = json!({ "delivery_wait": wait, "restarts": source.restarts() });
     let made = Instance {
         host,
         name,
         replays,
+        traits,
         source: Some(source),
         run: None,
         metrics: LocalMetrics::default(),
@@ -236,4 +245,11 @@ unsafe extern "C" fn interrupt(given: *mut c_void) {
 unsafe extern "C" fn replays(given: *mut c_void) -> u32 {
     // SAFETY: made by `new`; one call at a time.
     u32::from(unsafe { instance::<Instance>(given) }.replays)
+}
+
+unsafe extern "C" fn traits(given: *mut c_void, arg: *mut c_void, each: abi::EachText) -> Status {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: made by `new`; one call at a time; the host gives the others.
+        Ok(unsafe { say(arg, each, &instance::<Instance>(given).traits) })
+    })
 }

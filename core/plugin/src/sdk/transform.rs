@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use lograil_abi as abi;
 use lograil_abi::{Error, StartInfo, Status, Str, kind, status};
+use serde_json::json;
 
 use super::batch::{Input, Read, Reader, emit};
 use super::call::{Failure, HostHandle, guard, instance, text};
-use super::export::HostClock;
+use super::export::{HostClock, nanoseconds, say};
 use super::metrics::LocalMetrics;
 use crate::spec::Kind;
 use crate::transform::{Outputs, Transform, TransformContext};
@@ -30,6 +31,7 @@ pub(super) fn fill(table: &mut abi::Component) {
     table.tick = Some(tick);
     table.flush = Some(flush);
     table.state = Some(state);
+    table.traits = Some(traits);
 }
 
 pub(super) fn new(
@@ -56,7 +58,7 @@ impl Instance {
             unsafe { (table.create)(host.context(), created) };
         }
         if let Some(pause) = self.outputs.take_pause() {
-            let duration_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+            let duration_ns = nanoseconds(pause);
             // SAFETY: as above.
             unsafe { (table.pause)(host.context(), duration_ns) };
         }
@@ -147,5 +149,18 @@ unsafe extern "C" fn state(given: *mut c_void, arg: *mut c_void, each: abi::Each
             unsafe { each(arg, Str { ptr: state.as_ptr(), len: state.len() }) };
         }
         Ok(status::OK)
+    })
+}
+
+unsafe extern "C" fn traits(given: *mut c_void, arg: *mut c_void, each: abi::EachText) -> Status {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: made by `new`; one call at a time.
+        let transform = unsafe { &instance::<Instance>(given).transform };
+        let said = json!({
+            "held_for_ns": nanoseconds(transform.held_for()),
+            "has_unnamed_output": transform.has_unnamed_output(),
+        });
+        // SAFETY: the host gives both.
+        Ok(unsafe { say(arg, each, &said) })
     })
 }

@@ -44,7 +44,7 @@ function table(heads, rows, empty) {
 const number = (value) => h("td", { class: "number" }, count(value));
 
 function showPlugins({ plugins, reload }) {
-  const state = (one) => h("span", { class: one.errors > 0 ? "text-error" : "" }, one.state, one.errors > 0 && `, ${counted(one.errors, "error", "errors")}`, one.dead_lettered > 0 && `, ${count(one.dead_lettered)} refused`);
+  const state = (one) => h("span", { class: one.errors + one.left_behind > 0 ? "text-error" : "" }, one.state, one.errors > 0 && `, ${counted(one.errors, "error", "errors")}`, one.dead_lettered > 0 && `, ${count(one.dead_lettered)} refused`, one.left_behind > 0 && `, ${count(one.left_behind)} hang`);
   const row = (one) => [
     h("tr", {}, h("td", {}, h("b", {}, one.name), ` ${one.version}`),
       h("td", { class: "number", title: one.generation > 1 ? `exchanged ${counted(one.generation - 1, "time", "times")} since the start` : "as at the start" }, one.generation),

@@ -110,6 +110,8 @@ struct PluginLine {
     errors: u64,
     /// Events that they refused.
     dead_lettered: u64,
+    /// Instances whose call does not return: left behind, each with a thread and its memory.
+    left_behind: usize,
 }
 
 impl PluginLine {
@@ -121,6 +123,7 @@ impl PluginLine {
         let of_it: Vec<&ComponentStatus> = running.iter().filter(is_of_it).collect();
         Self {
             plugin: plugin.clone(),
+            left_behind: (plugin.left_behind)(&plugin.name),
             state: if of_it.is_empty() { "unused" } else { "running" },
             errors: of_it.iter().map(|one| one.errors).sum(),
             dead_lettered: of_it.iter().map(|one| one.ledger.dead_lettered).sum(),

@@ -60,7 +60,8 @@ impl Source for HttpSource {
         is_delivered.then_some(DeliveryWait {
             within: self.settings.request_timeout,
             remedy: "set `request_timeout` of the source above that time if its clients wait for so long, or \
-                     `acknowledge = \"accepted\"` if what is in memory may be lost in a crash",
+                     `acknowledge = \"accepted\"` if what is in memory may be lost in a crash"
+                .into(),
         })
     }
 

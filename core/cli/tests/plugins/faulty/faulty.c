@@ -78,6 +78,25 @@ __attribute__((constructor)) static void load(void) {
     sleep_forever(NULL);
 }
 
+/* Whether the options of a call without an instance ask for this fault. */
+static int asks_for(lr_str options, const char *fault) {
+    char text[128];
+    snprintf(text, sizeof text, "%.*s", (int)options.len, (const char *)options.ptr);
+    return strstr(text, fault) != NULL;
+}
+
+static lr_status ports(const lr_component *component, lr_str options, void *arg, lr_each_text each) {
+    (void)component, (void)arg, (void)each;
+    if (asks_for(options, "ports_hang")) sleep_forever(NULL);
+    return LR_OK;
+}
+
+static lr_status claims(const lr_component *component, lr_str options, void *arg, lr_each_text each) {
+    (void)component, (void)arg, (void)each;
+    if (asks_for(options, "claims_hang")) sleep_forever(NULL);
+    return LR_OK;
+}
+
 /* The options are {"fault":"NAME"}. */
 static lr_status create(const lr_component *component, const lr_host *host, lr_context *context, lr_str options,
                         void **instance, lr_error *error) {
@@ -93,7 +112,7 @@ static lr_status create(const lr_component *component, const lr_host *host, lr_c
         free(made);
         return lr_fail(error, LR_CONFIG, "this fault is not wanted");
     }
-    if (is(made, "create_hang")) {
+    if (is(made, "create_hang") || (is(made, "create_hang_later") && access("hang", F_OK) == 0)) {
         prctl(PR_SET_NAME, "faulty hangs");
         sleep_forever(NULL);
     }
@@ -111,12 +130,30 @@ static lr_status create(const lr_component *component, const lr_host *host, lr_c
     return LR_OK;
 }
 
+static void destroy(void *instance) {
+    if (is((const faulty *)instance, "destroy_hang")) sleep_forever(NULL);
+    free(instance);
+}
+
 static lr_status state(void *instance, void *arg, lr_each_text each) {
     faulty *self = (faulty *)instance;
+    static int asked;
     (void)arg, (void)each;
+    if (is(self, "state_hang_once") && asked++ == 0) sleep_forever(NULL);
     if (!is(self, "state_panic")) return LR_OK;
     self->next = -1;
     return LR_PANIC;
+}
+
+static lr_status traits(void *instance, void *arg, lr_each_text each) {
+    const faulty *self = (const faulty *)instance;
+    if (is(self, "traits_hang")) sleep_forever(NULL);
+    if (is(self, "traits_text")) each(arg, lr_text("two minutes"));
+    if (is(self, "holds")) each(arg, lr_text("{\"held_for_ns\":120000000000,\"newer\":1}"));
+    if (is(self, "only_named")) each(arg, lr_text("{\"has_unnamed_output\":false}"));
+    if (is(self, "waits"))
+        each(arg, lr_text("{\"delivery_wait\":{\"within_ns\":60000000000,\"remedy\":\"let them wait\"}}"));
+    return is(self, "traits_fail") ? LR_FAILED : LR_OK;
 }
 
 /* Appends a field to every event in place, and then another that is wrong. */
@@ -304,7 +341,8 @@ static lr_status start(void *instance, const lr_start_info *info, lr_error *erro
     faulty *self = (faulty *)instance;
     char text[64] = {0};
     (void)error;
-    if (info->positions_json.len < sizeof text) {
+    if (is(self, "start_hang")) sleep_forever(NULL);
+    if (info->positions_json.len && info->positions_json.len < sizeof text) {
         memcpy(text, info->positions_json.ptr, info->positions_json.len);
         if (sscanf(text, "{\"n\":\"%ld\"}", &self->next) == 1) self->next++;
     }
@@ -355,7 +393,20 @@ static lr_status pull(void *instance, uint64_t timeout_ns, lr_error *error) {
     return LR_AGAIN;
 }
 
-static void interrupt(void *instance) { ((faulty *)instance)->is_interrupted = 1; }
+static void interrupt(void *instance) {
+    faulty *self = (faulty *)instance;
+    if (is(self, "interrupt_hang")) sleep_forever(NULL);
+    self->is_interrupted = 1;
+}
+
+static uint32_t replays(void *instance) {
+    if (is((const faulty *)instance, "replays_hang")) sleep_forever(NULL);
+    return 0;
+}
+
+static void reopen(void *instance) {
+    if (is((const faulty *)instance, "reopen_hang")) sleep_forever(NULL);
+}
 
 LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *error) {
     static lr_component transform, source, sink;
@@ -369,9 +420,13 @@ LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *erro
     transform.manual = lr_text("# faulty\n\nBreaks the rules.\n");
     transform.schema = lr_text("{\"type\":\"object\",\"additionalProperties\":false,"
                                "\"properties\":{\"fault\":{\"type\":\"string\"}}}");
+    transform.ports = ports;
+    transform.claims = claims;
     transform.create = create;
-    transform.destroy = free;
+    transform.destroy = destroy;
+    transform.traits = traits;
     sink = source = transform;
+    transform.start = start;
     transform.process = process;
     transform.state = state;
     source.kind = LR_KIND_SOURCE;
@@ -379,11 +434,13 @@ LR_EXPORT const lr_plugin *lograil_plugin_v1(const lr_host *host, lr_error *erro
     source.start = start;
     source.pull = pull;
     source.interrupt = interrupt;
+    source.replays = replays;
     sink.kind = LR_KIND_SINK;
     sink.name = lr_text("faulty.sink");
     sink.destroy = destroy_sink;
     sink.open = open_sink;
     sink.write = write_sink;
     sink.commit = commit_sink;
+    sink.reopen = reopen;
     return &plugin;
 }

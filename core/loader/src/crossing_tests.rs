@@ -1,0 +1,119 @@
+//! A component in Rust behind the interface without a library between them: both sides of the crossing in one program,
+//! for tools that see undefined behaviour but load no libraries.
+
+use std::panic;
+
+use lograil_event::{Batch, Field};
+use lograil_plugin::sdk::{Tables, enter};
+use lograil_plugin::spec::no_claims;
+use lograil_plugin::{Build, ComponentSpec, Outputs, Port, Threading, Transform};
+use lograil_testkit::{TransformHarness, batch_of_json};
+use serde_json::{Value, json};
+
+use crate::call::ErrorText;
+use crate::host;
+use crate::library::{loaded, spec};
+
+/// Does to each batch, in turn, what transforms do, and holds back the last one.
+#[derive(Default)]
+struct Changes {
+    turn: usize,
+    held: Option<Batch>,
+}
+
+impl Transform for Changes {
+    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+        let turn = self.turn % 6;
+        self.turn += 1;
+        let mut edit = batch.edit();
+        let (new, old) = (edit.key("new"), edit.key("a"));
+        for event in 0..edit.events().len() {
+            match turn {
+                // In place, as long as there is room, and behind it.
+                0 => edit.append(event, Field::i64(new.0, event as i64)),
+                1 => edit.set_str(event, new, "a text of its own"),
+                // In a copy.
+                2 => edit.set_str(event, old, "changed"),
+                3 => drop(edit.remove(event, old)),
+                _ => {}
+            }
+        }
+        match turn {
+            4 => {
+                let odd = batch.share_where(|event| event % 2 == 1);
+                let all = batch.len() + odd.len();
+                out.create(all.saturating_sub(2));
+                out.emit_to(Port(1), odd);
+                out.emit(batch);
+            }
+            5 => {
+                let before = self.held.replace(batch);
+                before.into_iter().for_each(|before| out.emit(before));
+            }
+            _ => out.emit(batch),
+        }
+    }
+
+    fn flush(&mut self, out: &mut Outputs) {
+        self.held.take().into_iter().for_each(|held| out.emit(held));
+    }
+
+    fn state(&self) -> Option<Vec<u8>> {
+        Some(self.turn.to_string().into_bytes())
+    }
+}
+
+const SPEC: ComponentSpec = ComponentSpec {
+    name: "crossing.changes",
+    summary: "Changes.",
+    manual: "# changes",
+    schema: || json!({ "type": "object" }),
+    ports: |_| vec!["odd".to_owned()],
+    claims: no_claims,
+    threading: Threading::Async,
+    build: Build::Transform(&|_| Ok(Box::new(Changes::default()))),
+};
+
+static TABLES: Tables = Tables::new();
+
+/// The component as a host gets it from a library.
+fn behind_the_interface() -> ComponentSpec {
+    // The library's panics go to the host, those of this test to whoever runs it.
+    let hook = panic::take_hook();
+    let mut error = ErrorText::new();
+    // SAFETY: the host's table is static, the error buffer lives during the call.
+    let plugin = unsafe { enter(&TABLES, &[SPEC], host::table(), error.for_call()) };
+    panic::set_hook(hook);
+    assert!(!plugin.is_null(), "{}", error.text());
+    // SAFETY: the tables were made just now, and live as long as the program.
+    let table = unsafe { *(*plugin).components };
+    spec(loaded("crossing", table).unwrap()).unwrap()
+}
+
+/// All that comes out of a run, as `port event`.
+fn outputs(spec: &ComponentSpec) -> Vec<String> {
+    let events: Vec<Value> = (0..5).map(|n| json!({"a": format!("x{n}"), "n": n})).collect();
+    let mut harness = TransformHarness::build(spec, json!({})).holds_back().unbalanced();
+    let mut all = Vec::new();
+    for turn in 0..14 {
+        let batch = batch_of_json(&events[turn % 5..]);
+        all.extend(harness.feed(batch).batches);
+        all.extend(harness.tick().batches);
+    }
+    all.extend(harness.flush().batches);
+    let state = harness.state().map(|state| String::from_utf8(state).unwrap());
+    let shown = |(port, batch): (Port, Batch)| {
+        let events = lograil_testkit::events_of(&batch).into_iter();
+        events.map(move |event| format!("{} {event}", port.0)).collect::<Vec<_>>()
+    };
+    all.into_iter().flat_map(shown).chain(state).collect()
+}
+
+#[test]
+fn what_crosses_the_interface_is_what_does_not() {
+    let spec = behind_the_interface();
+    assert_eq!((spec.ports)(&json!({})), ["odd"]);
+    let expected = outputs(&SPEC);
+    assert!(expected.len() > 40, "{expected:?}");
+    assert_eq!(outputs(&spec), expected);
+}
