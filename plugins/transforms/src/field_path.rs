@@ -4,6 +4,9 @@ use lograil_event::json_text::{self, PathStep};
 use lograil_event::{Batch, EventRef, Key, ValueRef};
 use lograil_plugin::ConfigError;
 
+use crate::numeric::{number_of, number_of_field};
+use crate::short_key::ShortKey;
+
 /// A field, and the way into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldPath {
@@ -60,6 +63,26 @@ impl FieldPath {
     /// The key of the field in a batch.
     pub(crate) fn key(&self, batch: &Batch) -> Option<Key> {
         batch.find_key(&self.name)
+    }
+
+    /// The value in an event as a short key, where it is a field and can be one; `key` is [`Self::key`] of its batch.
+    #[inline]
+    pub(crate) fn short_key(&self, event: EventRef<'_>, key: Option<Key>) -> Option<ShortKey> {
+        if self.steps.is_empty() { ShortKey::of(event, key?) } else { None }
+    }
+
+    /// The finite number in an event, also of a text that is one; as [`Self::get`].
+    #[inline]
+    pub(crate) fn number(
+        &self,
+        event: EventRef<'_>,
+        key: Option<Key>,
+        scratch: &mut Vec<u8>,
+    ) -> Option<f64> {
+        if self.steps.is_empty() {
+            return number_of_field(event, event.field(key?)?);
+        }
+        self.get(event, key, scratch).and_then(number_of)
     }
 
     /// The value in an event; `key` is [`Self::key`] of its batch. A text with escapes goes through `scratch`.

@@ -28,6 +28,7 @@ pub mod sample;
 pub mod severity;
 #[cfg(test)]
 mod shared_data;
+mod short_key;
 mod state_bytes;
 pub mod template;
 pub mod throttle;

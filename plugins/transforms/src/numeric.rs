@@ -1,12 +1,22 @@
 //! Numbers as logs carry them: a number, or text that is one, because not every format tells them apart.
 
-use lograil_event::ValueRef;
+use lograil_event::{EventRef, Field, Tag, ValueRef};
 
 /// Digits of a whole number up to which a 64-bit float is exact.
 const DIGITS_EXACT_MAX: usize = 15;
 
-/// The finite number of a value.
+/// The finite number of a field.
 #[inline]
+pub(crate) fn number_of_field(event: EventRef<'_>, field: &Field) -> Option<f64> {
+    if field.tag == Tag::Number
+        && let Some(number) = digits(event.batch().text(field.span()))
+    {
+        return Some(number);
+    }
+    number_of(event.batch().value(field))
+}
+
+/// The finite number of a value.
 pub(crate) fn number_of(value: ValueRef<'_>) -> Option<f64> {
     let number = match value {
         ValueRef::Number(text) => match digits(text) {

@@ -14,7 +14,6 @@ use crate::event_key::{KeyHasher, append_value, shown};
 use crate::event_time::{Progress, TimeSource};
 use crate::field_path::FieldPath;
 use crate::lru::Lru;
-use crate::numeric::number_of;
 use crate::state_bytes::{StateReader, StateWriter};
 
 const KIND: &str = "anomaly 1";
@@ -139,32 +138,48 @@ impl Judge {
         }
     }
 
-    fn judge_event(&mut self, event: EventRef<'_>, keys: Keys, time_ns: i64) -> Mark {
+    /// Makes the event's key the newest one.
+    #[inline]
+    fn enter(&mut self, event: EventRef<'_>, key: Option<Key>, time_ns: i64) {
+        let path = self.key_field.as_ref();
+        // The hash of a new text is one of the key and the text.
+        let short = path.filter(|_| self.novelty.is_none());
+        let short = short.and_then(|path| path.short_key(event, key));
+        if short.is_some_and(|short| self.keys.recall(short)) {
+            return;
+        }
         self.hasher.form.clear();
-        let hash = match &self.key_field {
+        let hash = match path {
             None => 0,
             Some(path) => {
-                let value = path.get(event, keys.key, &mut self.scratch);
+                let value = path.get(event, key, &mut self.scratch);
                 append_value(value, &mut self.hasher.form);
                 self.hasher.recall()
             }
         };
         let form = &self.hasher.form;
-        let (state, evicted) = self.keys.get_or_insert_with(hash, || KeyState::new(form, time_ns));
+        let evicted = self.keys.enter(hash, || KeyState::new(form, time_ns));
         self.evicted += u64::from(evicted.is_some());
+        if let Some(short) = short {
+            self.keys.note(short);
+        }
+    }
+
+    fn judge_event(&mut self, event: EventRef<'_>, keys: Keys, time_ns: i64) -> Mark {
+        self.enter(event, keys.key, time_ns);
         let mut mark = Mark { score: None, alarm: None };
-        let Some(state) = state else { return mark };
+        let Some((_, state)) = self.keys.newest() else { return mark };
         let rules = Rules { threshold: self.threshold, cooldown: self.cooldown, time_ns };
         let mut worst: Option<(Finding, f64)> = None;
         if self.interval_ns.is_some() {
-            let rate = state.rate.get_or_insert_with(|| RateOfKey::new(&self.method));
+            let rate = state.rate.get_or_insert_with(|| Box::new(RateOfKey::new(&self.method)));
             rate.events = rate.events.saturating_add(1);
             mark.raise(rate.score);
         }
         if let Some(path) = &self.value_field
-            && let Some(value) = path.get(event, keys.value, &mut self.scratch).and_then(number_of)
+            && let Some(value) = path.number(event, keys.value, &mut self.scratch)
         {
-            let series = state.values.get_or_insert_with(|| Series::new(&self.method));
+            let series = state.values.get_or_insert_with(|| Box::new(Series::new(&self.method)));
             let judgement = series.push(&self.method, time_ns, value);
             let score = judgement.score();
             mark.raise(score);

@@ -12,9 +12,9 @@ pub(super) struct KeyState {
     /// The beginning of the key's canonical form.
     pub(super) form: Box<[u8]>,
     pub(super) first_seen_ns: i64,
-    pub(super) values: Option<Series>,
+    pub(super) values: Option<Box<Series>>,
     pub(super) value_cooldown: Cooldown,
-    pub(super) rate: Option<RateOfKey>,
+    pub(super) rate: Option<Box<RateOfKey>>,
     pub(super) texts: TextsOfKey,
     pub(super) text_cooldown: Cooldown,
 }
@@ -111,17 +111,17 @@ impl KeyState {
         let form = from.bytes()?;
         let mut key = Self::new(form, from.i64()?);
         if from.u64()? != 0 {
-            key.values = Some(Series::read(from, method)?);
+            key.values = Some(Box::new(Series::read(from, method)?));
         }
         key.value_cooldown = Cooldown::read(from)?;
         if from.u64()? != 0 {
-            key.rate = Some(RateOfKey {
+            key.rate = Some(Box::new(RateOfKey {
                 events: from.u64()?,
                 series: Series::read(from, method)?,
                 is_first: from.u64()? != 0,
                 score: from.f64()?,
                 cooldown: Cooldown::read(from)?,
-            });
+            }));
         }
         key.texts = TextsOfKey::read(from)?;
         key.text_cooldown = Cooldown::read(from)?;

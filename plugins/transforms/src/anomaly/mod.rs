@@ -103,6 +103,7 @@ fn annotate(batch: &mut Batch, judge: &Judge) {
     if judge.marks.iter().all(|mark| mark.score.is_none()) {
         return;
     }
+    let is_new = batch.find_key(&judge.names.field).is_none();
     let mut edit = batch.edit();
     let key = edit.key(&judge.names.field);
     let mut usual: Option<Span> = None;
@@ -119,7 +120,12 @@ fn annotate(batch: &mut Batch, judge: &Judge) {
             }
             None => edit.write_text(|out| write_score(score, out)),
         };
-        edit.set(event, Field::text(key.0, Tag::Object, span, FieldFlags::NONE));
+        let field = Field::text(key.0, Tag::Object, span, FieldFlags::NONE);
+        if is_new {
+            edit.append(event, field);
+        } else {
+            edit.set(event, field);
+        }
     }
 }
 

@@ -66,7 +66,7 @@ const REMEMBERED: usize = 3;
 #[derive(Debug, Clone)]
 pub(super) struct Detector {
     /// Events up to the end of each of the last seconds, modulo 2^32; `[second % RING]`.
-    sums: Box<[u32; RING]>,
+    sums: [u32; RING],
     /// Seconds so far.
     seconds: u64,
     /// Events of the first seconds, for the first baseline.
@@ -138,7 +138,7 @@ impl Burst {
 impl Detector {
     pub(super) fn new() -> Self {
         Self {
-            sums: Box::new([0; RING]),
+            sums: [0; RING],
             seconds: 0,
             first_events: 0,
             baseline: 0.0,

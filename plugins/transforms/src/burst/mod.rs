@@ -91,7 +91,8 @@ impl Bursts {
         let fates = &mut self.watch.fates;
         // A batch that stays as it was may be shared with other branches: leave its arrays alone.
         if fates.iter().any(|fate| !fate.passes) {
-            out.discard(self.reason, batch.retain(|event| fates[event].passes));
+            let passes = |event: usize| fates.get(event).is_none_or(|fate| fate.passes);
+            out.discard(self.reason, batch.retain(passes));
             fates.retain(|fate| fate.passes);
         }
         if fates.iter().all(|fate| fate.burst.is_none() && fate.weight == 1) {

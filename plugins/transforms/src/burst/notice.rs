@@ -18,15 +18,15 @@ pub(super) struct Names {
 
 /// Tells of a change of a key, at the time when it was noticed.
 pub(super) fn of_change(key: &KeyState, change: Change, time_ns: i64, names: &Names) -> Notice {
-    let now = key.detector.seconds();
+    let now = key.detector().seconds();
     let unit = names.resolution.as_secs_f64();
     let (Change::Started(burst) | Change::Ended(burst, _)) = change;
-    let of = names.key_field.as_ref().map(|_| shown(&key.form));
+    let of = names.key_field.as_ref().map(|_| shown(&key.known.form));
     let mut object = Map::new();
     let mut set = |name: &str, value: Value| object.insert(name.to_owned(), value);
     let is_start = matches!(change, Change::Started(_));
     set("event", json!(if is_start { "start" } else { "end" }));
-    set("id", json!(key.burst_id));
+    set("id", json!(key.known.burst_id));
     if let (Some(field), Some(of)) = (&names.key_field, &of) {
         set("key_field", json!(field));
         set("key", json!(of));
@@ -38,10 +38,10 @@ pub(super) fn of_change(key: &KeyState, change: Change, time_ns: i64, names: &Na
     set("factor", json!(round(burst.factor(now))));
     if let Change::Ended(_, end) = change {
         set("reason", json!(end.as_str()));
-        set("dropped", json!(key.dropped));
+        set("dropped", json!(key.known.dropped));
         set("owed", json!(key.owed));
     }
-    set("sample", json!(String::from_utf8_lossy(&key.sample)));
+    set("sample", json!(String::from_utf8_lossy(&key.known.sample)));
     let message = message(of.as_deref(), change, &burst, now, unit);
     let level = if is_start { "WARN" } else { "INFO" };
     Notice { time_ns, level, message, object: Value::Object(object) }

@@ -46,7 +46,7 @@ pub(super) struct Watch {
     /// The options for which all this holds.
     terms: String,
     pub(super) names: Names,
-    /// What becomes of the events of the current batch.
+    /// What becomes of the events of the current batch, up to the last one that does not just pass.
     pub(super) fates: Vec<Fate>,
     pub(super) notices: Vec<Notice>,
     pub(super) started: u64,
@@ -71,6 +71,11 @@ pub(super) struct Fate {
     pub(super) weight: u64,
     /// The burst it is in, and how many times the baseline that is.
     pub(super) burst: Option<(u64, f64)>,
+}
+
+impl Fate {
+    /// Passes as it is.
+    const PLAIN: Self = Self { passes: true, weight: 1, burst: None };
 }
 
 impl Watch {
@@ -139,30 +144,15 @@ impl Watch {
         let (key_key, level_key) = (key(&self.key_field), key(&self.level_field));
         let message_key = batch.find_key("message");
         self.fates.clear();
-        for event in batch.iter() {
+        for (number, event) in batch.iter().enumerate() {
             let time_ns = self.progress.time_of(self.time, event.timestamp_ns(), now_ns);
             self.advance(time_ns);
-            let hash = match &self.key_field {
-                None => 0,
-                Some(path) => {
-                    self.hasher.form.clear();
-                    append_value(
-                        path.get(event, key_key, &mut self.scratch),
-                        &mut self.hasher.form,
-                    );
-                    self.hasher.recall()
-                }
-            };
-            self.forget_touched();
-            let (form, unit) = (&self.hasher.form, self.unit);
-            let (state, evicted) = self.keys.get_or_insert_with(hash, || KeyState::new(form, unit));
-            if let Some(mut evicted) = evicted {
-                self.evicted += 1;
-                let change = evicted.detector.cut();
-                let notice = change.map(|it| notice::of_change(&evicted, it, time_ns, &self.names));
-                self.notices.extend(notice);
+            self.enter_key(event, key_key, time_ns);
+            if self.keys.newest().is_none_or(|(_, state)| state.counts()) {
+                continue;
             }
-            let Some(state) = state else { continue };
+            self.forget_touched();
+            let Some((hash, state)) = self.keys.newest() else { continue };
             if state.events == 0 {
                 self.touched.push(hash);
                 let text = message_key.and_then(|key| event.get(key)?.as_bytes());
@@ -170,14 +160,47 @@ impl Watch {
                 state.advance(self.unit, self.limit, |_, _| {});
             }
             state.events = state.events.saturating_add(1);
-            let is_kept = state.detector.burst.is_some()
+            let is_kept = state.is_bursting()
                 && self.policy.action != Action::Annotate
                 && (bound.as_mut().is_some_and(|condition| condition.holds(event))
                     || self.policy.keeps(event, self.level_field.as_ref(), level_key));
-            self.fates.push(self.policy.fate(state, is_kept));
+            let fate = self.policy.fate(state, is_kept);
+            if fate != Fate::PLAIN {
+                self.fates.resize(number, Fate::PLAIN);
+                self.fates.push(fate);
+            }
         }
         drop(bound);
         self.exclude = exclude;
+    }
+
+    /// Makes the event's key the newest one.
+    #[inline]
+    fn enter_key(&mut self, event: EventRef<'_>, key: Option<Key>, time_ns: i64) {
+        let path = self.key_field.as_ref();
+        let short = path.and_then(|path| path.short_key(event, key));
+        if short.is_some_and(|short| self.keys.recall(short)) {
+            return;
+        }
+        self.hasher.form.clear();
+        let hash = match path {
+            None => 0,
+            Some(path) => {
+                let value = path.get(event, key, &mut self.scratch);
+                append_value(value, &mut self.hasher.form);
+                self.hasher.recall()
+            }
+        };
+        let (form, unit) = (&self.hasher.form, self.unit);
+        if let Some(mut evicted) = self.keys.enter(hash, || KeyState::new(form, unit)) {
+            self.evicted += 1;
+            let change = evicted.cut();
+            let notice = change.map(|it| notice::of_change(&evicted, it, time_ns, &self.names));
+            self.notices.extend(notice);
+        }
+        if let Some(short) = short {
+            self.keys.note(short);
+        }
     }
 
     /// Leaves only keys that are remembered in `touched`, once it is full.
@@ -211,14 +234,15 @@ impl Watch {
                 if matches!(change, Change::Started(_)) {
                     *bursts += 1;
                     *started += 1;
-                    (state.burst_id, state.seen, state.dropped) = (*bursts, 0, 0);
+                    let known = &mut state.known;
+                    (known.burst_id, known.seen, known.dropped) = (*bursts, 0, 0);
                     bursting.push(hash);
                 }
                 notices.push(notice::of_change(state, change, time_ns, names));
             });
         }
         bursting.extend(before);
-        bursting.retain(|hash| keys.get(*hash).is_some_and(|key| key.detector.burst.is_some()));
+        bursting.retain(|hash| keys.get(*hash).is_some_and(|key| key.is_bursting()));
     }
 
     fn enter(&mut self, unit: i64) {
@@ -239,7 +263,7 @@ impl Watch {
         let time_ns = self.unit_end_ns;
         for hash in std::mem::take(&mut self.bursting) {
             let Some(state) = self.keys.get(hash) else { continue };
-            if let Some(change) = state.detector.cut() {
+            if let Some(change) = state.cut() {
                 self.notices.push(notice::of_change(state, change, time_ns, &self.names));
             }
         }
@@ -270,7 +294,7 @@ impl Watch {
             if key.events > 0 {
                 touched.push(hash);
             }
-            if key.detector.burst.is_some() {
+            if key.is_bursting() {
                 bursting.push(hash);
             }
             // Not twice, whatever the state says.
@@ -297,23 +321,23 @@ impl Policy {
 
     /// What becomes of the event that was just counted.
     fn fate(&self, state: &mut KeyState, is_kept: bool) -> Fate {
-        let Some(burst) = &state.detector.burst else {
-            return Fate { passes: true, weight: 1 + std::mem::take(&mut state.owed), burst: None };
+        let Some(burst) = &state.detector().burst else {
+            return Fate { weight: 1 + std::mem::take(&mut state.owed), ..Fate::PLAIN };
         };
-        let factor = burst.factor(state.detector.seconds());
-        let mut fate = Fate { passes: true, weight: 1, burst: Some((state.burst_id, factor)) };
+        let factor = burst.factor(state.detector().seconds());
+        let mut fate = Fate { burst: Some((state.known.burst_id, factor)), ..Fate::PLAIN };
         if is_kept {
             return fate;
         }
         fate.passes = match self.action {
             Action::Annotate => true,
             Action::Sample => {
-                state.seen += 1;
+                state.known.seen += 1;
                 // The last of each group: only then it is known for how many it stands.
-                state.seen <= self.keep_first || state.owed + 1 >= self.keep_one_in
+                state.known.seen <= self.keep_first || state.owed + 1 >= self.keep_one_in
             }
             Action::Throttle => {
-                let allowed = (state.detector.baseline() * self.throttle_factor).max(1.0);
+                let allowed = (state.detector().baseline() * self.throttle_factor).max(1.0);
                 f64::from(state.events) <= allowed
             }
             Action::Shed => false,
@@ -321,7 +345,7 @@ impl Policy {
         if fate.passes {
             fate.weight = 1 + std::mem::take(&mut state.owed);
         } else {
-            state.dropped += 1;
+            state.known.dropped += 1;
             state.owed += u64::from(self.action == Action::Sample);
         }
         fate

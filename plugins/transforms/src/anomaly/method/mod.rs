@@ -6,6 +6,7 @@ mod auto;
 mod ewma;
 mod half_space;
 mod mad;
+mod median;
 mod quantile;
 mod random_cut;
 mod range;
@@ -140,8 +141,12 @@ pub(super) struct Series {
 }
 
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a series lies in a box of its own, in few cache lines"
+)]
 enum Detector {
-    Auto(Box<Auto>),
+    Auto(Auto),
     Ewma(Ewma),
     Mad(Mad),
     Quantile(Box<Quantile>),
@@ -151,6 +156,7 @@ enum Detector {
 
 impl Detector {
     /// Judges a value of at most `VALUE_MAX` by those before it, then learns it.
+    #[inline]
     fn push(&mut self, method: &Method, time_ns: i64, value: f64) -> Judgement {
         match self {
             Self::Auto(auto) => auto.push(time_ns, value),
@@ -166,7 +172,7 @@ impl Detector {
 impl Series {
     pub(super) fn new(method: &Method) -> Self {
         let detector = match method.name {
-            MethodName::Auto => Detector::Auto(Box::new(Auto::new())),
+            MethodName::Auto => Detector::Auto(Auto::new()),
             MethodName::Ewma => Detector::Ewma(Ewma::default()),
             MethodName::Mad => Detector::Mad(Mad::new()),
             MethodName::Quantile => Detector::Quantile(Box::new(Quantile::new())),
@@ -183,8 +189,7 @@ impl Series {
         let mut judgement = if value.abs() <= VALUE_MAX {
             self.detector.push(method, time_ns, value)
         } else {
-            let value = VALUE_MAX.copysign(value);
-            self.detector.clone().push(method, time_ns, value)
+            self.judge_only(method, time_ns, VALUE_MAX.copysign(value))
         };
         let is_off = judgement.ratio > 1.0;
         self.weariness *= WEARINESS_LEFT;
@@ -197,6 +202,11 @@ impl Series {
             self.incident_values = 0;
         }
         judgement
+    }
+
+    #[cold]
+    fn judge_only(&self, method: &Method, time_ns: i64, value: f64) -> Judgement {
+        self.detector.clone().push(method, time_ns, value)
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {
@@ -217,7 +227,7 @@ impl Series {
         let weariness = learned(from)?;
         let incident_values = from.u64()?.try_into().ok()?;
         let detector = match method.name {
-            MethodName::Auto => Detector::Auto(Box::new(Auto::read(from)?)),
+            MethodName::Auto => Detector::Auto(Auto::read(from)?),
             MethodName::Ewma => Detector::Ewma(Ewma::read(from)?),
             MethodName::Mad => Detector::Mad(Mad::read(from)?),
             MethodName::Quantile => Detector::Quantile(Box::new(Quantile::read(from)?)),

@@ -3,7 +3,7 @@
 //! A range makes no assumption that a spike, a step or a lull could break, and a new extreme is rare by itself:
 //! the n-th of n values in random order is one with the chance 2/n.
 
-use super::{RATIO_MAX, learned};
+use super::{Judgement, RATIO_MAX, View, learned};
 use crate::state_bytes::{StateReader, StateWriter};
 
 /// How much of the way to the centre each end goes with every value: an end is half forgotten after 23,000 values.
@@ -25,7 +25,7 @@ const GAPS: f64 = 2.0;
 /// The excess of a value where nothing ever varied.
 const EXCESS_FROM_CONSTANT: f64 = 1.0;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Range {
     pub(super) low: f64,
     pub(super) high: f64,
@@ -36,22 +36,32 @@ pub(super) struct Range {
 impl Range {
     /// How far a value lies outside: 0 inside, 1 where an alarm is due. Then learns it. Only one of `span` values is
     /// independent of those before it.
+    #[inline]
     pub(super) fn push(&mut self, value: f64, span: usize) -> f64 {
         if self.values == 0 {
             (self.low, self.high, self.centre) = (value, value, value);
         }
-        let beyond = (value - self.high).max(self.low - value);
-        let ratio =
-            if beyond > 0.0 && self.values >= WARM_UP { self.ratio(beyond, span) } else { 0.0 };
+        let Self { low, high, .. } = *self;
+        let is_outside = value > high || value < low;
+        let ratio = if is_outside && self.values >= WARM_UP {
+            self.ratio((value - high).max(low - value), span)
+        } else {
+            0.0
+        };
         self.centre += CENTRE_WEIGHT * (value - self.centre);
-        self.high =
-            if value > self.high { value } else { self.high - LEAK * (self.high - self.centre) };
-        self.low =
-            if value < self.low { value } else { self.low + LEAK * (self.centre - self.low) };
+        self.high = if value > high { value } else { high - LEAK * (high - self.centre) };
+        self.low = if value < low { value } else { low + LEAK * (self.centre - low) };
         self.values = self.values.saturating_add(1);
         ratio
     }
 
+    /// What is said of a value that lies so far outside.
+    #[inline]
+    pub(super) fn judgement(&self, ratio: f64, view: View) -> Judgement {
+        Judgement { ratio, low: self.low, high: self.high, baseline: self.centre, view }
+    }
+
+    #[cold]
     fn ratio(&self, beyond: f64, span: usize) -> f64 {
         let width = self.high - self.low;
         let excess = if width > 0.0 { beyond / width } else { EXCESS_FROM_CONSTANT };

@@ -29,7 +29,7 @@ const MEAN_WEIGHTS: [f64; 2] = [0.02, 0.001];
 #[derive(Debug, Clone)]
 pub(super) struct Season {
     /// NaN where no value was yet.
-    slots: [f64; SLOTS],
+    slots: Box<[f64; SLOTS]>,
     start_ns: i64,
     mean: f64,
     /// Mean squares of what is left of the values beside the baseline, and beside the mean.
@@ -47,11 +47,12 @@ pub(super) struct Usual {
 
 impl Season {
     pub(super) fn new(time_ns: i64, value: f64) -> Self {
-        let slots = [f64::NAN; SLOTS];
+        let slots = Box::new([f64::NAN; SLOTS]);
         Self { slots, start_ns: time_ns, mean: value, unexplained: 0.0, variance: 0.0, values: 0 }
     }
 
     /// What is usual at this time of the day, if the values follow it. Then learns the value.
+    #[inline]
     pub(super) fn push(&mut self, time_ns: i64, value: f64) -> Option<Usual> {
         let slot = (time_ns.rem_euclid(DAY_NS) / (DAY_NS / SLOTS as i64)) as usize;
         let usual = if time_ns.saturating_sub(self.start_ns) >= WARM_UP_NS {
@@ -83,7 +84,7 @@ impl Season {
     }
 
     pub(super) fn write(&self, out: &mut StateWriter) {
-        out.f64s(&self.slots);
+        out.f64s(&*self.slots);
         out.i64(self.start_ns);
         [self.mean, self.unexplained, self.variance].iter().for_each(|value| out.f64(*value));
         out.u64(self.values);
@@ -94,7 +95,7 @@ impl Season {
         let are_learned = slots.iter().all(|slot| slot.is_nan() || slot.abs() <= LEARNED_MAX);
         are_learned.then_some(())?;
         Some(Self {
-            slots,
+            slots: Box::new(slots),
             start_ns: from.i64()?,
             mean: learned(from)?,
             unexplained: learned(from)?,
