@@ -228,8 +228,15 @@ fn a_program_in_a_file_is_checked_and_its_mistakes_are_shown_there() {
             .unwrap();
         (finished.status.code(), String::from_utf8(finished.stderr).unwrap())
     };
+    place.write("etc/split.vrl", "# events\n. = unnest!(.items)\n.k = 1\n");
+    let (code, told) = check("file = \"split.vrl\"");
+    assert_eq!(code, Some(0), "a warning alone: {told}");
+    for part in ["warning", "`.` is an array here", "etc/split.vrl:3:1", "map_values"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     place.write("etc/a.vrl", ".a = 1\n");
     place.write("etc/sekret/a.vrl", ".a = 1\n.b = foo(.c)\n");
+    place.write("etc/empty.vrl", "\n");
     place.write("etc/binary.vrl", b".a = \"\xff\"".as_slice());
     place.write("etc/long.vrl", "# a comment\n".repeat(100_000));
     assert_eq!(check("file = \"a.vrl\"").0, Some(0));
@@ -245,6 +252,7 @@ fn a_program_in_a_file_is_checked_and_its_mistakes_are_shown_there() {
         ("file = 7", &["option `file` of transform `tidy`", "expected string"]),
         ("", &["there is no program", "name its file as `file`"]),
         ("source = \"\"", &["there is no program"]),
+        ("file = \"empty.vrl\"", &["there is no program", "into the file", "empty.vrl:1:1"]),
     ] {
         let (code, told) = check(options);
         assert_eq!(code, Some(1), "{options}: {told}");

@@ -7,7 +7,7 @@ use lograil_plugin::{
     Build, Catalogue, ComponentSpec, ConfigError, ConfigErrors, DeliveryWait, Kind, Options,
 };
 
-use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::diagnostic::{Diagnostic, Level, SourceFile};
 use crate::document::{Entry, Node, Notation, Span, Table, Value};
 use crate::schema::{self, Validator};
 use crate::secret;
@@ -39,6 +39,7 @@ struct Traits {
     unnamed: UnnamedOutput,
     held: Duration,
     delivery_wait: Option<DeliveryWait>,
+    warnings: Vec<ConfigError>,
 }
 
 /// Whether the output without a name carries anything.
@@ -104,14 +105,17 @@ pub(crate) fn check(
         } else if found.is_empty() {
             claims = (spec.claims)(&options.0);
             match build(spec, &options) {
-                Ok(found) => traits = found,
+                Ok(found) => {
+                    diagnostics.extend(found.warnings.iter().map(|one| origin.warn(one)));
+                    traits = found;
+                }
                 Err(errors) => diagnostics.extend(origin.explain(&errors)),
             }
         } else if found.iter().all(|one| one.code == "unknown-option") {
             diagnostics.extend(origin.explain(&build_known(spec, &options)));
         }
     }
-    let Traits { unnamed, held, delivery_wait } = traits;
+    let Traits { unnamed, held, delivery_wait, .. } = traits;
     let origin = Arc::new(origin);
     Component { origin, spec, options, inputs, ports, unnamed, claims, held, delivery_wait }
 }
@@ -123,6 +127,7 @@ fn build(spec: &ComponentSpec, options: &Options) -> Result<Traits, ConfigErrors
         Build::Transform(build) => {
             let transform = build(options)?;
             traits.held = transform.held_for();
+            traits.warnings = transform.warnings();
             if !transform.has_unnamed_output() {
                 traits.unnamed = UnnamedOutput::Unused;
             }
@@ -239,6 +244,11 @@ impl Origin {
     /// Mistakes that the component itself reported, as they concern its file.
     pub fn explain(&self, errors: &ConfigErrors) -> Vec<Diagnostic> {
         errors.0.iter().map(|error| self.explain_one(error)).collect()
+    }
+
+    /// What the component finds suspicious about its own options.
+    fn warn(&self, warning: &ConfigError) -> Diagnostic {
+        Diagnostic { level: Level::Warning, code: "suspicious", ..self.explain_one(warning) }
     }
 
     fn explain_one(&self, error: &ConfigError) -> Diagnostic {

@@ -8,7 +8,7 @@ use lograil_event::Batch;
 
 use crate::clock::Clock;
 use crate::dead_letter;
-use crate::error::TransformError;
+use crate::error::{ConfigError, TransformError};
 use crate::metrics::ComponentMetrics;
 use crate::spec::Port;
 
@@ -46,6 +46,11 @@ pub trait Transform: Send {
     /// each named output that nothing reads is warned of.
     fn has_unnamed_output(&self) -> bool {
         true
+    }
+
+    /// What is suspicious about its options but no mistake: shown when the topology is loaded, where it is written.
+    fn warnings(&self) -> Vec<ConfigError> {
+        Vec::new()
     }
 
     /// What it has learned from the events so far, in its own notation, version included; `None` for transforms

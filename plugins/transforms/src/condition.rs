@@ -3,8 +3,22 @@
 use std::sync::Arc;
 
 use lograil_event::{Batch, EventRef};
-use lograil_expr::{BoundCondition, Condition, EvalError};
+use lograil_expr::{BoundCondition, Condition, EvalError, ExprError};
 use lograil_plugin::{ConfigError, TransformContext};
+
+/// Mistakes in an expression as mistakes in the option at `path`.
+pub(crate) fn in_option(
+    path: &[&str],
+    errors: impl IntoIterator<Item = ExprError>,
+) -> Vec<ConfigError> {
+    let of_option = |error: ExprError| ConfigError {
+        path: path.iter().map(|&step| step.to_owned()).collect(),
+        within: Some(error.span),
+        message: error.message,
+        help: error.help,
+    };
+    errors.into_iter().map(of_option).collect()
+}
 
 /// A compiled condition that knows which option it came from.
 pub(crate) struct OptionCondition {
@@ -39,12 +53,7 @@ impl OptionCondition {
         match Condition::compile(source) {
             Ok(condition) => Some(Self { condition, option: path.join("."), running: None }),
             Err(found) => {
-                errors.extend(found.into_iter().map(|error| ConfigError {
-                    path: path.iter().map(|&step| step.to_owned()).collect(),
-                    within: Some(error.span),
-                    message: error.message,
-                    help: error.help,
-                }));
+                errors.extend(in_option(path, found));
                 None
             }
         }

@@ -114,6 +114,7 @@ impl Compiler {
             Target::Event => value.kind | self.state.kind(&ok_place),
             _ => kind,
         };
+        self.warn_of_lost_items(&ok_place, &parts.target.span);
         self.note(&ok, &ok_place, kind);
         if !matches!(ok, Target::Nothing) {
             // Of an empty object no member is there, of an empty array all items are what they are.
@@ -135,6 +136,7 @@ impl Compiler {
         let Some((target, place)) = self.target(&parts.target, true) else {
             return Typed::unknown();
         };
+        self.warn_of_lost_items(&place, &parts.target.span);
         self.note(&target, &place, value.kind);
         if !matches!(target, Target::Nothing) {
             for (name, kind) in &value.members {
@@ -148,6 +150,22 @@ impl Compiler {
             members: value.members,
             items: value.items,
             ..Typed::new(Node::Assign(target, Box::new(value.node)), value.kind, value.fallible)
+        }
+    }
+
+    /// A field of an event that is an array by now makes one object of it, and the events that its items would have
+    /// become are gone.
+    fn warn_of_lost_items(&mut self, place: &Place, span: &Span) {
+        let event = Place { slot: None, steps: Vec::new() };
+        let is_field = place.slot.is_none() && !place.steps.is_empty();
+        if is_field && self.state.kind(&event) == Kind::ARRAY {
+            let warning = ExprError::new(
+                span.clone(),
+                "`.` is an array here: this replaces all of its items by one object with this field",
+            );
+            self.warnings.push(warning.help(
+                "to set a field of each item write `. = map_values(.) -> |item| { item.name = ...; item }`, or assign in a `remap` behind this one",
+            ));
         }
     }
 

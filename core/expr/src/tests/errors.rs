@@ -90,4 +90,25 @@ fn what_is_legal_but_pointless_is_a_warning() {
     assert_eq!(warnings(".a ?? 1"), ["this cannot fail, `??` never takes over"]);
     assert_eq!(warnings(".a == 1\n.b == 2"), ["this value is never used"]);
     assert_eq!(warnings("to_int(.a) ?? 1"), Vec::<String>::new());
+    let warnings = |source: &str| {
+        let script = crate::Script::compile(source).unwrap();
+        script.warnings().iter().map(|warning| warning.message.clone()).collect::<Vec<_>>()
+    };
+    let lost = "`.` is an array here: this replaces all of its items by one object with this field";
+    for source in [
+        ". = [{\"a\": 1}]\n.k = 1",
+        ". = unnest!(.items)\n.k.l = 1",
+        ". = unnest!(.items)\n.k, err = to_int(.x)",
+        ". = [1]\nif .x == null { .k = 1 }",
+    ] {
+        assert_eq!(warnings(source), [lost], "{source}");
+    }
+    for source in [
+        ".k = 1\n. = [{\"a\": 1}]",
+        ". = unnest!(.items)\nk = 1\n. = map_values(.) -> |item| { item.k = k; item }",
+        "if .many == true { . = [1] } else { .k = 1 }\n.l = 1",
+        ". = [{\"a\": 1}]\n. = {\"b\": .}\n.k = 1",
+    ] {
+        assert_eq!(warnings(source), Vec::<String>::new(), "{source}");
+    }
 }

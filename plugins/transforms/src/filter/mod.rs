@@ -10,6 +10,8 @@ use lograil_plugin::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::condition::in_option;
+
 /// The component type.
 pub const SPEC: ComponentSpec = ComponentSpec {
     name: "filter",
@@ -45,15 +47,8 @@ struct Running {
 
 impl Filter {
     fn new(options: &FilterOptions) -> Result<Self, ConfigErrors> {
-        let condition = Condition::compile(&options.condition).map_err(|errors| {
-            let errors = errors.into_iter().map(|error| ConfigError {
-                path: vec!["condition".to_owned()],
-                within: Some(error.span),
-                message: error.message,
-                help: error.help,
-            });
-            ConfigErrors(errors.collect())
-        })?;
+        let condition = Condition::compile(&options.condition)
+            .map_err(|errors| ConfigErrors(in_option(&["condition"], errors)))?;
         Ok(Self { condition, kept: Vec::new(), has_warned: false, running: None })
     }
 
@@ -71,10 +66,11 @@ impl Filter {
 }
 
 impl Transform for Filter {
+    fn warnings(&self) -> Vec<ConfigError> {
+        in_option(&["condition"], self.condition.warnings().to_vec())
+    }
+
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
-        for warning in self.condition.warnings() {
-            tracing::warn!(component_id = &*context.id, "condition: {warning}");
-        }
         let help = "Events for which the condition failed; they count as not matching.";
         let errors = context.metrics.counter("condition_errors", help);
         self.running = Some(Running { id: context.id, errors });

@@ -12,6 +12,8 @@ use lograil_plugin::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::condition::in_option;
+
 /// The component type.
 pub const SPEC: ComponentSpec = ComponentSpec {
     name: "remap",
@@ -78,17 +80,14 @@ impl Remap {
     fn new(options: RemapOptions) -> Result<Self, ConfigErrors> {
         if options.source.trim().is_empty() {
             let error = ConfigError::new(["source"], "there is no program");
-            return Err(error.help("give one as `source`, or name its file as `file`").into());
+            let help = match &options.file {
+                Some(_) => "write its statements into the file",
+                None => "give one as `source`, or name its file as `file`",
+            };
+            return Err(error.help(help).into());
         }
-        let script = Script::compile(&options.source).map_err(|errors| {
-            let errors = errors.into_iter().map(|error| ConfigError {
-                path: vec!["source".to_owned()],
-                within: Some(error.span),
-                message: error.message,
-                help: error.help,
-            });
-            ConfigErrors(errors.collect())
-        })?;
+        let script = Script::compile(&options.source)
+            .map_err(|errors| ConfigErrors(in_option(&["source"], errors)))?;
         Ok(Self {
             script,
             options,
@@ -165,11 +164,11 @@ impl Remap {
 }
 
 impl Transform for Remap {
+    fn warnings(&self) -> Vec<ConfigError> {
+        in_option(&["source"], self.script.warnings().to_vec())
+    }
+
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
-        for warning in self.script.warnings() {
-            let place = self.options.file.as_deref().unwrap_or("source");
-            tracing::warn!(component_id = &*context.id, "{place}: {warning}");
-        }
         let help = "Events for which the program failed; they were left as they were.";
         let errors = context.metrics.counter("program_errors", help);
         self.running = Some(Running { id: context.id, clock: context.clock, errors });

@@ -168,7 +168,7 @@ impl AutoParser {
         if self.logfmt.parse(text, row).is_err() {
             return false;
         }
-        let pairs = row.values.iter().filter(|(_, value)| *value != Value::Null).count();
+        let pairs = row.values.iter().filter(|(_, value)| !matches!(value, Value::Null)).count();
         let is_usual = self.streams.last() == FormatWord::Logfmt;
         if pairs * 2 <= row.values.len() || (pairs < 2 && !is_usual) {
             return false;

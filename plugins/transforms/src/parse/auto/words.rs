@@ -60,13 +60,24 @@ const FACILITY_LENS: [usize; 24] =
 #[inline]
 pub(super) fn of_facility(code: i64) -> Option<Part> {
     let code = usize::try_from(code).ok()?;
-    let len = FACILITY_LENS.get(code)?;
-    let start = FACILITIES_START + FACILITY_LENS[..code].iter().sum::<usize>();
-    Some(Part::word(start, start + len))
+    let (start, end) = *FACILITIES.get(code)?;
+    Some(Part::word(start, end))
 }
 
 /// Where the first facility is.
 const FACILITIES_START: usize = 104;
+
+/// Where each facility is.
+const FACILITIES: [(usize, usize); FACILITY_LENS.len()] = {
+    let mut places = [(0, FACILITIES_START); FACILITY_LENS.len()];
+    let (mut code, mut start) = (0, FACILITIES_START);
+    while code < places.len() {
+        places[code] = (start, start + FACILITY_LENS[code]);
+        start = places[code].1;
+        code += 1;
+    }
+    places
+};
 
 /// Keys under which objects and pairs have their level, most telling first.
 pub(super) const LEVEL_KEYS: [&str; 11] = [
