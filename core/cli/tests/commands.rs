@@ -178,6 +178,17 @@ fn update_writes_what_came_and_leaves_the_rest() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(kept(&place.read("t.toml")), kept(&wrong));
+
+    // What is not a list of events is for a person to mend.
+    place.write(
+        "rest.toml",
+        wrong.replace(".message == \"x\"", ".message == \"y\"").replace("\"DEBUG\"", "\"ERROR\""),
+    );
+    let ran = place.run(&["test", "--update", "rest.toml"]);
+    assert_eq!(ran.code(), 1, "{}", ran.stdout());
+    assert!(ran.stdout().ends_with("0 passed, 2 failed\n"), "{}", ran.stdout());
+    assert!(ran.stdout().contains("is not met by") && ran.stdout().contains("nothing should come"));
+    assert!(place.read("rest.toml").contains("\"n\":1"), "the events are written");
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod glog;
 pub mod grok;
 pub mod json;
 pub mod key_value;
+pub mod leef;
 pub mod lines;
 pub mod logfmt;
 pub mod payload;

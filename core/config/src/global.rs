@@ -19,7 +19,7 @@ use crate::{json, suggest};
 /// Settings of the whole process, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Global {
-    /// Where checkpoints and buffers live, resolved against the directory of the topology.
+    /// Where checkpoints and buffers live, resolved against the directory that lograil runs in.
     pub data_dir: Option<PathBuf>,
     /// The admin server, if there is to be one.
     pub admin: Option<AdminOptions>,
@@ -31,7 +31,7 @@ pub struct Global {
     pub plugins: PluginOptions,
 }
 
-/// Where plugins come from: `[plugins]`, its paths resolved against the directory of the topology.
+/// Where plugins come from: `[plugins]`, its paths resolved against the directory that lograil runs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginOptions {
     /// The only directory that plugins may come from; all in it are loaded, unless `path` lists some.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_path_to_error::Segment;
 
 use crate::error::{ConfigError, ConfigErrors};
 
@@ -18,8 +19,17 @@ pub struct Options(pub serde_json::Value);
 impl Options {
     /// The options as the component's own type.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigErrors> {
-        T::deserialize(&self.0)
-            .map_err(|error| ConfigError::new(Vec::<String>::new(), error.to_string()).into())
+        serde_path_to_error::deserialize(&self.0).map_err(|error| {
+            let message = error.inner().to_string();
+            // What is not known is told with its place already, by the check against the schema.
+            let is_known = !message.starts_with("unknown field");
+            let steps = error.path().iter().filter(|_| is_known).filter_map(|step| match step {
+                Segment::Seq { index } => Some(index.to_string()),
+                Segment::Map { key: name } | Segment::Enum { variant: name } => Some(name.clone()),
+                Segment::Unknown => None,
+            });
+            ConfigError::new(steps.collect::<Vec<_>>(), message).into()
+        })
     }
 }
 
@@ -219,6 +229,30 @@ mod tests {
         assert!("MiB".parse::<ByteSize>().is_err());
         assert_eq!(serde_json::from_str::<ByteSize>("1024").unwrap(), ByteSize(1024));
         assert_eq!(serde_json::from_str::<Period>("0.5").unwrap().0, Duration::from_millis(500));
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        _inner: Inner,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        _sizes: Vec<ByteSize>,
+    }
+
+    #[test]
+    fn a_mistake_that_a_type_of_its_own_finds_names_the_option() {
+        let path = |options| {
+            let errors = Options(options).parse::<Outer>().unwrap_err();
+            errors.0[0].path.join(".")
+        };
+        let wrong = serde_json::json!({"_inner": {"_sizes": ["1 MiB", "many"]}});
+        assert_eq!(path(wrong), "_inner._sizes.1");
+        let unknown = serde_json::json!({"_inner": {"_sizes": [], "more": 1}});
+        assert_eq!(path(unknown), "", "told by the schema");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::check::Check;
 use crate::constant::Constant;
 use crate::context::{Context, Target};
 use crate::error::{ExprError, Span, closest};
-use crate::functions::{self, Accepts, Arguments, Function, Inside};
+use crate::functions::{self, Accepts, Arguments, Function, Inside, absent};
 use crate::kind::Kind;
 use crate::nested::Leave;
 use crate::node::Node;
@@ -91,6 +91,9 @@ impl Compiler {
         let error = ExprError::new(call.name_span.clone(), message);
         if let Some((_, help)) = RENAMED.iter().find(|(name, _)| *name == call.name) {
             return self.error(error.help(*help));
+        }
+        if let Some(help) = absent::instead_of(&call.name) {
+            return self.error(error.help(help));
         }
         let names = functions::functions().map(|function| function.name);
         self.error(match closest(&call.name, names) {

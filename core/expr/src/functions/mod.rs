@@ -3,6 +3,7 @@
 //! A function is a row: its name, parameters, result, documentation and examples, and a plain Rust function
 //! over its arguments. Arguments are evaluated when they are asked for. The examples are tests.
 
+pub(crate) mod absent;
 mod array;
 mod aws;
 mod casing;

@@ -41,7 +41,7 @@ pub(super) fn check(path: &str, base_dir: Option<&str>) -> Result<(), ConfigErro
     let Some(base) = base_dir else { return Ok(()) };
     if base.is_empty() {
         return Err(ConfigError::new(["base_dir"], "the directory is empty")
-            .help("write \".\" for the directory of the topology"));
+            .help("write \".\" for the directory that lograil runs in"));
     }
     let base = normalise(Path::new(base));
     // A relative base under an absolute path cannot be judged before the topology's directory is known.

@@ -87,7 +87,7 @@ impl Default for RotateOptions {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileOptions {
-    /// The file to append to, from `base_dir` or else from the directory of the topology. `{service}` stands
+    /// The file to append to, from `base_dir` or else from the directory that lograil runs in. `{service}` stands
     /// for a field of the event, `%Y-%m-%d` for its time.
     pub path: String,
     /// What stands in the path for a field that an event does not have. Without it such events are dead

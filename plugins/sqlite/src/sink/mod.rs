@@ -57,7 +57,7 @@ pub const SPEC: ComponentSpec = ComponentSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SqliteOptions {
-    /// The database file, relative to the directory of the topology; made if it is missing.
+    /// The database file, relative to the directory that lograil runs in; made if it is missing.
     pub path: String,
     /// How long events are kept; without limits all are.
     #[serde(default)]

@@ -6,6 +6,7 @@ use lograil_codec::csv::{Csv, Dialect, Header};
 use lograil_codec::dissect::Dissect;
 use lograil_codec::glog::Glog;
 use lograil_codec::key_value::KeyValue;
+use lograil_codec::leef::Leef;
 use lograil_codec::logfmt::Logfmt;
 use lograil_codec::row::RowParser;
 use lograil_codec::rows::Rows;
@@ -35,6 +36,7 @@ pub(super) fn build(options: &ParseOptions) -> Result<Box<dyn Format>, ConfigErr
         FormatName::Glog => fixed_rows(options, Glog::new(options.zone()?))?,
         FormatName::Dissect => fixed_rows(options, dissect(options)?)?,
         FormatName::Cef => rows(options, Cef::default()),
+        FormatName::Leef => rows(options, Leef::default()),
         FormatName::Grok => Box::new(grok::build(options)?),
         FormatName::Auto => Box::new(auto::Auto::new(options)?),
     })

@@ -58,6 +58,7 @@ fn every_example_of_the_manual_gives_the_events_it_shows() {
         "glog",
         "dissect",
         "cef",
+        "leef",
         "regex",
         "auto",
         "grok",

@@ -39,6 +39,8 @@ pub(super) enum FormatName {
     Grok,
     /// ArcSight's CEF.
     Cef,
+    /// QRadar's LEEF.
+    Leef,
     /// Whatever each line looks like.
     Auto,
 }

@@ -52,6 +52,7 @@ fn obeys_the_laws_of_a_transform() {
         json!({"format": "dissect", "pattern": dissect}),
         json!({"format": "dissect", "pattern": "%{first->} %{rest}", "field": "a"}),
         json!({"format": "cef"}),
+        json!({"format": "leef"}),
         json!({"format": "json", "types": {"a": "int", "n": "string"}, "timestamp": {"field": "time"}}),
     ] {
         conformance::transform(&SPEC, &options);

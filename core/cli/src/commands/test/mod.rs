@@ -39,26 +39,45 @@ pub(crate) fn run(arguments: &TestArguments) -> anyhow::Result<Exit> {
     report.finish()
 }
 
-/// Each file is a topology of its own.
 fn run_file(path: &Path, arguments: &TestArguments, report: &mut Report) -> anyhow::Result<()> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("read topology {name}"))?;
-    let file = SourceFile { name: name.clone(), text };
-    let loaded = topology::check(vec![file], arguments.sets.clone())?;
-    let Some(plan) = &loaded.plan else {
-        topology::report(&loaded);
+    let Some(mut verdicts) = judge_file(&name, path, arguments)? else {
         report.invalid(&name);
         return Ok(());
     };
-    set_limits(&plan.global.plugins);
-    let mut verdicts = Vec::new();
-    for case in &loaded.tests {
-        verdicts.push(judge(plan, case));
-    }
-    if arguments.update {
+    let failed = |verdict: &Verdict| !verdict.failures.is_empty();
+    let before: Vec<bool> = verdicts.iter().map(failed).collect();
+    if arguments.update && before.contains(&true) {
         update::write(path, &verdicts)?;
+        // Conditions, and outputs that should be silent, are for a person to mend.
+        verdicts = judge_file(&name, path, arguments)?.unwrap_or(verdicts);
     }
-    report.file(&name, &verdicts, arguments.update)
+    let words = verdicts.iter().zip(before).map(|(verdict, failed_before)| {
+        match (failed(verdict), failed_before) {
+            (true, _) => "FAILED",
+            (false, true) => "updated",
+            (false, false) => "ok",
+        }
+    });
+    let words: Vec<_> = words.collect();
+    report.file(&name, &verdicts, &words)
+}
+
+/// The verdicts on all cases of a file, which is a topology of its own; none if it has mistakes, which are told.
+fn judge_file(
+    name: &str,
+    path: &Path,
+    arguments: &TestArguments,
+) -> anyhow::Result<Option<Vec<Verdict>>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read topology {name}"))?;
+    let file = SourceFile { name: name.to_owned(), text };
+    let loaded = topology::check(vec![file], arguments.sets.clone())?;
+    let Some(plan) = &loaded.plan else {
+        topology::report(&loaded);
+        return Ok(None);
+    };
+    set_limits(&plan.global.plugins);
+    Ok(Some(loaded.tests.iter().map(|case| judge(plan, case)).collect()))
 }
 
 fn judge(plan: &Plan, case: &TestCase) -> Verdict {
@@ -99,9 +118,9 @@ impl Report {
         self.invalid.push(file.to_owned());
     }
 
-    fn file(&mut self, file: &str, verdicts: &[Verdict], updated: bool) -> anyhow::Result<()> {
-        for verdict in verdicts {
-            let passed = verdict.failures.is_empty() || updated;
+    fn file(&mut self, file: &str, verdicts: &[Verdict], words: &[&str]) -> anyhow::Result<()> {
+        for (verdict, word) in verdicts.iter().zip(words) {
+            let passed = verdict.failures.is_empty();
             if passed {
                 self.passed += 1
             } else {
@@ -114,7 +133,6 @@ impl Report {
                 );
                 continue;
             }
-            let word = if passed { "ok" } else { "FAILED" };
             output::answer(&format!("{} {file}: {}\n", paint(word, passed), verdict.name))?;
             if !passed {
                 for failure in &verdict.failures {
