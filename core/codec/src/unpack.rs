@@ -4,7 +4,8 @@
 
 use std::io::{self, Read};
 
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::ZlibDecoder;
+use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
 /// Bytes that are decompressed at a time.
@@ -18,6 +19,9 @@ const RATIO_MAX: usize = 250;
 
 /// Bytes that a body may become whatever its ratio.
 const RATIO_FREE_BYTES: usize = 1 << 20;
+
+/// What is wrong with a body that goes on behind its stream.
+const BEHIND: &str = "there are bytes behind the end of the stream";
 
 /// How a body was compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +51,13 @@ pub enum UnpackError {
 }
 
 impl ContentEncoding {
-    /// The encoding of a `Content-Encoding` in small letters; none if it is not known.
+    /// The name of what the lines of the header `Content-Encoding` say together, in small letters (RFC 9110, section 5.3).
+    pub fn name_of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> String {
+        let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+        lines.join(", ").trim().to_ascii_lowercase()
+    }
+
+    /// The encoding of this name; none if it is not known, or is several.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -79,7 +89,14 @@ impl ContentEncoding {
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(UnpackError::Broken)?;
                 decompress(decoder, sent.len(), bytes_max, pay)
             }
-            Self::Deflate => decompress(ZlibDecoder::new(&sent[..]), sent.len(), bytes_max, pay),
+            Self::Deflate => {
+                let mut decoder = ZlibDecoder::new(&sent[..]);
+                let plain = decompress(&mut decoder, sent.len(), bytes_max, pay)?;
+                match decoder.into_inner() {
+                    [] => Ok(plain),
+                    _ => Err(UnpackError::Broken(io::Error::other(BEHIND)).into()),
+                }
+            }
         }
     }
 }
@@ -106,5 +123,49 @@ fn decompress<E: From<UnpackError>>(
         }
         pay(count)?;
         plain.extend_from_slice(&chunk[..count]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn unpack(encoding: ContentEncoding, sent: Vec<u8>) -> Result<Vec<u8>, UnpackError> {
+        encoding.unpack(sent, 1000, |_| Ok(()))
+    }
+
+    #[test]
+    fn bytes_behind_a_stream_are_not_passed_over() {
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), Default::default());
+        zlib.write_all(b"line\n").unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+        gzip.write_all(b"line\n").unwrap();
+        let zstd = zstd::bulk::compress(b"line\n", 3).unwrap();
+        let streams = [
+            (ContentEncoding::Deflate, zlib.finish().unwrap()),
+            (ContentEncoding::Gzip, gzip.finish().unwrap()),
+            (ContentEncoding::Zstd, zstd),
+        ];
+        for (encoding, stream) in streams {
+            assert_eq!(unpack(encoding, stream.clone()).unwrap(), b"line\n");
+            let behind = [&stream[..], b"more lines"].concat();
+            assert!(
+                matches!(unpack(encoding, behind), Err(UnpackError::Broken(_))),
+                "{encoding:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_encodings_are_known_only_together() {
+        let named = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| line.as_bytes());
+            ContentEncoding::named(&ContentEncoding::name_of(lines))
+        };
+        assert_eq!(named(&[]), Some(ContentEncoding::Identity));
+        assert_eq!(named(&["GZIP "]), Some(ContentEncoding::Gzip));
+        assert_eq!(named(&["gzip", "gzip"]), None);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use futures::StreamExt;
 use lograil_codec::unpack::{ContentEncoding, UnpackError};
@@ -79,7 +79,8 @@ impl RequestBody {
             let value = head.headers.get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_ascii_lowercase()
         };
-        let encoding = text(header::CONTENT_ENCODING);
+        let encodings = head.headers.get_all(header::CONTENT_ENCODING).iter();
+        let encoding = ContentEncoding::name_of(encodings.map(HeaderValue::as_bytes));
         let Some(encoding) = ContentEncoding::named(&encoding) else {
             let detail =
                 format!("the encoding `{encoding}` is not known; send gzip, zstd, deflate or none");

@@ -22,7 +22,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message, error::ProtocolError};
 
 use crate::http_server::{self, Answer, Refusal};
 use crate::server_tls::ServerTls;
@@ -33,6 +33,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that are read and written at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How a peer has gone that said no goodbye.
+const WITHOUT_CLOSE: &str = "without a close frame";
 
 /// The version of the protocol there is.
 const VERSION: &str = "13";
@@ -85,8 +88,21 @@ impl From<Error> for End {
             Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_) => {
                 Self::Closed(error.to_string())
             }
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                Self::Closed(WITHOUT_CLOSE.to_owned())
+            }
             other => Self::Broken(other.to_string()),
         }
+    }
+}
+
+/// What a peer is told that broke off with this error (RFC 6455, section 7.4.1).
+fn close_code(error: &Error) -> CloseCode {
+    match error {
+        Error::Protocol(_) => CloseCode::Protocol,
+        Error::Utf8(_) => CloseCode::Invalid,
+        Error::Capacity(_) => CloseCode::Size,
+        _ => CloseCode::Policy,
     }
 }
 
@@ -154,11 +170,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         message: Option<Result<Message, Error>>,
     ) -> Result<Option<Bytes>, End> {
         match message {
-            None => Err(End::Closed("without a close frame".to_owned())),
+            None => Err(End::Closed(WITHOUT_CLOSE.to_owned())),
             Some(Err(error)) => {
+                let code = close_code(&error);
                 let end = End::from(error);
                 if let End::Broken(why) = &end {
-                    self.close(CloseCode::Policy, why).await;
+                    self.close(code, why).await;
                 }
                 Err(end)
             }

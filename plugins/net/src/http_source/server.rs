@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header;
+use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use lograil_codec::json::Parser;
+use lograil_codec::unpack::ContentEncoding;
 use lograil_event::{Ack, AckStatus, Acks};
 use lograil_plugin::{Clock, Shutdown};
 use serde_json::json;
@@ -152,7 +153,8 @@ impl Server {
         let (head, body) = request.into_parts();
         let text =
             |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let encoding = text(header::CONTENT_ENCODING).to_ascii_lowercase();
+        let encodings = head.headers.get_all(header::CONTENT_ENCODING).iter();
+        let encoding = ContentEncoding::name_of(encodings.map(HeaderValue::as_bytes));
         let content_type = text(header::CONTENT_TYPE).to_ascii_lowercase();
         let reading = body::read(body, &encoding, &self.settings, &self.pending_bytes);
         let body = timeout(self.settings.request_timeout, reading)

@@ -8,6 +8,7 @@ mod session;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use lograil_plugin::spec::{no_ports, schema_of};
@@ -28,6 +29,10 @@ use crate::server_tls::ServerTls;
 use crate::websocket_client::Target;
 use crate::websocket_options::Reception;
 use crate::{accept, listen, submission, websocket};
+
+/// How long a connection that gave messages must last for the waits to begin anew: a server may greet everybody and
+/// send them away.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// The spec of `websocket`.
 pub const SPEC: ComponentSpec = ComponentSpec {
@@ -141,10 +146,10 @@ async fn connect(
 ) {
     let mut backoff = Backoff::default();
     while !shutdown.is_requested() {
-        let mut heard = false;
+        let (mut heard, began) = (false, shared.clock.monotonic());
         let ended = connect_once(&target, &client, &shared, shutdown.clone(), &mut heard).await;
         let Err(reason) = ended else { return };
-        if heard {
+        if heard && shared.clock.monotonic().saturating_sub(began) >= STEADY {
             backoff = Backoff::default();
         }
         let wait = backoff.next(None);

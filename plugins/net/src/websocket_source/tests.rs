@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use lograil_event::AckStatus;
 use lograil_plugin::{ConfigErrors, Options, Port, SourceContext};
-use lograil_testkit::{SimFiles, conformance};
+use lograil_testkit::{ManualClock, SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -202,6 +202,62 @@ async fn frames_that_claim_gigabytes_and_messages_over_the_limit_end_the_connect
     let mut socket = accepted(&listener).await;
     socket.send(Message::text("{\"n\":1}")).await.unwrap();
     assert_eq!(messages(&captured, 1).await, [1]);
+}
+
+#[tokio::test]
+async fn a_peer_is_told_what_it_did_wrong() {
+    let frames: [(u16, &[u8]); 3] = [
+        (1002, &[0xF1, 1, b'x']),
+        (1007, &[0x81, 1, 0xFF]),
+        (1009, &[0x81, 127, 0, 0, 0, 0, 0x80, 0, 0, 0]),
+    ];
+    let (listener, url) = listener().await;
+    let (_captured, _) = start(json!({ "url": url })).await;
+    for (code, frame) in frames {
+        let mut stream = shaken_hands(&listener).await;
+        stream.write_all(frame).await.unwrap();
+        let mut close = [0; 8];
+        stream.read_exact(&mut close).await.unwrap();
+        assert_eq!(close[0], 0x88);
+        // Masked by the four bytes behind the length.
+        assert_eq!(u16::from_be_bytes([close[6] ^ close[2], close[7] ^ close[3]]), code);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_greets_and_sends_away_is_asked_less_and_less_often() {
+    let (listener, url) = listener().await;
+    let settings = settings(json!({ "url": url })).unwrap();
+    let captured = Captured::new(Some(AckStatus::Delivered));
+    let clock = ManualClock::new();
+    let context = SourceContext { clock: clock.clone().shared(), ..captured.context() };
+    let SourceContext { id, clock: shared, metrics, .. } = &context;
+    let work = prepare(&settings, id, shared, metrics).await.unwrap();
+    tokio::spawn(run_on(work, settings, context));
+    for count in 1..=3 {
+        let mut socket = loop {
+            tokio::select! {
+                socket = accepted(&listener) => break socket,
+                () = tokio::time::sleep(Duration::from_millis(1)) => {
+                    clock.advance(Duration::from_millis(100));
+                }
+            }
+        };
+        socket.send(Message::text("{\"n\":1}")).await.unwrap();
+        messages(&captured, count).await;
+    }
+    // Its third wait is at least 0.2 s; one that had begun anew would be at most 0.1 s.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    clock.advance(Duration::from_millis(100));
+    let early = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+    assert!(early.is_err(), "it came too early");
+}
+
+#[test]
+fn a_peer_that_goes_without_a_word_has_broken_nothing() {
+    use tokio_tungstenite::tungstenite::{Error, error::ProtocolError};
+    let gone = Error::Protocol(ProtocolError::ResetWithoutClosingHandshake);
+    assert!(matches!(websocket::End::from(gone), websocket::End::Closed(_)));
 }
 
 #[tokio::test]
