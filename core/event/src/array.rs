@@ -6,6 +6,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::selection::Selection;
+
 /// Bytes that are copied at once. The C library copies more than about 2 KiB by `rep movsb`, which is slow to start.
 const COPY_BYTES: usize = 1024;
 
@@ -101,6 +103,29 @@ impl<T: Copy> Array<T> {
             let kept: Vec<T> = self.iter().copied().filter(|record| keep(record)).collect();
             *self = Self::from(kept);
         }
+    }
+
+    /// Keeps the records at the places that are meant. Of an array that is shared or lent only those are copied.
+    pub(crate) fn keep(&mut self, selection: &Selection) {
+        if self.own_mut().is_none() {
+            *self = self.copy_of(selection);
+            return;
+        }
+        let records = self.make_mut();
+        let mut kept = 0;
+        for at in selection.iter() {
+            records[kept] = records[at];
+            kept += 1;
+        }
+        records.truncate(kept);
+    }
+
+    /// An array of the records at the places that are meant.
+    pub(crate) fn copy_of(&self, selection: &Selection) -> Self {
+        let records = &**self;
+        let mut taken = Vec::with_capacity(selection.count());
+        taken.extend(selection.iter().map(|at| records[at]));
+        Self::from(taken)
     }
 }
 
@@ -234,6 +259,13 @@ mod tests {
         other.retain(|number| *number > 2);
         lent.retain(|number| *number == 2);
         assert_eq!((&*other, &*lent, &*shared), (&[9, 3, 4][..], &[2][..], &[9, 2, 3, 4][..]));
+        let mut ends = Selection::default();
+        ends.push(0b101);
+        let (mut kept, place) = (other.clone(), other.as_ptr());
+        kept.keep(&ends);
+        assert_eq!((&*kept, &*other), (&[9, 4][..], &[9, 3, 4][..]));
+        other.keep(&ends);
+        assert_eq!((&*other, other.as_ptr()), (&[9, 4][..], place));
         assert_eq!(Arc::strong_count(&owner), 1, "nobody borrows any more");
     }
 

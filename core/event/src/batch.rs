@@ -11,6 +11,7 @@ use crate::event::EventRef;
 use crate::field::{Field, Span};
 use crate::key::{Key, KeyTable};
 use crate::record::EventRecord;
+use crate::selection::Selection;
 use crate::value::ValueRef;
 
 /// Most segments a batch can have: a segment's index is one byte, and one value is kept free.
@@ -273,17 +274,20 @@ impl Batch {
         before - self.events.len()
     }
 
-    /// A share of the events for which `take` is true. Only their records are copied; text and fields are shared.
+    /// Drops the events that are not meant; touches the event array only.
+    pub fn keep(&mut self, selection: &Selection) {
+        self.events.keep(selection);
+    }
+
+    /// A share of the events that are meant. Only their records are copied; text and fields are shared.
     #[must_use]
-    pub fn share_where(&mut self, mut take: impl FnMut(usize) -> bool) -> Self {
+    pub fn share_of(&mut self, selection: &Selection) -> Self {
         self.freeze();
-        let taken = self.events.iter().enumerate().filter(|(index, _)| take(*index));
-        let events = taken.map(|(_, record)| *record).collect::<Vec<_>>().into();
         Self {
             segments: self.segments.clone(),
             arena: Arena::default(),
             fields: self.fields.clone(),
-            events,
+            events: self.events.copy_of(selection),
             keys: Arc::clone(&self.keys),
             acks: self.acks.clone(),
         }

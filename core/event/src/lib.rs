@@ -19,6 +19,7 @@ mod key;
 mod parts;
 mod record;
 pub mod scan;
+mod selection;
 mod validate;
 mod value;
 
@@ -32,5 +33,6 @@ pub use field::{Field, FieldFlags, ForeignField, Span, Tag};
 pub use json_check::is_value as is_json;
 pub use key::{Key, KeyTable};
 pub use record::{EventFlags, EventRecord, TIMESTAMP_UNKNOWN};
+pub use selection::{Selection, WORD_EVENTS, bits};
 pub use validate::{ForeignBatch, InvalidBatch};
 pub use value::ValueRef;

@@ -48,6 +48,7 @@ mod plan;
 mod program;
 mod rows;
 mod script;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -59,6 +60,7 @@ pub use kind::Kind;
 pub use program::{BoundCondition, BoundProgram, Condition, Program};
 pub use rows::Split;
 pub use script::{Script, Unchanged, Workspace};
+pub use stretch::Stretch;
 pub use value::{Array, Member, Object, Value};
 
 /// Bytes of a source.

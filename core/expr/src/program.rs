@@ -1,7 +1,7 @@
 //! What users of the crate hold: a compiled program, a condition, and a condition bound to a batch.
 
 use bumpalo::Bump;
-use lograil_event::{Batch, EventRef};
+use lograil_event::{Batch, EventRef, bits};
 
 use crate::ast::CompareOp;
 use crate::check::Check;
@@ -11,6 +11,7 @@ use crate::error::{EvalError, ExprError, Span};
 use crate::kind::Kind;
 use crate::node::Node;
 use crate::parser::parse;
+use crate::stretch::{Stretch, Verdict};
 use crate::value::Value;
 
 /// A compiled expression that leaves the event as it is.
@@ -202,6 +203,25 @@ impl BoundCondition<'_> {
             return Ok(holds);
         }
         self.evaluate(event)
+    }
+
+    /// Which of the `wanted` events of a stretch of the batch it holds for, as [`Self::test`] has it; each failure is told
+    /// to `failed`.
+    pub fn test_stretch(
+        &mut self,
+        stretch: &mut Stretch<'_>,
+        wanted: u64,
+        mut failed: impl FnMut(EvalError),
+    ) -> u64 {
+        let BoundProgram { program, keys, .. } = &self.bound;
+        let Verdict { mut holds, unknown } = program.node.test_stretch(stretch, keys, wanted);
+        for bit in bits(unknown) {
+            match self.evaluate(stretch.event(bit)) {
+                Ok(is_true) => holds |= u64::from(is_true) << bit,
+                Err(error) => failed(error),
+            }
+        }
+        holds
     }
 
     /// Apart, so that what most events take stays small.

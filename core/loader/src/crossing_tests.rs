@@ -3,7 +3,7 @@
 
 use std::panic;
 
-use lograil_event::{Batch, Field};
+use lograil_event::{Batch, Field, Selection};
 use lograil_plugin::sdk::{Tables, enter};
 use lograil_plugin::spec::no_claims;
 use lograil_plugin::{Build, ComponentSpec, Outputs, Port, Threading, Transform};
@@ -40,7 +40,9 @@ impl Transform for Changes {
         }
         match turn {
             4 => {
-                let odd = batch.share_where(|event| event % 2 == 1);
+                let mut odd = Selection::default();
+                odd.push((1..batch.len()).step_by(2).fold(0, |all, event| all | 1 << event));
+                let odd = batch.share_of(&odd);
                 let all = batch.len() + odd.len();
                 out.create(all.saturating_sub(2));
                 out.emit_to(Port(1), odd);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lograil_event::{Batch, EventRef};
-use lograil_expr::{BoundCondition, Condition, EvalError, ExprError};
+use lograil_expr::{BoundCondition, Condition, EvalError, ExprError, Stretch};
 use lograil_plugin::{ConfigError, TransformContext};
 
 /// Mistakes in an expression as mistakes in the option at `path`.
@@ -92,6 +92,15 @@ impl Test<'_> {
                 false
             }
         }
+    }
+
+    /// Which of the `wanted` events of a stretch it holds for.
+    pub(crate) fn holds_in(&mut self, stretch: &mut Stretch<'_>, wanted: u64) -> u64 {
+        let Self { bound, failures, first, .. } = self;
+        bound.test_stretch(stretch, wanted, |error| {
+            *failures += 1;
+            first.get_or_insert(error);
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use lograil_event::{Batch, EventFlags};
 use proptest::prelude::*;
 
 use super::events::batch;
-use crate::{Condition, EvalError, Program, Script, Unchanged, Value, Workspace};
+use crate::{Condition, EvalError, Program, Script, Stretch, Unchanged, Value, Workspace};
 
 /// Programs that have a plan.
 const PLANNED: [&str; 14] = [
@@ -112,6 +112,18 @@ const EVENTS: [&str; 9] = [
     r#"{"x":1,"y":2,"z":3,"a":1,"list":{"k":"v"}}"#,
 ];
 
+/// Events whose texts and numbers are alike, at places that are alike.
+const ALIKE: [&str; 8] = [
+    r#"{"a":1,"b":"text","long":"checkout","n":12}"#,
+    r#"{"a":0,"aa":1,"b":"texts","long":"checkouts of 15","n":12.0}"#,
+    r#"{"a":-1,"b":"tex","long":"checkouts of 16","n":12.5}"#,
+    r#"{"a":1,"aa":1,"ab":1,"b":"t\u0000","long":"check","n":-12.5}"#,
+    r#"{"b":"te","long":"","n":12345678,"n2":1}"#,
+    r#"{"a":1,"b":"","long":"checkout\u0000","n":{"$number":"1.2e1"}}"#,
+    r#"{"a":1,"b":"text","n":11.9999}"#,
+    r#"{"a":1,"b":"text","n":123456789.25,"long":"checkoux"}"#,
+];
+
 #[test]
 fn programs_with_a_plan_do_what_they_do_event_by_event() {
     for source in PLANNED {
@@ -163,6 +175,23 @@ fn condition() -> impl Strategy<Value = String> {
         ".d == false",
         ".a == 2.5",
         ".c.d[0] == 1",
+        ".b == \"\"",
+        ".e != \"é\"",
+        ".long == \"checkout\"",
+        ".long != \"checkouts of 15\"",
+        "starts_with(.b, \"\")",
+        "starts_with(.long, \"checkout\")",
+        "starts_with(.long, \"check\")",
+        ".n == 12",
+        ".n != 12",
+        ".n < 12",
+        ".n <= 12",
+        ".n > -13",
+        ".n >= 12345678",
+        ".a <= 0",
+        "true",
+        "string!(.a) == \"5\"",
+        "upcase(.b) == \"X\"",
     ]);
     check.prop_map(str::to_owned).prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
@@ -186,7 +215,6 @@ fn statement() -> impl Strategy<Value = String> {
         "\"q\\\"\"",
         "t'2026-01-31T00:00:00Z'",
         ".a",
-        ".b",
         ".c",
         ".d",
         ".e",
@@ -256,21 +284,42 @@ proptest! {
     #[test]
     fn a_condition_holds_where_its_program_is_true(
         source in condition(),
-        events in prop::collection::vec(prop::sample::select(EVENTS.to_vec()), 1..7),
+        events in prop::collection::vec(prop::sample::select([EVENTS.as_slice(), &ALIKE].concat()), 1..150),
+        wanted in prop_oneof![Just(u64::MAX), any::<u64>()],
     ) {
         let condition = Condition::compile(&source);
         let program = Program::compile(&source);
         let (Ok(condition), Ok(program)) = (condition, program) else { return Ok(()) };
         let batch = batch(&events);
         let (mut bound, mut whole) = (condition.bind(&batch), program.bind(&batch));
+        let mut verdicts = Vec::new();
         for event in batch.iter() {
-            let wanted = match whole.eval(event) {
+            let verdict = match whole.eval(event) {
                 Ok(Value::Boolean(holds)) => Ok(holds),
                 Ok(Value::Null) => Ok(false),
                 Ok(other) => Err(EvalError::NotBoolean(other.kind())),
                 Err(error) => Err(error),
             };
-            prop_assert_eq!(bound.test(event), wanted, "{}", source);
+            prop_assert_eq!(bound.test(event), verdict, "{}", source);
+            verdicts.push(verdict);
         }
+        let mut stretch = Stretch::new(&batch);
+        for verdicts in verdicts.chunks(64) {
+            prop_assert_eq!(stretch.all().count_ones() as usize, verdicts.len());
+            let (mut failures, wanted) = (Vec::new(), wanted & stretch.all());
+            let holds = bound.test_stretch(&mut stretch, wanted, |error| failures.push(error));
+            let asked = verdicts.iter().enumerate().filter(|(bit, _)| wanted >> bit & 1 == 1);
+            let (mut expected, mut errors) = (0, Vec::new());
+            for (bit, verdict) in asked {
+                match verdict {
+                    Ok(is_true) => expected |= u64::from(*is_true) << bit,
+                    Err(error) => errors.push(*error),
+                }
+            }
+            prop_assert_eq!(holds, expected, "{}\n{:?}", source, events);
+            prop_assert_eq!(failures, errors, "{}", source);
+            stretch.advance();
+        }
+        prop_assert_eq!(stretch.all(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! The transform `filter`: events go on if a condition is true.
 
-use lograil_event::Batch;
-use lograil_expr::{Condition, EvalError};
+use lograil_event::{Batch, Selection};
+use lograil_expr::{Condition, EvalError, Stretch};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, ComponentSpec, ConfigError, ConfigErrors, Outputs, Threading, Transform,
@@ -35,7 +35,7 @@ struct FilterOptions {
 struct Filter {
     condition: Condition,
     /// Which events of the current batch stay.
-    kept: Vec<bool>,
+    kept: Selection,
     has_warned: bool,
     running: Option<Running>,
 }
@@ -49,7 +49,7 @@ impl Filter {
     fn new(options: &FilterOptions) -> Result<Self, ConfigErrors> {
         let condition = Condition::compile(&options.condition)
             .map_err(|errors| ConfigErrors(in_option(&["condition"], errors)))?;
-        Ok(Self { condition, kept: Vec::new(), has_warned: false, running: None })
+        Ok(Self { condition, kept: Selection::default(), has_warned: false, running: None })
     }
 
     fn count_errors(&mut self, count: u64, first: EvalError) {
@@ -81,20 +81,23 @@ impl Transform for Filter {
         let mut condition = self.condition.bind(&batch);
         let (mut errors, mut first) = (0, None);
         self.kept.clear();
-        self.kept.extend(batch.iter().map(|event| {
-            condition.test(event).unwrap_or_else(|error| {
+        let mut stretch = Stretch::new(&batch);
+        while stretch.all() != 0 {
+            let all = stretch.all();
+            self.kept.push(condition.test_stretch(&mut stretch, all, |error| {
                 errors += 1;
                 first.get_or_insert(error);
-                false
-            })
-        }));
+            }));
+            stretch.advance();
+        }
         if let Some(first) = first {
             self.count_errors(errors, first);
         }
         // A batch that stays whole may be shared with other branches: leave its arrays alone.
-        if self.kept.contains(&false) {
-            let kept = &self.kept;
-            out.discard("filtered", batch.retain(|event| kept[event]));
+        let dropped = batch.len() - self.kept.count();
+        if dropped > 0 {
+            batch.keep(&self.kept);
+            out.discard("filtered", dropped);
         }
         out.emit(batch);
     }

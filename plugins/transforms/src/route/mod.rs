@@ -2,7 +2,8 @@
 
 mod lanes;
 
-use lograil_event::Batch;
+use lograil_event::{Batch, Selection};
+use lograil_expr::Stretch;
 use lograil_plugin::spec::{no_claims, schema_of};
 use lograil_plugin::{
     Build, ComponentSpec, ConfigError, ConfigErrors, Outputs, Port, Threading, Transform,
@@ -63,7 +64,7 @@ struct Route {
     exclusive: bool,
     reroute_unmatched: bool,
     /// For each lane, which events of the current batch take it; the last lane is that of the unmatched.
-    taken: Vec<Vec<bool>>,
+    taken: Vec<Selection>,
     /// How many take it.
     counts: Vec<usize>,
 }
@@ -90,7 +91,7 @@ impl Route {
             return Err(ConfigErrors(errors));
         }
         Ok(Self {
-            taken: vec![Vec::new(); conditions.len() + 1],
+            taken: vec![Selection::default(); conditions.len() + 1],
             counts: Vec::new(),
             conditions,
             exclusive: options.exclusive,
@@ -98,26 +99,25 @@ impl Route {
         })
     }
 
-    /// Fills `taken` and `counts`: one condition after the other, over all events.
+    /// Fills `taken` and `counts`: a stretch of events after the other, and for each one condition after the other.
     fn choose(&mut self, batch: &Batch) {
-        let events = batch.len();
-        self.counts.clear();
+        self.taken.iter_mut().for_each(Selection::clear);
         let Some((unmatched, lanes)) = self.taken.split_last_mut() else { return };
-        unmatched.clear();
-        unmatched.resize(events, true);
-        for (lane, condition) in lanes.iter_mut().zip(&mut self.conditions) {
-            let mut condition = condition.bind(batch);
-            let mut count = 0;
-            lane.clear();
-            lane.extend(batch.iter().zip(unmatched.iter_mut()).map(|(event, is_left)| {
-                let takes = (*is_left || !self.exclusive) && condition.holds(event);
-                *is_left &= !takes;
-                count += usize::from(takes);
-                takes
-            }));
-            self.counts.push(count);
+        let mut tests: Vec<_> = self.conditions.iter_mut().map(|test| test.bind(batch)).collect();
+        let mut stretch = Stretch::new(batch);
+        while stretch.all() != 0 {
+            let mut left = stretch.all();
+            for (lane, test) in lanes.iter_mut().zip(&mut tests) {
+                let wanted = if self.exclusive { left } else { stretch.all() };
+                let takes = test.holds_in(&mut stretch, wanted);
+                left &= !takes;
+                lane.push(takes);
+            }
+            unmatched.push(left);
+            stretch.advance();
         }
-        self.counts.push(unmatched.iter().filter(|is_left| **is_left).count());
+        self.counts.clear();
+        self.counts.extend(self.taken.iter().map(Selection::count));
     }
 }
 
@@ -150,12 +150,12 @@ impl Transform for Route {
         let events = batch.len();
         self.choose(&batch);
         let unmatched = self.conditions.len();
+        let matched = events - self.counts[unmatched];
         if !self.reroute_unmatched {
             out.discard("unmatched", self.counts[unmatched]);
             self.counts[unmatched] = 0;
         }
         let routed: usize = self.counts[..unmatched].iter().sum();
-        let matched = events - self.taken[unmatched].iter().filter(|is_left| **is_left).count();
         out.create(routed - matched);
         let Some(last) = self.counts.iter().rposition(|count| *count > 0) else {
             // Nothing goes on, but somebody waits for the acknowledgement.
@@ -163,16 +163,11 @@ impl Transform for Route {
             out.emit(batch);
             return;
         };
-        for lane in 0..last {
-            if self.counts[lane] > 0 {
-                let taken = &self.taken[lane];
-                let share = batch.share_where(|event| taken[event]);
-                out.emit_to(Port(lane as u16 + 1), share);
-            }
+        for lane in (0..last).filter(|lane| self.counts[*lane] > 0) {
+            out.emit_to(Port(lane as u16 + 1), batch.share_of(&self.taken[lane]));
         }
         if self.counts[last] < events {
-            let taken = &self.taken[last];
-            batch.retain(|event| taken[event]);
+            batch.keep(&self.taken[last]);
         }
         out.emit_to(Port(last as u16 + 1), batch);
     }
