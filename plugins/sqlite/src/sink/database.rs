@@ -188,6 +188,17 @@ fn behind_links(path: &Path) -> PathBuf {
     file
 }
 
+/// The same for each way in which a database may be spelled, as long as its directory is there.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let file = behind_links(path);
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or(Path::new(".")).canonicalize();
+    match (directory, file.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => file,
+    }
+}
+
 fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -12,6 +12,8 @@ pub(super) struct Marks {
     pub next_id: i64,
     /// None where a version that did not know writers has made it.
     pub writer: Option<String>,
+    /// Who wrote before, as long as the writer has not written yet: its checkpoint still holds, and it may go on.
+    pub before: Option<String>,
 }
 
 impl Marks {
@@ -21,13 +23,19 @@ impl Marks {
             identity: select.query_row(["identity"], |row| row.get(0))?,
             next_id: select.query_row(["next_id"], |row| row.get(0))?,
             writer: select.query_row(["writer"], |row| row.get(0)).optional()?,
+            before: select.query_row(["writer_before"], |row| row.get(0)).optional()?,
         })
     }
 
     /// Whether whoever has this state was the last to write here: then all that it does not know is its own.
     pub fn are_of(&self, state: &State) -> bool {
-        let is_last = self.writer.as_ref().is_none_or(|writer| *writer == state.writer);
+        let is_last = self.writer.is_none() || self.admit(&state.writer);
         self.identity == state.identity && is_last
+    }
+
+    /// Whether nobody else has written since this one did, or opened the database.
+    pub fn admit(&self, writer: &str) -> bool {
+        [&self.writer, &self.before].into_iter().any(|name| name.as_deref() == Some(writer))
     }
 }
 
@@ -43,11 +51,19 @@ pub(super) fn identify(
     Ok(())
 }
 
-/// Whoever has written until now writes no more.
-pub(super) fn claim(transaction: &Transaction<'_>, writer: &str) -> rusqlite::Result<()> {
-    let put = "INSERT INTO store VALUES ('writer', ?1)
-               ON CONFLICT (name) DO UPDATE SET value = ?1 WHERE value <> ?1";
-    transaction.execute(put, [writer]).map(|_| ())
+/// Whoever has written until now writes no more; unless that is `before` and goes on before the new writer begins.
+pub(super) fn claim(
+    transaction: &Transaction<'_>,
+    writer: &str,
+    before: Option<&str>,
+) -> rusqlite::Result<()> {
+    let put = "INSERT INTO store VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+    transaction.execute(put, ["writer", writer])?;
+    match before {
+        Some(before) => transaction.execute(put, ["writer_before", before])?,
+        None => transaction.execute("DELETE FROM store WHERE name = 'writer_before'", [])?,
+    };
+    Ok(())
 }
 
 /// A name that nobody has.

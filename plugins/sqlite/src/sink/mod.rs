@@ -10,7 +10,7 @@ mod retention;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +66,8 @@ pub struct SqliteOptions {
 
 fn claims(options: &Value) -> Vec<String> {
     let path = options.get("path").and_then(Value::as_str);
-    path.map(|path| format!("file {path}")).into_iter().collect()
+    let path = path.map(|path| database::real(Path::new(path)));
+    path.map(|path| format!("file {}", path.display())).into_iter().collect()
 }
 
 fn build(options: &Options) -> Result<Box<dyn Sink>, ConfigErrors> {
@@ -107,8 +108,8 @@ struct Open {
     /// Which database it is; empty before one was opened.
     identity: String,
     next_id: i64,
-    /// Under which name this sink writes; the database knows who did last. Whoever opens it after another takes a new
-    /// name, so that nobody takes the rows of others for its own.
+    /// Under which name this sink writes; the database knows who did last. Each start takes a new name, so that nobody
+    /// takes the rows of others for its own, not even of one that began with a copy of its checkpoint.
     writer: String,
     pending: Pending,
     retention: Retention,
@@ -193,13 +194,14 @@ impl Open {
             if marks.next_id == 1 {
                 // Nothing was ever stored in it: it is the continuation of the one before, for a checkpoint as well.
                 marks::identify(&transaction, &self.identity, first_id)?;
-                marks::claim(&transaction, &self.writer)?;
+                marks::claim(&transaction, &self.writer, None)?;
                 return transaction.commit();
             }
-            if marks.writer.is_some_and(|writer| writer != self.writer) {
+            let other = marks.writer.filter(|writer| *writer != self.writer);
+            if other.is_some() {
                 self.writer = marks::new_writer(&transaction)?;
             }
-            marks::claim(&transaction, &self.writer)?;
+            marks::claim(&transaction, &self.writer, other.as_deref())?;
         }
         transaction.commit()?;
         let shift = (marks.next_id - first_id).max(0);
@@ -219,7 +221,7 @@ impl Open {
             database.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let marks = Marks::of(&transaction)?;
         self.next_id = marks.next_id;
-        match state {
+        let before = match state {
             Some(state) if marks.are_of(&state) => {
                 self.next_id = self.next_id.max(state.next_id);
                 removal::remove_from(&transaction, state.next_id)?;
@@ -230,23 +232,27 @@ impl Open {
                         "up to {missing} events that were acknowledged are not in the database: it is an older copy, or its log was removed"
                     );
                 }
-                self.writer = state.writer;
+                Some(state.writer)
             }
-            Some(state) if marks.next_id == 1 && state.next_id > 1 => tracing::warn!(
-                component_id = &*context.id,
-                "the database is new: up to {} events that were acknowledged are not in it; the one before was moved or removed, or its log was",
-                state.next_id - 1
-            ),
-            Some(_) => tracing::warn!(
-                component_id = &*context.id,
-                "the database is not the one of the last checkpoint, or somebody else wrote to it; what came since may be in it twice"
-            ),
-            None => {}
-        }
-        if self.writer.is_empty() {
-            self.writer = marks::new_writer(&transaction)?;
-        }
-        marks::claim(&transaction, &self.writer)?;
+            Some(state) if marks.next_id == 1 && state.next_id > 1 => {
+                tracing::warn!(
+                    component_id = &*context.id,
+                    "the database is new: up to {} events that were acknowledged are not in it; the one before was moved or removed, or its log was",
+                    state.next_id - 1
+                );
+                marks.writer
+            }
+            Some(_) => {
+                tracing::warn!(
+                    component_id = &*context.id,
+                    "the database is not the one of the last checkpoint, or somebody else wrote to it; what came since may be in it twice"
+                );
+                marks.writer
+            }
+            None => marks.writer,
+        };
+        self.writer = marks::new_writer(&transaction)?;
+        marks::claim(&transaction, &self.writer, before.as_deref())?;
         transaction.commit()
     }
 
@@ -260,8 +266,12 @@ impl Open {
         let insert = |connection: &mut Connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            if Marks::of(&transaction)?.writer.as_ref() != Some(&self.writer) {
+            let marks = Marks::of(&transaction)?;
+            if !marks.admit(&self.writer) {
                 return Ok(Stored::ByAnother);
+            }
+            if marks.before.is_some() {
+                marks::claim(&transaction, &self.writer, None)?;
             }
             insert_rows(&transaction, &self.pending)?;
             text_index::add_from(&transaction, first_id)?;
@@ -276,7 +286,7 @@ impl Open {
         let stored = insert(connection).map_err(|error| failure("write to", &self.path, &error))?;
         if stored == Stored::ByAnother {
             return Err(SinkError::Fatal(format!(
-                "write to {}: another topology has opened the database to write to it; give each a database of its own",
+                "write to {}: another topology writes to the database; give each a database of its own",
                 self.path.display()
             )));
         }
@@ -318,7 +328,7 @@ enum Stored {
     Here,
     /// It was taken back, because the database was moved meanwhile.
     Nowhere,
-    /// Nothing was tried, because another sink has opened the database since.
+    /// Nothing was tried, because another sink has written to the database since, or was there before and still writes.
     ByAnother,
 }
 
