@@ -46,6 +46,11 @@ impl Finish {
         });
     }
 
+    /// Whether it looks for the time of events.
+    pub(super) fn finds_times(&self) -> bool {
+        self.time.is_some()
+    }
+
     /// Finishes the events that are not in `failed`, which rises.
     pub(super) fn run(&self, batch: &mut Batch, failed: &[usize], now_ns: i64) {
         if self.types.is_empty() && self.time.is_none() {

@@ -6,6 +6,7 @@ mod finish;
 mod formats;
 mod grok;
 mod json;
+mod lag;
 mod lowered;
 mod options;
 mod regex;
@@ -22,6 +23,7 @@ use lograil_plugin::{
 };
 
 use finish::Finish;
+use lag::Lag;
 use options::{OnError, ParseOptions};
 
 /// The component type.
@@ -79,6 +81,9 @@ impl<P: RowParser> Format for Rows<P> {
 struct Parse {
     format: Box<dyn Format>,
     finish: Finish,
+    /// Whether the format finds the time of events by itself.
+    finds_times: bool,
+    lag: Lag,
     clock: Option<Arc<dyn Clock>>,
     on_error: OnError,
     /// Events of the current batch that could not be parsed.
@@ -92,6 +97,8 @@ impl Parse {
         Ok(Self {
             format: formats::build(&options)?,
             finish,
+            finds_times: options.format.finds_times(),
+            lag: Lag::default(),
             clock: None,
             on_error: options.on_error,
             failed: Vec::new(),
@@ -128,9 +135,18 @@ impl Transform for Parse {
         self.failed.clear();
         let now_ns = self.clock.as_ref().map_or(0, |clock| clock.now_ns());
         self.format.set_now(now_ns);
+        if self.finds_times {
+            self.lag.before(&batch);
+        }
         self.format.parse(&mut batch, &mut self.failed);
         out.discard("header", self.format.headers());
+        if !self.finds_times && self.finish.finds_times() {
+            self.lag.before(&batch);
+        }
         self.finish.run(&mut batch, &self.failed, now_ns);
+        if self.finds_times || self.finish.finds_times() {
+            self.lag.after(&mut batch, now_ns);
+        }
         if !self.failed.is_empty() {
             if let Some(failures) = &self.failures {
                 failures.inc_by(self.failed.len() as u64);

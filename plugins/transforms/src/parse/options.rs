@@ -45,6 +45,13 @@ pub(super) enum FormatName {
     Auto,
 }
 
+impl FormatName {
+    /// Whether the format itself says where the time of an event is.
+    pub(super) fn finds_times(self) -> bool {
+        matches!(self, Self::Syslog | Self::Common | Self::Combined | Self::Glog | Self::Auto)
+    }
+}
+
 /// What becomes of an event that cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
