@@ -204,6 +204,7 @@ impl BatchMut<'_> {
     /// Appends a field whose key the event is known not to have.
     #[inline]
     pub fn append(&mut self, event: usize, field: Field) {
+        let events_behind = self.events.len() - event;
         let record = &mut self.events[event];
         let end = record.first + record.count;
         if record.count < record.capacity {
@@ -215,6 +216,11 @@ impl BatchMut<'_> {
                 record.capacity += 1;
             } else {
                 let first = fields.len() as u32;
+                let room = (record.count + 1 + SLACK_FIELDS) as usize;
+                if fields.capacity() - fields.len() < room {
+                    // Who appends to one event mostly does so to those behind it: they all move into one new array.
+                    fields.reserve(room.saturating_mul(events_behind));
+                }
                 fields.extend_from_within(record.first as usize..end as usize);
                 fields.push(field);
                 fields.extend((0..SLACK_FIELDS).map(|_| Field::null(0)));

@@ -11,9 +11,16 @@ pub(crate) enum Held {
     Text(Tag, Box<[u8]>, FieldFlags),
 }
 
-impl Held {
-    pub(crate) fn of(value: ValueRef<'_>) -> Self {
-        let text = |tag, text: &[u8]| Self::Text(tag, text.into(), FieldFlags::NONE);
+/// What a field has of a value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Parts<'v> {
+    Scalar(Tag, u64),
+    Text(Tag, &'v [u8], FieldFlags),
+}
+
+impl<'v> Parts<'v> {
+    pub(crate) fn of(value: ValueRef<'v>) -> Self {
+        let text = |tag, text| Self::Text(tag, text, FieldFlags::NONE);
         match value {
             ValueRef::Null => Self::Scalar(Tag::Null, 0),
             ValueRef::Bool(value) => Self::Scalar(Tag::Bool, value.into()),
@@ -23,12 +30,20 @@ impl Held {
             ValueRef::Timestamp(ns) => Self::Scalar(Tag::Timestamp, ns.cast_unsigned()),
             ValueRef::Number(bytes) => text(Tag::Number, bytes),
             ValueRef::Str { text, clean } => {
-                let flags = if clean { FieldFlags::CLEAN } else { FieldFlags::NONE };
-                Self::Text(Tag::Str, text.into(), flags)
+                Self::Text(Tag::Str, text, if clean { FieldFlags::CLEAN } else { FieldFlags::NONE })
             }
             ValueRef::Bytes(bytes) => text(Tag::Bytes, bytes),
             ValueRef::Object(bytes) => text(Tag::Object, bytes),
             ValueRef::Array(bytes) => text(Tag::Array, bytes),
+        }
+    }
+}
+
+impl Held {
+    pub(crate) fn of(value: ValueRef<'_>) -> Self {
+        match Parts::of(value) {
+            Parts::Scalar(tag, payload) => Self::Scalar(tag, payload),
+            Parts::Text(tag, text, flags) => Self::Text(tag, text.into(), flags),
         }
     }
 

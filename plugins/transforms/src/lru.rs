@@ -39,7 +39,7 @@ impl<V> Lru<V> {
             links: Vec::new(),
             values: Vec::new(),
             index: KeyMap::default(),
-            recent: RecentKeys::new(),
+            recent: RecentKeys::default(),
             free: Vec::new(),
             oldest: NONE,
             newest: NONE,

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use lograil_event::ValueRef;
 
 use crate::held::Held;
+use crate::numeric;
 
 /// 2^127: from here on floats are beyond every whole number we hold.
 const INTEGERS_END: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
@@ -33,6 +34,9 @@ impl Number {
             ValueRef::U64(value) => Some(Self::Integer(value.into())),
             ValueRef::F64(value) => (!value.is_nan()).then_some(Self::Float(value)),
             ValueRef::Number(text) => {
+                if let Some(digits) = numeric::digits(text) {
+                    return Some(Self::Integer(digits.into()));
+                }
                 let text = std::str::from_utf8(text).ok()?;
                 let integer = text.parse().map(Self::Integer).ok();
                 integer.or_else(|| text.parse().map(Self::Float).ok())
@@ -55,8 +59,18 @@ impl Number {
 
     pub(crate) fn as_f64(self) -> f64 {
         match self {
-            Self::Integer(integer) => integer as f64,
+            Self::Integer(integer) => match i64::try_from(integer) {
+                Ok(integer) => integer as f64,
+                Err(_) => wide_to_float(integer),
+            },
             Self::Float(float) => float,
+        }
+    }
+
+    pub(crate) fn is_finite(self) -> bool {
+        match self {
+            Self::Integer(_) => true,
+            Self::Float(float) => float.is_finite(),
         }
     }
 
@@ -71,6 +85,16 @@ impl Number {
     }
 }
 
+/// Not inlined, because it takes a hundred instructions, which the compiler would have carried out for every number.
+#[cold]
+#[inline(never)]
+fn wide_to_float(integer: i128) -> f64 {
+    integer as f64
+}
+
+/// Not inlined for the same reason.
+#[cold]
+#[inline(never)]
 fn integer_to_float(integer: i128, float: f64) -> Ordering {
     if float >= INTEGERS_END {
         return Ordering::Less;
@@ -98,7 +122,7 @@ impl Sum {
                     self.integers = sum;
                     return;
                 }
-                None => integer as f64,
+                None => wide_to_float(integer),
             },
             Number::Float(float) => float,
         };
@@ -116,7 +140,7 @@ impl Sum {
     /// The sum as a number.
     pub(crate) fn number(&self) -> Number {
         match self.floats {
-            Some(floats) => Number::Float(floats + self.integers as f64),
+            Some(floats) => Number::Float(floats + Number::Integer(self.integers).as_f64()),
             None => Number::Integer(self.integers),
         }
     }
@@ -133,6 +157,22 @@ impl Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_numbers_are_those_that_long_ones_are() {
+        for (text, wanted) in [
+            ("0", Number::Integer(0)),
+            ("-0", Number::Integer(0)),
+            ("-7", Number::Integer(-7)),
+            ("999999999999999", Number::Integer(999_999_999_999_999)),
+            ("1000000000000000", Number::Integer(1_000_000_000_000_000)),
+            ("1.5", Number::Float(1.5)),
+            ("1e3", Number::Float(1000.0)),
+        ] {
+            assert_eq!(Number::of(ValueRef::Number(text.as_bytes())), Some(wanted), "{text}");
+        }
+        assert_eq!(Number::of(ValueRef::Number(b"")), None);
+    }
 
     #[test]
     fn integers_and_floats_compare_exactly() {

@@ -13,9 +13,10 @@ const PADDED_BYTES: usize = 32;
 /// What the last byte has besides where the text is a number: `7` is not `"7"`.
 const NUMBER: u64 = 1 << 6;
 
-/// Places at first, and at most: 256 KiB.
+/// Places for each slot: so many that few keys share one with others. At first, and at most: 1 MiB.
+const PLACES_PER_SLOT: usize = 4;
 const PLACES_MIN: usize = 64;
-const PLACES_MAX: usize = 1 << 16;
+const PLACES_MAX: usize = 1 << 18;
 
 /// For each length of a text the bits of four words that belong to it.
 const TEXT_BITS: [[u64; 4]; PADDED_BYTES] = {
@@ -31,6 +32,9 @@ const TEXT_BITS: [[u64; 4]; PADDED_BYTES] = {
     }
     bits
 };
+
+/// Slots whose keys are noted: 32 MiB.
+const SLOTS_MAX: u32 = 1 << 20;
 
 /// A text or a number of less than 32 bytes, padded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,43 +76,54 @@ fn padded(text: &[u8]) -> [u8; PADDED_BYTES] {
     bytes
 }
 
-/// The slots of keys, which somebody else hands out, by the keys' texts; those of keys that share a place forget each other.
+/// The slots of keys, which somebody else hands out, by the keys' texts. Places come in pairs: of keys that share a pair the
+/// last two are known.
 pub(crate) struct RecentKeys {
-    /// The slot that was noted last in each place.
+    /// The slots that were noted last in each place.
     places: Vec<u32>,
     /// The text of each slot's key, where it is short.
     keys: Vec<ShortKey>,
     secret: [u64; 4],
 }
 
-impl RecentKeys {
-    pub(crate) fn new() -> Self {
+impl Default for RecentKeys {
+    fn default() -> Self {
         let random = RandomState::new();
         let secret = [0, 1, 2, 3].map(|number| random.hash_one(number));
         Self { places: Vec::new(), keys: Vec::new(), secret }
     }
+}
 
+impl RecentKeys {
     /// The slot of a key, if it is known by its text.
     #[inline]
     pub(crate) fn find(&self, key: ShortKey) -> Option<u32> {
-        let slot = *self.places.get(self.place(key))?;
+        let place = self.place(key);
+        let slot = *self.places.get(place)?;
+        if self.keys.get(slot as usize) == Some(&key) {
+            return Some(slot);
+        }
+        let slot = *self.places.get(place ^ 1)?;
         (self.keys.get(slot as usize) == Some(&key)).then_some(slot)
     }
 
     /// Notes that a slot has a key.
     pub(crate) fn note(&mut self, key: ShortKey, slot: u32) {
+        if slot >= SLOTS_MAX {
+            return;
+        }
         let slots = slot as usize + 1;
         if self.keys.len() < slots {
             self.keys.resize(slots, ShortKey::NONE);
         }
-        let wanted = (2 * slots).next_power_of_two().clamp(PLACES_MIN, PLACES_MAX);
+        let wanted = (PLACES_PER_SLOT * slots).next_power_of_two().clamp(PLACES_MIN, PLACES_MAX);
         if self.places.len() < wanted {
             // What was noted is found under its hash once more, and noted anew.
             self.places = vec![u32::MAX; wanted];
         }
         self.keys[slot as usize] = key;
         let place = self.place(key);
-        self.places[place] = slot;
+        self.places[place ^ 1] = std::mem::replace(&mut self.places[place], slot);
     }
 
     /// Forgets the key of a slot.
@@ -183,7 +198,7 @@ mod tests {
     fn a_slot_is_found_by_its_last_key_only() {
         let texts: Vec<Value> = (0..500).map(|number| json!(format!("key-{number}"))).collect();
         let keys: Vec<ShortKey> = keys(&texts).into_iter().flatten().collect();
-        let mut recent = RecentKeys::new();
+        let mut recent = RecentKeys::default();
         assert_eq!(recent.find(keys[0]), None);
         for _ in 0..2 {
             for (slot, key) in (0..).zip(&keys) {
@@ -198,7 +213,7 @@ mod tests {
             });
             slots.count()
         };
-        assert!(found(&recent) > 250, "most are found: {}", found(&recent));
+        assert!(found(&recent) > 400, "most are found: {}", found(&recent));
         (0..500).for_each(|slot| recent.forget(slot));
         assert_eq!(found(&recent), 0);
         recent.note(keys[7], 3);

@@ -40,7 +40,16 @@ pub(super) enum State {
     Distinct(Distinct),
 }
 
+/// A value as functions take it.
+pub(super) struct Input {
+    /// Its number, if it has one.
+    pub(super) number: Option<Number>,
+    /// The hash of its canonical form.
+    pub(super) hash: u64,
+}
+
 /// The number of a value, also of a text that is one; none that is not finite.
+#[inline]
 pub(super) fn number_of(value: ValueRef<'_>) -> Option<Number> {
     match value {
         ValueRef::Str { text, .. } => {
@@ -52,7 +61,7 @@ pub(super) fn number_of(value: ValueRef<'_>) -> Option<Number> {
         }
         value => Number::of(value),
     }
-    .filter(|number| number.as_f64().is_finite())
+    .filter(|number| number.is_finite())
 }
 
 impl State {
@@ -68,20 +77,21 @@ impl State {
         }
     }
 
-    /// Adds a value; whether it could be taken. `hash` is that of its canonical form.
-    pub(super) fn add(&mut self, value: ValueRef<'_>, hash: impl FnOnce() -> u64) -> bool {
+    /// Adds a value; whether it could be taken.
+    #[inline]
+    pub(super) fn add(&mut self, input: &Input) -> bool {
         match self {
             Self::Count(count) => {
                 *count += 1;
                 return true;
             }
             Self::Distinct(distinct) => {
-                distinct.add(hash());
+                distinct.add(input.hash);
                 return true;
             }
             _ => {}
         }
-        let Some(number) = number_of(value) else { return false };
+        let Some(number) = input.number else { return false };
         match self {
             Self::Sum(sum) => sum.add(number),
             Self::Avg(sum, count) => {
@@ -186,7 +196,8 @@ mod tests {
     fn state(function: Function, numbers: &[f64]) -> State {
         let mut state = State::new(function);
         for number in numbers {
-            assert!(state.add(ValueRef::F64(*number), || number.to_bits()));
+            let input = Input { number: Some(Number::Float(*number)), hash: number.to_bits() };
+            assert!(state.add(&input));
         }
         state
     }

@@ -6,6 +6,7 @@ use super::function::State;
 use super::options::Computed;
 use crate::event_key::KeyMap;
 use crate::held::Held;
+use crate::short_key::{RecentKeys, ShortKey};
 
 /// The results of one group.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ impl Group {
 pub(super) struct Groups {
     groups: Vec<Group>,
     index: KeyMap<usize>,
+    /// Where the groups are that were noted with the short text of their only value.
+    recent: RecentKeys,
     /// Where the group of the events is whose groups were too many.
     rest: Option<usize>,
 }
@@ -46,6 +49,19 @@ impl Groups {
     /// Where the group with a hash is; `None` is that of the events whose groups were too many.
     pub(super) fn find(&self, hash: Option<u128>) -> Option<usize> {
         hash.map_or(self.rest, |hash| self.index.get(&hash).copied())
+    }
+
+    /// Where the group is that was noted with a text, where it is still known by it.
+    #[inline]
+    pub(super) fn recall(&self, short: ShortKey) -> Option<usize> {
+        self.recent.find(short).map(|at| at as usize)
+    }
+
+    /// Notes where the group of a text is.
+    pub(super) fn note(&mut self, short: ShortKey, at: usize) {
+        if let Ok(at) = u32::try_from(at) {
+            self.recent.note(short, at);
+        }
     }
 
     /// A group that was found, or added.

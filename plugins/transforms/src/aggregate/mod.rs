@@ -1,5 +1,6 @@
 //! The transform `aggregate`: numbers of many events in windows of time, for each group.
 
+mod column;
 mod distinct;
 mod function;
 mod group;
@@ -9,7 +10,7 @@ mod windows;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lograil_event::{Acks, Batch, EventRef, Field, Key};
+use lograil_event::{Acks, Batch, Field, Key};
 use lograil_plugin::error::TransformError;
 use lograil_plugin::spec::{no_claims, schema_of};
 use lograil_plugin::{
@@ -20,6 +21,7 @@ use lograil_plugin::{
 use crate::event_key::{KeyHasher, append_value};
 use crate::event_time::TimeSource;
 use crate::field_path::FieldPath;
+use column::Column;
 use group::{Group, Groups, Pane, held};
 use options::{AggregateOptions, Computed, OVERFLOW, PARTIAL, WINDOW_END, WINDOW_START};
 use windows::Windows;
@@ -59,6 +61,7 @@ enum Fate {
 struct Aggregate {
     group_by: Vec<(String, FieldPath)>,
     computed: Vec<Computed>,
+    columns: Vec<Column>,
     time: TimeSource,
     lateness: Duration,
     idle_timeout: Duration,
@@ -91,6 +94,7 @@ impl Aggregate {
         let checked = options.check()?;
         Ok(Self {
             group_by: checked.group_by,
+            columns: Column::of(&checked.computed),
             computed: checked.computed,
             time: options.time,
             lateness: Duration::from_nanos(checked.lengths.lateness.unsigned_abs()),
@@ -115,11 +119,8 @@ impl Aggregate {
         self.fates.clear();
         let keys: Vec<Option<Key>> =
             self.group_by.iter().map(|(_, path)| path.key(batch)).collect();
-        let fields: Vec<Option<Key>> = self
-            .computed
-            .iter()
-            .map(|computed| computed.field.as_ref().and_then(|path| path.key(batch)))
-            .collect();
+        let fields: Vec<Option<Key>> =
+            self.columns.iter().map(|column| column.key(batch)).collect();
         let (mut overflowed, mut unusable) = (0, 0);
         for event in batch.iter() {
             let Some(time_ns) = self.time.of(event.timestamp_ns(), now_ns) else {
@@ -131,40 +132,45 @@ impl Aggregate {
                 continue;
             };
             self.fates.push(Fate::Taken);
-            self.hasher.form.clear();
-            for ((_, path), key) in self.group_by.iter().zip(&keys) {
-                append_value(path.get(event, *key, &mut self.scratch), &mut self.hasher.form);
-            }
-            let hash = self.hasher.recall();
             let pane = self.windows.pane(start);
             pane.acknowledge(batch, self.batch);
-            let mut own = Some(hash);
-            let mut found = pane.groups.find(own);
-            if found.is_none() && self.groups >= self.max_groups {
-                own = None;
-                found = pane.groups.find(own);
-                overflowed += 1;
-            }
-            let at = found.unwrap_or_else(|| {
-                let scratch = &mut self.scratch;
-                let values = own.map(|_| {
-                    let pairs = self.group_by.iter().zip(&keys);
-                    pairs.map(|((_, path), key)| held(path.get(event, *key, scratch))).collect()
+            // A group by one field alone is mostly known by its text.
+            let short = match (&*self.group_by, &*keys) {
+                ([(_, path)], [key]) => path.short_key(event, *key),
+                _ => None,
+            };
+            let recalled = short.and_then(|short| pane.groups.recall(short));
+            let at = recalled.unwrap_or_else(|| {
+                self.hasher.form.clear();
+                for ((_, path), key) in self.group_by.iter().zip(&keys) {
+                    append_value(path.get(event, *key, &mut self.scratch), &mut self.hasher.form);
+                }
+                let mut own = Some(self.hasher.recall());
+                let mut found = pane.groups.find(own);
+                if found.is_none() && self.groups >= self.max_groups {
+                    own = None;
+                    found = pane.groups.find(own);
+                    overflowed += 1;
+                }
+                let at = found.unwrap_or_else(|| {
+                    let scratch = &mut self.scratch;
+                    let values = own.map(|_| {
+                        let pairs = self.group_by.iter().zip(&keys);
+                        pairs.map(|((_, path), key)| held(path.get(event, *key, scratch))).collect()
+                    });
+                    self.groups += 1;
+                    pane.groups.insert(own, Group::new(values, &self.computed))
                 });
-                self.groups += 1;
-                pane.groups.insert(own, Group::new(values, &self.computed))
+                // What is in the group of the rest may get one of its own.
+                if let (Some(short), Some(_)) = (short, own) {
+                    pane.groups.note(short, at);
+                }
+                at
             });
             let Some(group) = pane.groups.get(at) else { continue };
-            for ((state, computed), key) in group.states.iter_mut().zip(&self.computed).zip(&fields)
-            {
-                unusable += u64::from(!add(
-                    state,
-                    computed,
-                    event,
-                    *key,
-                    &mut self.scratch,
-                    &mut self.hasher,
-                ));
+            for (column, key) in self.columns.iter().zip(&fields) {
+                let (scratch, hasher) = (&mut self.scratch, &mut self.hasher);
+                unusable += column.add(&mut group.states, event, *key, scratch, hasher);
             }
         }
         if let Some(running) = &self.running {
@@ -247,26 +253,6 @@ impl Aggregate {
     }
 }
 
-/// Adds an event to a result; whether its value could be taken.
-fn add(
-    state: &mut function::State,
-    computed: &Computed,
-    event: EventRef<'_>,
-    key: Option<Key>,
-    scratch: &mut Vec<u8>,
-    hasher: &mut KeyHasher,
-) -> bool {
-    let Some(path) = &computed.field else { return state.add(lograil_event::ValueRef::Null, || 0) };
-    match path.get(event, key, scratch) {
-        None | Some(lograil_event::ValueRef::Null) => true,
-        Some(value) => state.add(value, || {
-            hasher.form.clear();
-            append_value(Some(value), &mut hasher.form);
-            hasher.hash() as u64
-        }),
-    }
-}
-
 impl Transform for Aggregate {
     fn start(&mut self, context: TransformContext) -> Result<(), TransformError> {
         let metrics = &context.metrics;
@@ -289,13 +275,18 @@ impl Transform for Aggregate {
             self.take(&batch, now_ns);
         }
         let fates = std::mem::take(&mut self.fates);
-        out.discard("aggregated", fates.iter().filter(|fate| **fate == Fate::Taken).count());
-        if let Some(future) = batch.split_off_where(|event| fates[event] == Fate::Future) {
-            out.dead_letter(future, |_| FUTURE);
-        }
-        let left: Vec<Fate> = fates.iter().copied().filter(|fate| *fate != Fate::Future).collect();
+        let taken = fates.iter().filter(|fate| **fate == Fate::Taken).count();
+        out.discard("aggregated", taken);
+        let mut left = fates.iter().filter(|fate| **fate != Fate::Future);
         // Also without late events: it carries the batch's own share, and the panes have shares of their own.
-        batch.retain(|event| left[event] == Fate::Late);
+        if taken == fates.len() {
+            batch.retain(|_| false);
+        } else {
+            if let Some(future) = batch.split_off_where(|event| fates[event] == Fate::Future) {
+                out.dead_letter(future, |_| FUTURE);
+            }
+            batch.retain(|_| left.next() == Some(&Fate::Late));
+        }
         out.emit_to(LATE, batch);
         self.fates = fates;
         self.windows.advance(0);

@@ -27,6 +27,8 @@ pub(super) struct Lengths {
 pub(super) struct Windows<P> {
     lengths: Lengths,
     panes: BTreeMap<i64, P>,
+    /// The start of the pane that was asked for last; a start of a pane in any case.
+    last_start: i64,
     /// The time of the newest event, or when it came if it was ahead of that.
     newest: Option<i64>,
     /// Windows that end up to here are over.
@@ -40,6 +42,7 @@ impl<P> Windows<P> {
         Self {
             lengths,
             panes: BTreeMap::new(),
+            last_start: 0,
             newest: None,
             watermark: i64::MIN,
             open_from: i64::MIN,
@@ -64,9 +67,19 @@ impl<P> Windows<P> {
     pub(super) fn pane_of(&mut self, time_ns: i64, now_ns: i64) -> Option<i64> {
         let time_ns = time_ns.clamp(TIME_MIN_NS, TIME_MAX_NS);
         self.newest = self.newest.max(Some(time_ns.min(now_ns)));
-        let start = time_ns.saturating_sub(time_ns.rem_euclid(self.lengths.every));
+        let start = self.start_of(time_ns);
         let is_late = start < self.open_from || self.end_of(start) <= self.watermark;
         (!is_late).then_some(start)
+    }
+
+    /// The start of the pane of a time. Most events are in the pane of the one before: they cost no division.
+    #[inline]
+    fn start_of(&mut self, time_ns: i64) -> i64 {
+        let into = time_ns.wrapping_sub(self.last_start);
+        if !(0..self.lengths.every).contains(&into) {
+            self.last_start = time_ns.saturating_sub(time_ns.rem_euclid(self.lengths.every));
+        }
+        self.last_start
     }
 
     /// The end of the window that starts at `start`.

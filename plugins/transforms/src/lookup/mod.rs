@@ -7,7 +7,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lograil_event::{Batch, Field, Key};
+use lograil_event::{Batch, Field, Key, Span};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     Build, Clock, ComponentSpec, ConfigErrors, Options, Outputs, SystemFiles, Threading, Transform,
@@ -16,6 +16,7 @@ use lograil_plugin::{
 
 use crate::event_key::KeyHasher;
 use crate::field_path::FieldPath;
+use crate::short_key::RecentKeys;
 use options::LookupOptions;
 use table::{Notation, Table, Wanted, append_key};
 use watch::{Origin, Watch};
@@ -38,6 +39,8 @@ struct Lookup {
     keys: Vec<(String, FieldPath)>,
     hasher: KeyHasher,
     scratch: Vec<u8>,
+    /// The rows of keys that came of late.
+    recent: RecentKeys,
     /// The row of each event of the current batch.
     rows: Vec<Option<u32>>,
     running: Option<Running>,
@@ -65,6 +68,7 @@ impl Lookup {
             keys: checked.keys,
             hasher: KeyHasher::new(),
             scratch: Vec::new(),
+            recent: RecentKeys::default(),
             rows: Vec::new(),
             running: None,
         })
@@ -75,45 +79,76 @@ impl Lookup {
         self.rows.clear();
         let keys: Vec<Option<Key>> = self.keys.iter().map(|(_, path)| path.key(batch)).collect();
         for event in batch.iter() {
+            // A key of one field alone is mostly known by its text.
+            let short = match (&*self.keys, &*keys) {
+                ([(_, path)], [key]) => path.short_key(event, *key),
+                _ => None,
+            };
+            if let Some(row) = short.and_then(|short| self.recent.find(short)) {
+                self.rows.push(Some(row));
+                continue;
+            }
             self.hasher.form.clear();
             let is_whole = self.keys.iter().zip(&keys).all(|((_, path), key)| {
                 let value = path.get(event, *key, &mut self.scratch);
                 append_key(value, &mut self.hasher.form).is_some()
             });
-            self.rows.push(is_whole.then(|| table.find(self.hasher.recall())).flatten());
+            let row = is_whole.then(|| table.find(self.hasher.recall())).flatten();
+            if let (Some(short), Some(row)) = (short, row) {
+                self.recent.note(short, row);
+            }
+            self.rows.push(row);
         }
         self.rows.iter().filter(|row| row.is_none()).count()
     }
 
     /// Adds the fields of the rows that were found.
     fn add(&self, batch: &mut Batch, table: &Table) {
-        let mut edit = batch.edit();
         let prefix = &self.options.prefix;
-        let names = table.columns.iter();
-        let keys: Vec<Key> = names.map(|name| edit.key(&format!("{prefix}{name}"))).collect();
+        let names: Vec<String> =
+            table.columns.iter().map(|name| format!("{prefix}{name}")).collect();
+        // What the batch has no key for no event has.
+        let are_unknown = names.iter().all(|name| batch.find_key(name).is_none());
+        let mut edit = batch.edit();
+        let keys: Vec<Key> = names.iter().map(|name| edit.key(name)).collect();
+        // New keys ascend, unless a name is there twice.
+        let are_new = are_unknown && keys.is_sorted_by(|one, next| one.0 < next.0);
         // Events of a batch often have the same row: its texts are written once then.
         let (mut last, mut fields) = (None, Vec::<Field>::new());
         for (event, row) in self.rows.iter().enumerate() {
-            let Some(row) = row else { continue };
-            if last != Some(*row) {
-                last = Some(*row);
+            let Some(number) = row else { continue };
+            if last != Some(*number) {
+                last = Some(*number);
+                let Some(row) = table.row(*number) else { continue };
+                let text = edit.push_text(row.text);
                 fields.clear();
-                for (key, value) in keys.iter().zip(table.row(*row)) {
-                    if let Some(value) = value {
-                        fields.push(value.field(*key, &mut edit));
-                    }
-                }
+                fields.extend(row.fields.iter().map(|field| placed(*field, &keys, text)));
             }
             for field in &fields {
-                edit.set(event, *field);
+                if are_new {
+                    edit.append(event, *field);
+                } else {
+                    edit.set(event, *field);
+                }
             }
         }
     }
 }
 
+/// A field of a row in a batch that has the row's text in `text`.
+fn placed(field: Field, keys: &[Key], text: Span) -> Field {
+    let key = keys[field.key as usize].0;
+    if !field.tag.is_span() {
+        return Field::scalar(key, field.tag, field.payload());
+    }
+    let Span { offset, len, .. } = field.span();
+    let span = Span { offset: text.offset + offset, len, ..text };
+    Field::text(key, field.tag, span, field.flags())
+}
+
 impl Running {
     /// Takes the new table, if there is one.
-    fn take_found(&mut self) {
+    fn take_found(&mut self, recent: &mut RecentKeys) {
         match self.watch.found() {
             None => {}
             Some(Ok(table)) => {
@@ -126,6 +161,7 @@ impl Running {
                 self.rows.set(table.len() as i64);
                 self.reloads.inc();
                 self.table = table;
+                *recent = RecentKeys::default();
             }
             Some(Err(why)) => {
                 self.failures.inc();
@@ -188,7 +224,7 @@ impl Transform for Lookup {
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
         if let Some(mut running) = self.running.take() {
-            running.take_found();
+            running.take_found(&mut self.recent);
             let unmatched = self.find(&batch, &running.table);
             running.unmatched.inc_by(unmatched as u64);
             // A batch that stays as it is may be shared with other branches: leave its arrays alone.
@@ -202,7 +238,7 @@ impl Transform for Lookup {
 
     fn tick(&mut self, _now_ns: i64, _out: &mut Outputs) {
         let Some(running) = &mut self.running else { return };
-        running.take_found();
+        running.take_found(&mut self.recent);
         let now = running.clock.monotonic();
         if now.saturating_sub(running.looked) >= self.options.check_every.0 {
             running.looked = now;

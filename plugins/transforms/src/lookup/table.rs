@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** reads text only, no file; what it refuses it refuses with the line.
 
-use lograil_event::ValueRef;
+use lograil_event::{Field, Span, ValueRef};
 use serde_json::{Map, Value};
 
 use crate::event_key::{KeyHasher, KeyMap, append_text};
-use crate::held::Held;
+use crate::held::Parts;
 
 /// Most columns of a table, and most bytes of one row of CSV.
 const COLUMNS_MAX: usize = 1_000;
@@ -33,14 +33,33 @@ pub(super) struct Wanted {
     pub(super) hash_key: u128,
 }
 
-/// A table. What a row lacks is `None`.
+/// A table.
 pub(super) struct Table {
     /// The names of the columns that are added.
     pub(super) columns: Vec<String>,
-    rows: Vec<Box<[Option<Held>]>>,
+    /// The texts of all rows, row by row, and their values.
+    text: Vec<u8>,
+    fields: Vec<Field>,
+    rows: Vec<RowEnd>,
     by_key: KeyMap<u32>,
     /// Rows whose key an earlier row has; the last one counts.
     pub(super) repeated: usize,
+}
+
+/// Where the texts and the values of a row end; they begin where those of the row before end.
+#[derive(Debug, Clone, Copy, Default)]
+struct RowEnd {
+    text: usize,
+    field: usize,
+}
+
+/// A row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'t> {
+    /// All texts of the row.
+    pub(super) text: &'t [u8],
+    /// Its values but for those that it lacks: the key is the number of the column, spans are of the row's text.
+    pub(super) fields: &'t [Field],
 }
 
 impl Table {
@@ -62,9 +81,36 @@ impl Table {
         self.by_key.get(&hash).copied()
     }
 
-    /// The values of a row, one for each column.
-    pub(super) fn row(&self, number: u32) -> &[Option<Held>] {
-        self.rows.get(number as usize).map_or(&[], |row| row)
+    /// The row with a number.
+    pub(super) fn row(&self, number: u32) -> Option<Row<'_>> {
+        let end = self.rows.get(number as usize)?;
+        let before = (number as usize).checked_sub(1).map(|before| self.rows[before]);
+        let start = before.unwrap_or_default();
+        let text = &self.text[start.text..end.text];
+        Some(Row { text, fields: &self.fields[start.field..end.field] })
+    }
+
+    /// Adds a row of values, one for each column.
+    fn add_row<'v>(
+        &mut self,
+        values: impl Iterator<Item = Option<ValueRef<'v>>>,
+    ) -> Result<u32, &'static str> {
+        let number = u32::try_from(self.rows.len()).map_err(|_| "there are too many rows")?;
+        let start = self.text.len();
+        for (column, value) in (0..).zip(values) {
+            let Some(value) = value else { continue };
+            self.fields.push(match Parts::of(value) {
+                Parts::Scalar(tag, payload) => Field::scalar(column, tag, payload),
+                Parts::Text(tag, text, flags) => {
+                    let part = |len| u32::try_from(len).map_err(|_| "its texts are too long");
+                    let (offset, len) = (part(self.text.len() - start)?, part(text.len())?);
+                    self.text.extend_from_slice(text);
+                    Field::text(column, tag, Span { segment: 0, offset, len }, flags)
+                }
+            });
+        }
+        self.rows.push(RowEnd { text: self.text.len(), field: self.fields.len() });
+        Ok(number)
     }
 }
 
@@ -95,7 +141,14 @@ struct Builder<'w> {
 impl<'w> Builder<'w> {
     fn new(wanted: &'w Wanted) -> Self {
         let columns = wanted.columns.clone().unwrap_or_default();
-        let table = Table { columns, rows: Vec::new(), by_key: KeyMap::default(), repeated: 0 };
+        let table = Table {
+            columns,
+            text: Vec::new(),
+            fields: Vec::new(),
+            rows: Vec::new(),
+            by_key: KeyMap::default(),
+            repeated: 0,
+        };
         Self { wanted, hasher: KeyHasher::with_key(wanted.hash_key), table }
     }
 
@@ -103,7 +156,7 @@ impl<'w> Builder<'w> {
     fn add<'v>(
         &mut self,
         key: impl Iterator<Item = Option<ValueRef<'v>>>,
-        row: Box<[Option<Held>]>,
+        row: impl Iterator<Item = Option<ValueRef<'v>>>,
     ) -> Result<(), String> {
         self.hasher.form.clear();
         for (value, column) in key.zip(&self.wanted.keys) {
@@ -111,10 +164,9 @@ impl<'w> Builder<'w> {
                 return Err(format!("`{column}`, which is a part of the key, is missing"));
             }
         }
-        let number = u32::try_from(self.table.rows.len()).map_err(|_| "there are too many rows")?;
+        let number = self.table.add_row(row)?;
         let before = self.table.by_key.insert(self.hasher.hash(), number);
         self.table.repeated += usize::from(before.is_some());
-        self.table.rows.push(row);
         Ok(())
     }
 
@@ -151,8 +203,8 @@ impl<'w> Builder<'w> {
                 let text = &*values[*at];
                 (!text.is_empty()).then_some(ValueRef::Str { text, clean: false })
             };
-            let row = columns.iter().map(|at| value(at).map(Held::of)).collect();
-            self.add(keys.iter().map(value), row).map_err(|why| format!("line {line}: {why}"))?;
+            self.add(keys.iter().map(value), columns.iter().map(value))
+                .map_err(|why| format!("line {line}: {why}"))?;
         }
         Ok(())
     }
@@ -178,9 +230,10 @@ impl<'w> Builder<'w> {
         for (at, row) in rows.iter().enumerate() {
             let value = |name: &String| row.get(name).map(Text::of);
             let keys: Vec<Option<Text>> = self.wanted.keys.iter().map(value).collect();
-            let values = columns.iter().map(|name| value(name).map(|text| Held::of(text.value())));
-            self.add(keys.iter().map(|key| key.as_ref().map(Text::value)), values.collect())
-                .map_err(|why| format!("object {}: {why}", at + 1))?;
+            let values: Vec<Option<Text>> = columns.iter().map(value).collect();
+            let keys = keys.iter().map(|key| key.as_ref().map(Text::value));
+            let values = values.iter().map(|value| value.as_ref().map(Text::value));
+            self.add(keys, values).map_err(|why| format!("object {}: {why}", at + 1))?;
         }
         Ok(())
     }
@@ -287,8 +340,15 @@ mod tests {
     fn row(table: &Table, key: ValueRef<'_>) -> Option<Vec<Option<String>>> {
         let mut hasher = KeyHasher::with_key(1);
         append_key(Some(key), &mut hasher.form)?;
-        let values = table.row(table.find(hasher.hash())?).iter();
-        Some(values.map(|value| value.as_ref().map(|held| format!("{held:?}"))).collect())
+        let row = table.row(table.find(hasher.hash())?)?;
+        let mut values = vec![None; table.columns.len()];
+        for field in row.fields {
+            let (start, len) = (field.span().offset as usize, field.span().len as usize);
+            let text = row.text.get(start..start + len).filter(|_| field.tag.is_span());
+            let text = String::from_utf8_lossy(text.unwrap_or_default());
+            values[field.key as usize] = Some(format!("{:?} {text}", field.tag));
+        }
+        Some(values)
     }
 
     #[test]
@@ -298,10 +358,8 @@ mod tests {
         assert_eq!(table.columns, ["owner", "note"]);
         assert_eq!((table.len(), table.repeated), (3, 1));
         let found = row(&table, ValueRef::I64(1)).unwrap();
-        assert!(
-            found[0].as_ref().unwrap().contains(&format!("{:?}", b"bob")),
-            "the last one counts"
-        );
+        let wanted = ["Str bob", "Str x"].map(|value| Some(value.to_owned()));
+        assert_eq!(found, wanted, "the last one counts");
         assert_eq!(row(&table, ValueRef::str("2")).unwrap(), [None, None]);
         assert_eq!(row(&table, ValueRef::str("3")), None);
     }
@@ -315,9 +373,10 @@ mod tests {
             let table = Table::parse(text.as_bytes(), &wanted(Notation::Json, None)).unwrap();
             assert_eq!(table.columns, ["n", "o", "t"]);
             let found = row(&table, ValueRef::str("1")).unwrap();
-            assert!(found[0].as_ref().unwrap().contains("Number"), "{found:?}");
-            assert!(found[1].as_ref().unwrap().contains("Object"), "{found:?}");
-            assert_eq!(found[2], None);
+            let wanted = [Some("Number 1.5"), Some("Object {\"a\":[1]}"), None];
+            assert_eq!(found, wanted.map(|value| value.map(str::to_owned)));
+            let found = row(&table, ValueRef::str("b")).unwrap();
+            assert_eq!(found, [None, None, Some("Bool ".to_owned())]);
         }
     }
 
