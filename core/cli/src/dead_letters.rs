@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::catalogue::catalogue;
 
 /// The id of the sink that is added; no topology can name it, since ids have no colon.
-const ID: &str = "lograil:dead_letters";
+pub(crate) const ID: &str = "lograil:dead_letters";
 
 /// Adds a sink of `component_type` with `options` for every dead-letter output that nobody reads.
 pub(crate) fn add_sink(plan: &mut Plan, component_type: &str, options: serde_json::Value) {

@@ -11,6 +11,7 @@ mod exit;
 mod loaded_plugins;
 mod logging;
 mod output;
+mod refusals;
 mod reload;
 mod run_file;
 mod signals;

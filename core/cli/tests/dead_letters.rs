@@ -284,3 +284,20 @@ fn a_kill_in_the_middle_of_a_replay_loses_no_letter() {
     assert_eq!(times.len(), LINES);
     http::assert_ledgers_balance(&get(address, "/topology").json());
 }
+
+#[test]
+fn that_events_are_refused_is_told_once_where_nobody_reads_them() {
+    let place = Place::new();
+    place.write("app.log", "no JSON\n{\"a\":1}\nnone\n");
+    place.write("t.toml", topology(REFUSING, OUT));
+    let ran = place.run(&["run", "--once", "--quiet", "t.toml"]);
+    let told = ran.assert_success().stderr();
+    assert_eq!(told.matches("events are refused").count(), 1, "{told}");
+    for part in ["2 so far", "data/dead-letters.ndjson", "component_id=\"parsed\""] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let read = "[sinks.letters]\ntype = \"null\"\ninputs = [\"parsed.dead_letter\"]\n";
+    place.write("t.toml", topology(REFUSING, OUT).replace("\"data\"", "\"other\"") + read);
+    let ran = place.run(&["run", "--once", "--quiet", "t.toml"]);
+    assert!(!ran.assert_success().stderr().contains("refused"), "{}", ran.stderr());
+}

@@ -20,10 +20,14 @@ fn fold(word: &str) -> String {
     word.to_lowercase().replace('-', "_")
 }
 
-/// Edits between two words; a singular and its plural, or a word begun and not ended, count as one.
+/// Edits between two words; a singular and its plural, a word begun and not ended, or one with a unit behind it
+/// (`window_secs` for `window`) count as one.
 fn distance(word: &str, candidate: &str) -> usize {
     let edits = strsim::damerau_levenshtein(word, candidate);
-    if word.len() >= 3 && candidate.starts_with(word) { edits.min(1) } else { edits }
+    let is_begun = word.len() >= 3 && candidate.starts_with(word);
+    let unit = word.strip_prefix(candidate).filter(|_| candidate.len() >= 3);
+    let is_longer = unit.is_some_and(|unit| unit.starts_with('_'));
+    if is_begun || is_longer { edits.min(1) } else { edits }
 }
 
 /// `` did you mean `x`? ``, or what to say when there is nothing close.
@@ -50,6 +54,8 @@ mod tests {
         check("read-from", Some("read_from"));
         check("READ_FROM", Some("read_from"));
         check("excl", Some("exclude"));
+        check("include_files", Some("include"));
+        check("id_of_it", None);
         check("colour", None);
         check("x", None);
     }

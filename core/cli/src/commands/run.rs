@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::args::RunArguments;
 use crate::exit::Exit;
+use crate::refusals::Refusals;
 use crate::reload::Reload;
 use crate::signals::Signals;
 use crate::watch::Watch;
@@ -56,6 +57,7 @@ pub(crate) fn start(
     catalogue::set_limits(&plan.global.plugins);
     let admin = plan.global.admin.clone();
     let plugins = reload.as_ref().map(Reload::plugins).unwrap_or_default();
+    let letters = dead_letters::file_of(&plan);
     let (described, watched) = watch::channel(Arc::new(describe(&plan, plugins, &[])));
     let seams = Seams::default();
     let result: anyhow::Result<Option<(Outcome, TopologyStatus)>> = runtime.block_on(async {
@@ -80,7 +82,14 @@ pub(crate) fn start(
             tracing::info!("admin server on http://{address}");
         }
         let reload = reload.map(|reload| reload.report_to(&seams.metrics, described));
-        let outcome = signals::follow(running, signals, reload).await;
+        let follow = signals::follow(running, signals, reload);
+        let Some(file) = letters else { return Ok(Some((follow.await, observer.status()))) };
+        let mut refusals = Refusals::kept_in(&file);
+        let outcome = tokio::select! {
+            outcome = follow => outcome,
+            never = refusals.watch(&observer) => match never {},
+        };
+        refusals.tell(&observer.status());
         Ok(Some((outcome, observer.status())))
     });
     // Threads that are stuck in a device or a dead peer must not hold up the end.
