@@ -85,6 +85,16 @@ fn fixed(text: &[u8]) -> Option<Parts> {
     let (hour, minute, second) = (pair(11)?, pair(14)?, pair(17)?);
     let mut cursor = Cursor::new(text);
     cursor.at = 19;
+    // `.250Z`, as most services write it.
+    if let Some([b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'Z']) = text.get(19..24)
+        && !text.get(24).is_some_and(u8::is_ascii_alphanumeric)
+    {
+        let digits = [a, b, c].map(|digit| i64::from(digit - b'0'));
+        let millis = digits[0] * 100 + digits[1] * 10 + digits[2];
+        let clock = of_day(hour, minute, second, millis * 1_000_000, Precision::Millisecond)?;
+        cursor.at = 24;
+        return Some(parts(&cursor, date, &clock, Some(0)));
+    }
     let (nanos, digits) = fraction(&mut cursor);
     let hour = half_of_day(&mut cursor, hour)?;
     let clock = of_day(hour, minute, second, nanos, Precision::of_digits(digits))?;

@@ -155,6 +155,9 @@ fn says_what_it_had_to_assume() {
     assert_eq!(found("24-Feb 16:36"), (Certainty::YearAssumed, false, Precision::Minute));
     assert_eq!(found("12:00:00,123"), (Certainty::DateAssumed, false, Precision::Millisecond));
     assert_eq!(found("2014-11-14T19:19:51.1234Z"), (Certainty::Full, true, Precision::Microsecond));
+    assert_eq!(found("2014-11-14T19:19:51.123Z"), (Certainty::Full, true, Precision::Millisecond));
+    let word = parse_prefix(b"2014-11-14T19:19:51.123Zulu", &NOW).unwrap();
+    assert_eq!((word.has_offset, word.len), (false, 23));
     assert_eq!(found("1700000000"), (Certainty::Full, true, Precision::Second));
     let berlin = Reference { offset_seconds: 3600, ..NOW };
     let ns = |text: &str| parse(text.as_bytes(), &berlin).unwrap().ns;

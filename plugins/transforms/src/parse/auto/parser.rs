@@ -52,12 +52,6 @@ const STRUCTURED_DATA: u32 = 11;
 pub(super) const MESSAGE: u32 = 12;
 pub(super) const REST: u32 = 13;
 
-/// Columns of glog, and what they are here: level, timestamp, id, file, line, message.
-const GLOG_LEVEL: u32 = 0;
-const GLOG_FILE: u32 = 3;
-const GLOG_ROLES: [Option<u32>; 6] =
-    [None, Some(TIMESTAMP), Some(PID), Some(LOCATION), None, Some(MESSAGE)];
-
 /// The parser of lines of any format but JSON.
 pub(super) struct AutoParser {
     /// Those of this module, the name of the format, those of access logs, and those of CEF.
@@ -203,29 +197,22 @@ impl AutoParser {
         if self.glog.parse(text, row).is_err() {
             return false;
         }
-        let mut kept = 0;
-        for index in 0..row.values.len() {
-            let (Name::Column(column), value) = row.values[index] else { continue };
-            let value = match (column, value) {
-                (GLOG_LEVEL, _) => {
-                    row.values[kept] =
-                        (Name::Column(LEVEL_ORIGINAL), Value::Text(Part::source(0, 1)));
-                    kept += 1;
-                    continue;
-                }
-                (GLOG_FILE, Value::Text(part)) => {
-                    // The file and the line, up to the bracket.
-                    let start = part.start as usize;
-                    let len = memchr::memchr(b']', &text[start..]).unwrap_or(part.len as usize);
-                    Value::Text(Part::source(start, start + len))
-                }
-                (_, value) => value,
-            };
-            let Some(role) = GLOG_ROLES.get(column as usize).copied().flatten() else { continue };
-            row.values[kept] = (Name::Column(role), value);
-            kept += 1;
-        }
-        row.values.truncate(kept);
+        // Level, time, id, file, line and message.
+        let [_, (_, time), (_, id), (_, Value::Text(file)), _, (_, message)] = row.values[..]
+        else {
+            return false;
+        };
+        // The file and the line, up to the bracket.
+        let start = file.start as usize;
+        let len = memchr::memchr(b']', &text[start..]).unwrap_or(file.len as usize);
+        row.values.clear();
+        row.values.extend([
+            (Name::Column(LEVEL_ORIGINAL), Value::Text(Part::source(0, 1))),
+            (Name::Column(TIMESTAMP), time),
+            (Name::Column(PID), id),
+            (Name::Column(LOCATION), Value::Text(Part::source(start, start + len))),
+            (Name::Column(MESSAGE), message),
+        ]);
         if let Some(level) = level {
             row.push(LEVEL, Value::Text(words::of_level(level)));
         }
