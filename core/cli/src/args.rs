@@ -319,6 +319,12 @@ pub(crate) struct PluginCheckChildArguments {
     /// The number of the first check to run.
     #[arg(long)]
     pub first: usize,
+    /// Components, as `transform acme.redact`, of which no instance can be made and ended.
+    #[arg(long)]
+    pub without: Vec<String>,
+    /// Seconds that each may take.
+    #[arg(long)]
+    pub timeout: u64,
 }
 
 const PIPE_HELP: &str = "\

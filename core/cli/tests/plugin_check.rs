@@ -85,10 +85,12 @@ fn each_fault_is_found_where_it_is_and_the_checks_go_on() {
     }
     // What hangs is given up after the time that is allowed.
     for (component, fault, expected) in [
-        ("faulty.transform", "hang_on_large", "a large line: did not return within 1 s"),
-        ("faulty.source", "deaf", "stopped while it runs: did not return within 1 s"),
+        ("faulty.transform", "hang_on_large", "a large line: `process` did not return within 2 s"),
+        ("faulty.transform", "create_hang", "not a crash: `create` did not return within 2 s"),
+        ("faulty.transform", "ports_hang", "and schema: `ports` did not return within 2 s"),
+        ("faulty.source", "deaf", "stopped while it runs: did not return within 2 s"),
     ] {
-        let found = check_with(&place, component, fault, "1");
+        let found = check_with(&place, component, fault, "2");
         assert!(found.iter().any(|one| one.contains(expected)), "{fault}: {found:#?}");
     }
 }

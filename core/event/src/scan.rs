@@ -95,10 +95,11 @@ pub(crate) fn same_fields(foreign: &[ForeignField], fields: &[Field]) -> usize {
 /// Whether both are the same, bit by bit.
 #[inline]
 pub(crate) fn is_field(foreign: &ForeignField, field: &Field) -> bool {
-    // SAFETY: both are 16 bytes of plain numbers without a gap, so that every byte is initialised.
+    // SAFETY: both are 16 bytes of plain numbers without a gap, so that every byte is initialised. They are read as
+    // numbers, because what somebody else wrote where no event is may have a tag that is none, which no `Field` has.
     unsafe {
-        std::mem::transmute::<ForeignField, [u64; 2]>(*foreign)
-            == std::mem::transmute::<Field, [u64; 2]>(*field)
+        std::ptr::from_ref(foreign).cast::<[u64; 2]>().read()
+            == std::ptr::from_ref(field).cast::<[u64; 2]>().read()
     }
 }
 

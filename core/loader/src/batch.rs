@@ -75,7 +75,10 @@ pub(crate) struct HostBatch {
     segments: Vec<abi::Segment>,
     names: Arc<KeyNames>,
     token: u64,
-    /// The fields, where the plugin may write those that belong to no event; else null.
+    fields: *const abi::Field,
+    field_count: u32,
+    /// The fields, where the plugin may write those that belong to no event; else null. All that the plugin reads of them is
+    /// by pointers made of this one, and no reference of ours is made of them while it may write.
     spare: *mut abi::Field,
 }
 
@@ -110,7 +113,11 @@ impl HostBatch {
             }
         };
         let segments = batch.segments().iter().map(describe).collect();
-        Arc::new(Self { batch, segments, names, token, spare })
+        // `abi::Event` and `EventRecord`, `abi::Field` and `Field` are the same in memory (held by a test).
+        let field_count = batch.fields().len() as u32;
+        let fields =
+            if spare.is_null() { batch.fields().as_ptr().cast() } else { spare.cast_const() };
+        Arc::new(Self { batch, segments, names, token, fields, field_count, spare })
     }
 
     /// The batch as it was before the plugin wrote anything, for when a call failed.
@@ -135,13 +142,12 @@ impl HostBatch {
         abi::View {
             size: size_of::<abi::View>() as u32,
             layout: abi::LAYOUT,
-            // `abi::Event` and `EventRecord`, `abi::Field` and `Field` are the same in memory (held by a test).
             events: self.batch.records().as_ptr().cast(),
-            fields: self.batch.fields().as_ptr().cast(),
+            fields: self.fields,
             segments: self.segments.as_ptr(),
             keys: self.names.names.as_ptr(),
             event_count: self.batch.len() as u32,
-            field_count: self.batch.fields().len() as u32,
+            field_count: self.field_count,
             segment_count: self.segments.len() as u32,
             key_count: self.names.names.len() as u32,
             keys_id: self.names.id,

@@ -139,36 +139,45 @@ enum Answer {
 
 const ANSWERS: [Answer; 4] = [Answer::Alone, Answer::Changed, Answer::Appended, Answer::Copied];
 
-/// Fewer where each instruction is interpreted.
-const ROUNDS: usize = if cfg!(miri) { 24 } else { 4_000 };
-const SIZE_MAX_BYTES: usize = if cfg!(miri) { 2_000 } else { 100_000 };
+const ROUNDS: usize = if cfg!(miri) { ANSWERS.len() } else { 4_000 };
+
+/// All kinds of batches; where each instruction is interpreted, few of a small one.
+fn batches() -> Vec<(&'static str, Batch)> {
+    if cfg!(miri) {
+        let one = serde_json::json!({"a": 1, "b": "x", "c": [1.5], "d": null});
+        let small = || ("two events", lograil_testkit::batch_of_json(&[one.clone(), one.clone()]));
+        return std::iter::repeat_with(small).take(10).collect();
+    }
+    conformance::corpus(&serde_json::Value::Null)
+}
 
 /// Whatever a plugin emits is refused, or a batch that is valid in every field and can be read.
 #[test]
 fn no_mutation_of_a_batch_gets_past_the_check() {
     let (mut refused, mut taken) = ([0; ANSWERS.len()], [0; ANSWERS.len()]);
-    for (name, batch) in conformance::corpus(&serde_json::Value::Null) {
-        if batch.len() > 100 || batch.size_bytes() > SIZE_MAX_BYTES {
+    for (seed, (name, batch)) in (9..).zip(batches()) {
+        if batch.len() > 100 || batch.size_bytes() > 100_000 {
             continue;
         }
-        let mut dice = Dice::new(9);
+        let mut dice = Dice::new(seed);
         let mut keys = KeyCache::default();
         let shown = HostBatch::to_extend(with_room(batch), 0, &mut keys);
         let view = shown.view();
-        // SAFETY: the view is that of a batch that lives.
-        let (own_events, own_fields) = unsafe { arrays(&view) };
         for round in 0..ROUNDS {
+            // SAFETY: the view is that of a batch that lives.
+            let (own_events, own_fields) = unsafe { (arrays(&view).0, arrays(&view).1.to_vec()) };
             let kind = round % ANSWERS.len();
             let answer = ANSWERS[kind];
             let mut events = mutated(&mut dice, own_events);
-            if matches!(answer, Answer::Appended | Answer::Copied) {
-                append(&mut dice, &view, &mut events);
+            // By the rules of references a write is the last one before the host looks: there is one then.
+            if answer == Answer::Appended || answer == Answer::Copied && !cfg!(miri) {
+                append(&mut dice, &view, &own_fields, &mut events);
             }
             // Of these it copies what it wrote into the batch.
             let fields = if answer == Answer::Copied {
-                own_fields.to_vec()
+                own_fields.clone()
             } else {
-                mutated(&mut dice, own_fields)
+                mutated(&mut dice, &own_fields)
             };
             let mut output = output(&shown, &events, &fields);
             match answer {
@@ -208,17 +217,17 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
             );
         }
     }
-    let least = ROUNDS / 8;
+    let least = if cfg!(miri) { 0 } else { 500 };
     assert!(refused.iter().chain(&taken).all(|count| *count > least), "{refused:?} {taken:?}");
 }
 
 /// Writes fields behind the events, most of them right, and lets events claim some of them.
-fn append(dice: &mut Dice, view: &abi::View, events: &mut [abi::Event]) {
+fn append(dice: &mut Dice, view: &abi::View, own_fields: &[abi::Field], events: &mut [abi::Event]) {
     if view.spare.is_null() || view.field_count == 0 {
         return;
     }
     // SAFETY: the view is that of a batch that lives.
-    let (own_events, own_fields) = unsafe { arrays(view) };
+    let own_events = unsafe { abi::slice(view.events, view.event_count as usize) };
     for (own, event) in own_events.iter().zip(events) {
         if dice.below(2) == 0 {
             continue;

@@ -315,13 +315,13 @@ mod tests {
     /// What a plugin lends; for each time that it came back, whether the host could be asked for something.
     struct Lent {
         context: Arc<Context>,
-        could_ask: Vec<bool>,
+        could_ask: Mutex<Vec<bool>>,
     }
 
     unsafe extern "C" fn give_back(owner: *mut c_void) {
         // SAFETY: the tests give one that lives longer.
-        let lent = unsafe { &mut *owner.cast::<Lent>() };
-        lent.could_ask.push(lent.context.work.try_lock().is_ok());
+        let lent = unsafe { &*owner.cast::<Lent>() };
+        lent.could_ask.lock().unwrap().push(lent.context.work.try_lock().is_ok());
     }
 
     impl Lent {
@@ -329,10 +329,14 @@ mod tests {
             // SAFETY: numbers that are zero, texts that are none, functions that are missing.
             let table: &abi::Component = Box::leak(Box::new(unsafe { std::mem::zeroed() }));
             let loaded = Loaded { plugin: "acme", name: "acme.test", table, own_table: table };
-            Self { context: Arc::new(Context::new(loaded)), could_ask: Vec::new() }
+            Self { context: Arc::new(Context::new(loaded)), could_ask: Mutex::default() }
         }
 
-        fn output(&mut self, base: *const abi::Batch, segment: &abi::Segment) -> abi::Output {
+        fn could_ask(&self) -> Vec<bool> {
+            self.could_ask.lock().unwrap().clone()
+        }
+
+        fn output(&self, base: *const abi::Batch, segment: &abi::Segment) -> abi::Output {
             abi::Output {
                 size: size_of::<abi::Output>() as u32,
                 port: 0,
@@ -349,7 +353,7 @@ mod tests {
                 key_count: 0,
                 token_count: 0,
                 position_count: 0,
-                owner: ptr::from_mut(self).cast(),
+                owner: ptr::from_ref(self).cast_mut().cast(),
                 release: Some(give_back),
             }
         }
@@ -367,32 +371,32 @@ mod tests {
 
     #[test]
     fn what_a_plugin_lent_goes_back_to_it_while_the_host_can_be_asked() {
-        let mut lent = Lent::new();
+        let lent = Lent::new();
         let text = segment(b"text");
         let mut output = lent.output(ptr::null(), &text);
-        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::NOT_NOW, &[true][..]));
+        assert_eq!((lent.emit(&output), &lent.could_ask()[..]), (status::NOT_NOW, &[true][..]));
 
         lent.context.work().begin(None);
-        assert_eq!((lent.emit(&output), lent.could_ask.len()), (status::OK, 1));
+        assert_eq!((lent.emit(&output), lent.could_ask().len()), (status::OK, 1));
         let _nothing_to_settle = lent.context.abort();
-        assert_eq!(lent.could_ask, [true; 2]);
+        assert_eq!(lent.could_ask(), [true; 2]);
 
         lent.context.work().begin(None);
         output.port = 70_000;
-        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::INVALID, &[true; 3][..]));
+        assert_eq!((lent.emit(&output), &lent.could_ask()[..]), (status::INVALID, &[true; 3][..]));
 
         output.port = 0;
         let unknown = abi::Field { key: 0, tag: 99, segment: 0, flags: 0, payload: 0 };
         (output.fields, output.field_count) = (&raw const unknown, 1);
-        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::INVALID, &[true; 4][..]));
+        assert_eq!((lent.emit(&output), &lent.could_ask()[..]), (status::INVALID, &[true; 4][..]));
 
         output.fields = output.fields.wrapping_byte_add(1);
-        assert_eq!((lent.emit(&output), &lent.could_ask[..]), (status::INVALID, &[true; 5][..]));
+        assert_eq!((lent.emit(&output), &lent.could_ask()[..]), (status::INVALID, &[true; 5][..]));
     }
 
     #[test]
     fn a_part_of_what_the_host_lent_is_not_the_plugins_to_lend() {
-        let mut lent = Lent::new();
+        let lent = Lent::new();
         let mut batch = batch_of_json(&[json!({"a": "x"}), json!({"a": "y"})]);
         batch.freeze();
         let shown = HostBatch::new(batch, 0, &mut KeyCache::default());
@@ -402,7 +406,11 @@ mod tests {
         output.fields = shown.batch.fields().as_ptr().cast();
         (output.event_count, output.field_count) = (1, shown.batch.fields().len() as u32);
         lent.context.work().begin(None);
-        assert_eq!((lent.emit(&output), lent.could_ask.len()), (status::OK, 1), "nothing is lent");
+        assert_eq!(
+            (lent.emit(&output), lent.could_ask().len()),
+            (status::OK, 1),
+            "nothing is lent"
+        );
         drop(shown);
         let emitted = lent.context.work().emitted.pop().unwrap();
         assert_eq!(events_of(&emitted.batch)[0]["a"], "y");

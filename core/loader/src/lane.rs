@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** an instance is in one thread's hands; one that is left behind never comes back.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,16 +24,47 @@ use crate::watchdog::{hang_limit, preparation_limit};
 /// Threads without work that are kept for the next call.
 const IDLE_MAX: usize = 64;
 
-type Call = Box<dyn FnOnce(&mut Instance) -> Status + Send>;
+type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread that makes calls, one at a time.
-struct Lane {
-    calls: SyncSender<(Instance, Call)>,
-    /// The instance comes back with the status of the call.
-    returns: Receiver<(Instance, Status)>,
-}
+struct Lane(SyncSender<Job>);
 
 static IDLE: Mutex<Vec<Lane>> = Mutex::new(Vec::new());
+
+/// Work on a thread that is not waited for beyond a limit; then the answer is `None`, and what the work gives back after
+/// all is dropped there.
+fn run<T: Send + 'static>(limit: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let lane = idle();
+    let (done, returned) = sync_channel(1);
+    let job = Box::new(move || {
+        let _heard = done.send(work());
+    });
+    if let Err(refused) = lane.0.send(job) {
+        // There is no thread to be had: better without a limit than not at all.
+        (refused.0)();
+        return returned.recv().ok();
+    }
+    let made = returned.recv_timeout(limit).ok()?;
+    let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if idle.len() < IDLE_MAX {
+        idle.push(lane);
+    }
+    Some(made)
+}
+
+fn idle() -> Lane {
+    let known = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    known.unwrap_or_else(start)
+}
+
+fn start() -> Lane {
+    let (jobs, orders) = sync_channel::<Job>(1);
+    let thread = std::thread::Builder::new().name("plugin-calls".to_owned());
+    // Where it cannot be had, `orders` is gone, and the first job says so. It ends with the lane, which is dropped where
+    // nobody waits any more.
+    let _detached = thread.spawn(move || orders.into_iter().for_each(|job| job()));
+    Lane(jobs)
+}
 
 /// Makes a call of the instance in `place`. Where calls have a limit and this one exceeds it, the place is empty
 /// afterwards, and the error says for how long the call was waited for.
@@ -56,30 +87,18 @@ pub(crate) fn call_within(
     let Some(limit) = limit else {
         return Ok(place.as_mut().map_or(status::NOT_NOW, entered));
     };
-    let Some(instance) = place.take() else { return Ok(status::NOT_NOW) };
+    let Some(mut instance) = place.take() else { return Ok(status::NOT_NOW) };
     let context = Arc::clone(&instance.context);
-    let lane = idle();
-    if let Err(refused) = lane.calls.send((instance, Box::new(entered))) {
-        // There is no thread to be had: better without a limit than not at all.
-        let (mut instance, call) = refused.0;
-        let code = call(&mut instance);
-        *place = Some(instance);
-        return Ok(code);
-    }
-    match lane.returns.recv_timeout(limit) {
-        Ok((instance, code)) => {
-            *place = Some(instance);
-            let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < IDLE_MAX {
-                idle.push(lane);
-            }
-            Ok(code)
-        }
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            context.give_up();
-            Err(limit)
-        }
-    }
+    let called = run(limit, move || {
+        let code = entered(&mut instance);
+        (instance, code)
+    });
+    let Some((instance, code)) = called else {
+        context.give_up();
+        return Err(limit);
+    };
+    *place = Some(instance);
+    Ok(code)
 }
 
 /// Makes a call that is no instance's turn: before there is one, or for its end. An error says that it took too long; what
@@ -89,6 +108,7 @@ pub(crate) fn prepare<T: Send + 'static>(
     function: Function,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
+    let limit = preparation_limit();
     let entered = {
         let context = Arc::clone(context);
         move || {
@@ -96,31 +116,10 @@ pub(crate) fn prepare<T: Send + 'static>(
             call()
         }
     };
-    let waiting = Arc::new(Mutex::new(Some(entered)));
-    let (done, returned) = sync_channel(1);
-    let taken = {
-        let waiting = Arc::clone(&waiting);
-        move || {
-            let call = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // Where nobody waits any more, it is dropped here.
-            let _heard = done.send(call.map(|call| call()));
-        }
-    };
-    let thread = std::thread::Builder::new().name("plugin-call".to_owned());
-    if thread.spawn(taken).is_err() {
-        // There is no thread to be had: better without a limit than not at all.
-        let call = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        return call.map(|call| call()).ok_or_else(|| "its thread is gone".to_owned());
-    }
-    let limit = preparation_limit();
-    match returned.recv_timeout(limit) {
-        Ok(Some(made)) => Ok(made),
-        Ok(None) | Err(RecvTimeoutError::Disconnected) => Err("its thread is gone".to_owned()),
-        Err(RecvTimeoutError::Timeout) => {
-            context.give_up();
-            Err(too_long(function, limit))
-        }
-    }
+    run(limit, entered).ok_or_else(|| {
+        context.give_up();
+        too_long(function, limit)
+    })
 }
 
 /// Makes a call of the instance in `place` that whoever waits for it may stop waiting for: then the instance stays with
@@ -183,25 +182,4 @@ pub(crate) fn leave(instance: Instance) {
     let thread = std::thread::Builder::new().name("plugin-left".to_owned());
     // Without a thread it is destroyed here, by the closure that comes to its end.
     let _detached = thread.spawn(move || drop(instance));
-}
-
-fn idle() -> Lane {
-    let known = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    known.unwrap_or_else(start)
-}
-
-fn start() -> Lane {
-    let (calls, orders) = sync_channel::<(Instance, Call)>(1);
-    let (done, returns) = sync_channel(1);
-    let thread = std::thread::Builder::new().name("plugin-calls".to_owned());
-    // Where it cannot be had, `orders` is gone, and the first call says so.
-    let _detached = thread.spawn(move || {
-        while let Ok((mut instance, call)) = orders.recv() {
-            let code = call(&mut instance);
-            if done.send((instance, code)).is_err() {
-                break;
-            }
-        }
-    });
-    Lane { calls, returns }
 }

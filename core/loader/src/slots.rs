@@ -95,7 +95,14 @@ fn texts(loaded: &Loaded, ask: Option<Texts>, function: Function, options: &Valu
         let loaded = &loaded;
         let (options, mut list) = (Str::new(&options), Vec::<String>::new());
         // SAFETY: the table is the plugin's own, the text and the vector live during the call.
-        unsafe { ask(loaded.own_table, options, (&raw mut list).cast(), collect) };
+        let code = unsafe { ask(loaded.own_table, options, (&raw mut list).cast(), collect) };
+        if code < abi::status::OK {
+            let (plugin, name) = (loaded.plugin, function.name());
+            tracing::error!(
+                component_type = loaded.name,
+                "plugin {plugin}: `{name}` failed with status {code}"
+            );
+        }
         list
     };
     lane::prepare(&context, function, call).unwrap_or_else(|why| {

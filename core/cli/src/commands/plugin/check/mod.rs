@@ -39,9 +39,10 @@ pub(super) fn run(arguments: &PluginCheckArguments) -> anyhow::Result<Exit> {
     let manifest = inspect(&file)?;
     let directory = Scratch::new()?;
     let mut report = Report::new(&arguments.file, &manifest);
-    let mut next = 0;
-    while let Some(broken) = check_from(next, arguments, &file, &directory.0, &mut report)? {
-        next = broken + 1;
+    let mut from = Start::default();
+    while let Some(next) = check_from(&from, arguments, &file, &directory.0, &mut report)? {
+        from.first = next.first;
+        from.without.extend(next.without);
     }
     let text = if arguments.json { report.json() } else { report.text() };
     output::answer(&text)?;
@@ -66,20 +67,28 @@ impl Drop for Scratch {
     }
 }
 
-/// Runs checks from number `first` on in a child. Gives the number of the one that it did not survive.
-fn check_from(
+/// Where a child begins.
+#[derive(Default)]
+struct Start {
     first: usize,
+    /// Components of which no instance can be made and ended: what needs one is skipped.
+    without: Vec<String>,
+}
+
+/// Runs checks in a child. Gives what the next one is to go on with behind a check that this one did not survive.
+fn check_from(
+    from: &Start,
     arguments: &PluginCheckArguments,
     file: &Path,
     directory: &Path,
     report: &mut Report,
-) -> anyhow::Result<Option<usize>> {
-    let mut child = spawn(first, arguments, file, directory)?;
+) -> anyhow::Result<Option<Start>> {
+    let mut child = spawn(from, arguments, file, directory)?;
     let lines = follow(child.stdout.take());
     let last_words = listen(child.stderr.take());
     let patience = Duration::from_secs(arguments.timeout);
     let mut under_way: Option<(usize, Line)> = None;
-    let mut at = first;
+    let mut at = from.first;
     loop {
         match lines.recv_timeout(patience) {
             Ok(Line::Begin { .. }) if under_way.is_some() => {}
@@ -95,9 +104,12 @@ fn check_from(
                 return Ok(None);
             }
             Err(RecvTimeoutError::Timeout) => {
-                let why = format!("did not return within {} s", patience.as_secs());
-                finish(&mut child, last_words);
-                return Ok(broken(under_way, at, why, report));
+                let last_words = finish(&mut child, last_words);
+                let function = function_that_hangs(&last_words);
+                let said = function.map_or_else(String::new, |name| format!("`{name}` "));
+                let why = format!("{said}did not return within {} s", patience.as_secs());
+                let next = broken(under_way, at, why, report);
+                return Ok(next.map(|next| next.without_unless_made(function)));
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = child.wait().context("wait for the checks")?;
@@ -109,25 +121,41 @@ fn check_from(
                     why.push_str("\n  ");
                     why.push_str(&line);
                 }
-                return Ok(broken(under_way, at, why, report));
+                let next = broken(under_way, at, why, report);
+                return Ok(next.map(|next| next.without_unless_made(None)));
             }
         }
     }
 }
 
-/// Notes what a child died of; where to go on.
+impl Start {
+    /// Of a component of which `function` hangs.
+    fn without_unless_made(mut self, function: Option<&str>) -> Self {
+        if !function.is_some_and(|name| ["create", "destroy", "traits", "replays"].contains(&name))
+        {
+            self.without.clear();
+        }
+        self
+    }
+}
+
+/// Notes what a child died of; where to go on, and the component it was at.
 fn broken(
     under_way: Option<(usize, Line)>,
     at: usize,
     why: String,
     report: &mut Report,
-) -> Option<usize> {
+) -> Option<Start> {
     match under_way {
         Some((number, begun)) => {
             // Where it does not even load there is nothing to go on with.
             let goes_on = number > 0;
+            let without = match &begun {
+                Line::Begin { component, .. } => vec![component.clone()],
+                _ => Vec::new(),
+            };
             report.add(begun, Verdict::Failed(why));
-            goes_on.then_some(number)
+            goes_on.then_some(Start { first: number + 1, without })
         }
         None => {
             let between =
@@ -139,15 +167,18 @@ fn broken(
 }
 
 fn spawn(
-    first: usize,
+    from: &Start,
     arguments: &PluginCheckArguments,
     file: &Path,
     directory: &Path,
 ) -> anyhow::Result<Child> {
     let program = std::env::current_exe().context("find this program")?;
     let mut command = Command::new(program);
-    command.args(["--log-level", "error", "plugin", "check-child"]).arg(file);
-    command.arg(format!("--first={first}"));
+    command.args(["--log-level", "warn", "plugin", "check-child"]).arg(file);
+    command.arg(format!("--first={}", from.first)).arg(format!("--timeout={}", arguments.timeout));
+    for component in &from.without {
+        command.arg(format!("--without={component}"));
+    }
     for options in &arguments.options {
         command.arg(format!("--options={options}"));
     }
@@ -156,12 +187,18 @@ fn spawn(
     command.spawn().context("start the checks")
 }
 
-/// Ends a child that has nothing left to say, or never will.
-fn finish(child: &mut Child, last_words: Option<JoinHandle<Vec<String>>>) {
+/// Ends a child that has nothing left to say, or never will. Gives its last words.
+fn finish(child: &mut Child, last_words: Option<JoinHandle<Vec<String>>>) -> Vec<String> {
     // It may have ended by itself.
     let _killed = child.kill();
     let _ended = child.wait();
-    let _heard = last_words.map(JoinHandle::join);
+    last_words.and_then(|reader| reader.join().ok()).unwrap_or_default()
+}
+
+/// The function that the child warned of, if it is one call that hangs.
+fn function_that_hangs(last_words: &[String]) -> Option<&str> {
+    let warning = last_words.iter().rfind(|line| line.contains(" has not "))?;
+    warning.split('`').nth(1)
 }
 
 /// What the child says about its checks; everything else it writes is the plugin's own.

@@ -23,20 +23,26 @@ pub(super) struct Subject {
 /// A check: what it is called, and what it does.
 pub(super) struct Check {
     pub name: String,
+    /// Whether it says nothing where no instance can be made, which is another check's to say.
+    pub needs_instances: bool,
     pub run: Box<dyn Fn(&Subject) -> Verdict>,
 }
 
 impl Check {
     pub fn new(name: impl Into<String>, run: impl Fn(&Subject) -> Verdict + 'static) -> Self {
-        Self { name: name.into(), run: Box::new(run) }
+        Self { name: name.into(), needs_instances: true, run: Box::new(run) }
+    }
+
+    fn without_instances(name: &str, run: impl Fn(&Subject) -> Verdict + 'static) -> Self {
+        Self { needs_instances: false, ..Self::new(name, run) }
     }
 }
 
 /// The checks of every component.
 pub(super) fn checks() -> Vec<Check> {
     vec![
-        Check::new("name, summary, manual and schema", describes_itself),
-        Check::new("wrong options are an error, not a crash", refuses_wrong_options),
+        Check::without_instances("name, summary, manual and schema", describes_itself),
+        Check::without_instances("wrong options are an error, not a crash", refuses_wrong_options),
         Check::new(format!("create and destroy, {INSTANCES} times"), comes_and_goes),
     ]
 }
@@ -74,6 +80,12 @@ fn describes_itself(subject: &Subject) -> Verdict {
     if schema["type"] != "object" || schema["additionalProperties"] != json!(false) {
         missing.push("the schema is that of an object and forbids unknown options");
     }
+    let outputs = (spec.ports)(&subject.options);
+    let is_new = |at: usize| !outputs[at].is_empty() && !outputs[..at].contains(&outputs[at]);
+    if !(0..outputs.len()).all(is_new) {
+        missing.push("each output of `ports` has a name of its own");
+    }
+    let _called = (spec.claims)(&subject.options);
     if missing.is_empty() { Verdict::Passed } else { Verdict::Failed(missing.join("; ")) }
 }
 
