@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use lograil_event::{AckStatus, Batch};
 use lograil_plugin::{
     BatchSender, Closed, ComponentMetrics, Port, PositionUpdate, Shutdown, ShutdownTrigger,
-    SourceContext, SourceOutput, SystemClock,
+    SourceContext, SourceOutput, SourceStart, SystemClock,
 };
 use lograil_testkit::{SimFiles, events_of};
 use serde_json::Value;
@@ -41,23 +41,26 @@ impl Captured {
         self.is_open.send_replace(is_open);
     }
 
-    pub fn context(&self) -> SourceContext {
-        let output = Output {
-            sent: self.sent.clone(),
-            held: Arc::clone(&self.held),
-            is_open: self.is_open.subscribe(),
-            fate: self.fate,
-        };
-        SourceContext {
+    pub fn start(&self) -> SourceStart {
+        SourceStart {
             id: "in".into(),
-            output: SourceOutput::new(Box::new(output)),
-            shutdown: self.shutdown.clone(),
             clock: Arc::new(SystemClock::default()),
             files: SimFiles::new().shared(),
             positions: Default::default(),
             once: false,
             metrics: ComponentMetrics::detached(),
         }
+    }
+
+    /// What a source runs with that was started with `start`.
+    pub fn run_with(&self, start: SourceStart) -> SourceContext {
+        let output = Output {
+            sent: self.sent.clone(),
+            held: Arc::clone(&self.held),
+            is_open: self.is_open.subscribe(),
+            fate: self.fate,
+        };
+        start.run_with(SourceOutput::new(Box::new(output)), self.shutdown.clone())
     }
 
     /// The raw bytes of all events of each batch.

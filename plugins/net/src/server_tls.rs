@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use lograil_plugin::{Clock, ComponentMetrics};
+use lograil_plugin::{Clock, ComponentMetrics, SourceError, SourceStart};
 use prometheus::IntCounter;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ServerConfig, crypto};
@@ -133,6 +133,15 @@ impl ServerTls {
         });
         tokio::spawn(watch(Arc::downgrade(&identity), Arc::clone(clock)));
         Ok(Self(Some(identity)))
+    }
+
+    /// The same for a source that starts.
+    pub(crate) async fn of_source(
+        options: Option<&ServerTlsOptions>,
+        start: &SourceStart,
+    ) -> Result<Self, SourceError> {
+        let SourceStart { id, clock, metrics, .. } = start;
+        Self::load(options, id, clock, metrics).await.map_err(SourceError::Failed)
     }
 
     /// The scheme of an address: `plain`, or that of TLS.

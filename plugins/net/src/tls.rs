@@ -103,6 +103,17 @@ pub(crate) fn of_nobody() -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(builder.with_no_client_auth()))
 }
 
+/// An error of a handshake, with what to do where its text does not say so.
+pub(crate) fn with_remedy(error: String) -> String {
+    // What `openssl req -x509` makes unless it is told otherwise.
+    if error.contains("CaUsedAsEndEntity") {
+        let remedy = "the server shows the certificate of an authority as its own; \
+                      make one for it with `basicConstraints=CA:FALSE`";
+        return format!("{error}: {remedy}");
+    }
+    error
+}
+
 fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
     let provider = Arc::new(crypto::ring::default_provider());
     ClientConfig::builder_with_provider(provider)

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::tls::Stream;
+use crate::tls::{self, Stream};
 
 /// A client's connection.
 pub(crate) type Connected = WebSocketStream<Box<dyn Stream>>;
@@ -44,7 +44,7 @@ impl Target {
                 let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
                 let connector = TlsConnector::from(Arc::clone(tls));
                 let stream = connector.connect(name, tcp).await;
-                Box::new(stream.map_err(|error| format!("TLS: {error}"))?)
+                Box::new(stream.map_err(|error| tls::with_remedy(format!("TLS: {error}")))?)
             }
         };
         let mut request =
@@ -75,4 +75,51 @@ pub(crate) fn websocket_uri(url: &str, errors: &mut Vec<ConfigError>) -> Option<
             .push(error.help("such as `ws://127.0.0.1:8080/ws/logs` or `wss://logs.example.com/`"));
     }
     uri
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lograil_plugin::{ComponentMetrics, SystemClock};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::server_tls::{ServerTls, ServerTlsOptions};
+    use crate::tls::ClientTlsOptions;
+
+    #[tokio::test]
+    async fn a_server_that_shows_the_certificate_of_an_authority_is_told_how_to_make_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let (cert_file, key_file) =
+            (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+        std::fs::write(&cert_file, params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        let trust = ClientTlsOptions { ca_file: Some(cert_file.clone()), ..Default::default() };
+        let options = ServerTlsOptions { cert_file, key_file, client_ca_file: None };
+        let clock: Arc<dyn lograil_plugin::Clock> = Arc::new(SystemClock::default());
+        let metrics = ComponentMetrics::detached();
+        let server = ServerTls::load(Some(&options), &"in".into(), &clock, &metrics).await.unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            server.begin(stream, Duration::from_secs(60)).await.map(|_| ())
+        });
+        let uri: Uri = format!("wss://127.0.0.1:{port}/").parse().unwrap();
+        let target = Target {
+            tls: trust.load_for(&uri).await.unwrap(),
+            uri,
+            headers: Vec::new(),
+            subprotocol: None,
+            config: WebSocketConfig::default(),
+        };
+        let error = target.connect().await.err().unwrap();
+        assert!(error.contains("CA:FALSE"), "{error}");
+    }
 }

@@ -23,6 +23,7 @@ use rustls::ClientConfig;
 use super::options::{Compression, Target};
 use super::packet::{Frame, Packet};
 use super::verdict::Verdict;
+use crate::tls;
 
 /// Bytes of an answer that are read; a connection with more is not used again.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -49,14 +50,14 @@ impl Sender {
         frame: Frame,
         clock: Arc<dyn Clock>,
         connect_timeout: Duration,
-        tls: Arc<ClientConfig>,
+        trust: Arc<ClientConfig>,
     ) -> Self {
         let mut http = HttpConnector::new();
         http.set_connect_timeout(Some(connect_timeout));
         http.set_nodelay(true);
         http.enforce_http(false);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config((*tls).clone())
+            .with_tls_config((*trust).clone())
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
@@ -142,5 +143,5 @@ fn causes(error: &dyn std::error::Error) -> String {
         text = format!("{text}: {cause}");
         inner = cause.source();
     }
-    text
+    tls::with_remedy(text)
 }

@@ -67,10 +67,7 @@ impl Source for HttpSource {
 
     fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
         Box::pin(async move {
-            let SourceStart { id, clock, metrics, .. } = start;
-            let tls = ServerTls::load(self.settings.tls.as_ref(), id, clock, metrics)
-                .await
-                .map_err(SourceError::Failed)?;
+            let tls = ServerTls::of_source(self.settings.tls.as_ref(), start).await?;
             self.listening = Some((listen::tcp(self.settings.listen).await?, tls));
             Ok(())
         })

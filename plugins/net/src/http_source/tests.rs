@@ -9,7 +9,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lograil_event::AckStatus;
-use lograil_plugin::{Options, Port, SourceContext, SourceStart};
+use lograil_plugin::{Options, Port};
 use lograil_testkit::{SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,9 +23,9 @@ use crate::server_tls::ServerTls;
 async fn start(options: Value, fate: Option<AckStatus>) -> Running {
     let settings = Options(options).parse::<HttpOptions>().unwrap().resolve().unwrap();
     let captured = Captured::new(fate);
-    let context = captured.context();
-    let SourceContext { id, clock, metrics, .. } = &context;
-    let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).await.unwrap();
+    let start = captured.start();
+    let tls = ServerTls::of_source(settings.tls.as_ref(), &start).await.unwrap();
+    let context = captured.run_with(start);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(run_on(listener, tls, settings, context));
@@ -376,9 +376,7 @@ async fn whoever_waits_for_it_to_start_is_not_held_by_a_file_that_cannot_be_read
     let tls = json!({ "cert_file": cert, "key_file": directory.path().join("key.pem") });
     let options = Options(json!({ "listen": "127.0.0.1:0", "tls": tls }));
     let mut source = build(&options).unwrap();
-    let SourceContext { id, clock, files, positions, once, metrics, .. } =
-        Captured::new(DELIVERED).context();
-    let start = SourceStart { id, clock, files, positions, once, metrics };
+    let start = Captured::new(DELIVERED).start();
     let mut starting = source.start(&start);
     // Lets the file be read in the end, also if that holds up the test.
     let (look, looked) = mpsc::channel();

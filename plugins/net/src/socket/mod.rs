@@ -122,10 +122,7 @@ impl Socket {
 impl Source for SocketSource {
     fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
         Box::pin(async move {
-            let SourceStart { id, clock, metrics, .. } = start;
-            let tls = ServerTls::load(self.settings.tls.as_ref(), id, clock, metrics)
-                .await
-                .map_err(SourceError::Failed)?;
+            let tls = ServerTls::of_source(self.settings.tls.as_ref(), start).await?;
             let action = || format!("listen on {}", self.settings.address);
             let bound = Socket::bind(&self.settings.address).await;
             let bound = bound.map_err(|source| SourceError::Io { action: action(), source })?;

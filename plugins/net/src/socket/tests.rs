@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lograil_event::AckStatus;
-use lograil_plugin::{ComponentMetrics, ConfigErrors, Options, Port, SourceContext};
+use lograil_plugin::{ComponentMetrics, ConfigErrors, Options, Port};
 use lograil_testkit::{SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,12 +32,12 @@ impl Running {
     async fn with(settings: Settings) -> Self {
         let (socket, file, address) = Socket::bind(&settings.address).await.unwrap();
         let captured = Captured::new(Some(AckStatus::Delivered));
-        let context = captured.context();
-        let metrics = context.metrics.clone();
+        let start = captured.start();
+        let metrics = start.metrics.clone();
+        let context = captured.run_with(start.clone());
         let running = tokio::spawn(async move {
             let _file = file;
-            let SourceContext { id, clock, metrics, .. } = &context;
-            let tls = ServerTls::load(settings.tls.as_ref(), id, clock, metrics).await.unwrap();
+            let tls = ServerTls::of_source(settings.tls.as_ref(), &start).await.unwrap();
             run_on(socket, tls, settings, context).await;
         });
         Self { address, captured, metrics, running }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use lograil_plugin::spec::{no_ports, schema_of};
 use lograil_plugin::{
-    Backoff, Build, Clock, ComponentMetrics, ComponentSpec, ConfigErrors, Options, Shutdown,
-    Source, SourceContext, SourceError, SourceStart, Threading,
+    Backoff, Build, ComponentSpec, ConfigErrors, Options, Shutdown, Source, SourceContext,
+    SourceError, SourceStart, Threading,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -65,8 +65,7 @@ fn claims(options: &Value) -> Vec<String> {
 impl Source for WebsocketSource {
     fn start<'a>(&'a mut self, start: &'a SourceStart) -> BoxFuture<'a, Result<(), SourceError>> {
         Box::pin(async move {
-            let SourceStart { id, clock, metrics, .. } = start;
-            self.work = Some(prepare(&self.settings, id, clock, metrics).await?);
+            self.work = Some(prepare(&self.settings, start).await?);
             Ok(())
         })
     }
@@ -87,12 +86,7 @@ enum Work {
 }
 
 /// Reads the files of TLS, or binds.
-async fn prepare(
-    settings: &Settings,
-    id: &Arc<str>,
-    clock: &Arc<dyn Clock>,
-    metrics: &ComponentMetrics,
-) -> Result<Work, SourceError> {
+async fn prepare(settings: &Settings, start: &SourceStart) -> Result<Work, SourceError> {
     match &settings.side {
         Side::Client(client) => {
             let target = Target {
@@ -105,9 +99,7 @@ async fn prepare(
             Ok(Work::Connect(Box::new(target), client.clone()))
         }
         Side::Server(server) => {
-            let tls = ServerTls::load(server.tls.as_ref(), id, clock, metrics)
-                .await
-                .map_err(SourceError::Failed)?;
+            let tls = ServerTls::of_source(server.tls.as_ref(), start).await?;
             Ok(Work::Serve(listen::tcp(server.listen).await?, tls, server.clone()))
         }
     }

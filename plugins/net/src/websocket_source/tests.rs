@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use lograil_event::AckStatus;
-use lograil_plugin::{ConfigErrors, Options, Port, SourceContext};
+use lograil_plugin::{ConfigErrors, Options, Port};
 use lograil_testkit::{ManualClock, SimFiles, conformance};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,9 +25,9 @@ fn settings(options: Value) -> Result<Settings, ConfigErrors> {
 async fn start(options: Value) -> (Captured, Option<SocketAddr>) {
     let settings = settings(options).unwrap();
     let captured = Captured::new(Some(AckStatus::Delivered));
-    let context = captured.context();
-    let SourceContext { id, clock, metrics, .. } = &context;
-    let work = prepare(&settings, id, clock, metrics).await.unwrap();
+    let start = captured.start();
+    let work = prepare(&settings, &start).await.unwrap();
+    let context = captured.run_with(start);
     let address = match &work {
         Work::Serve(listener, ..) => Some(listener.local_addr().unwrap()),
         Work::Connect(..) => None,
@@ -230,10 +230,9 @@ async fn a_server_that_greets_and_sends_away_is_asked_less_and_less_often() {
     let settings = settings(json!({ "url": url })).unwrap();
     let captured = Captured::new(Some(AckStatus::Delivered));
     let clock = ManualClock::new();
-    let context = SourceContext { clock: clock.clone().shared(), ..captured.context() };
-    let SourceContext { id, clock: shared, metrics, .. } = &context;
-    let work = prepare(&settings, id, shared, metrics).await.unwrap();
-    tokio::spawn(run_on(work, settings, context));
+    let start = SourceStart { clock: clock.clone().shared(), ..captured.start() };
+    let work = prepare(&settings, &start).await.unwrap();
+    tokio::spawn(run_on(work, settings, captured.run_with(start)));
     for count in 1..=3 {
         let mut socket = loop {
             tokio::select! {
