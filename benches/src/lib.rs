@@ -4,5 +4,6 @@
 pub mod generator;
 pub mod log_events;
 pub mod measure;
+pub mod parsed;
 pub mod rows;
 pub mod transform;

@@ -4,17 +4,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lograil_benches::generator::{self, Shapes};
-use lograil_benches::measure::{self, Path, Size};
-use lograil_benches::transform::{batch_of, build};
-use lograil_codec::json::{ParseOptions, Parser};
+use lograil_benches::measure::{self, Path};
+use lograil_benches::parsed::{Bench, parsed};
+use lograil_benches::transform::build;
+use lograil_codec::json::Parser;
 use lograil_event::Batch;
 use lograil_plugin::{Outputs, Transform};
 use lograil_transforms::remap;
 use serde_json::json;
-
-const BLOCKS: usize = 4;
-const LINES: usize = 4096;
 
 /// What people do to their events, a step each.
 const STEPS: [&str; 12] = [
@@ -33,15 +30,10 @@ const STEPS: [&str; 12] = [
 ];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = measure::rounds(&arguments, 15);
-    let name = arguments.first().filter(|name| !name.starts_with("--"));
-    let blocks: Vec<Bytes> =
-        generator::ndjson(Shapes::One, BLOCKS, LINES).into_iter().map(Bytes::from).collect();
-    let size = Size { bytes: blocks.iter().map(Bytes::len).sum(), events: BLOCKS * LINES };
+    let Bench { name, rounds, blocks, size } = Bench::from_command_line();
     let mut paths =
         vec![path("parse", None, &[], &blocks), path("chain", Some("parse"), &STEPS, &blocks)];
-    measure::run("twelve programs on parsed events", &mut paths, name, rounds, size);
+    measure::run("twelve programs on parsed events", &mut paths, name.as_ref(), rounds, size);
 }
 
 fn path<'a>(
@@ -62,9 +54,7 @@ fn path<'a>(
     let (mut parser, mut out) = (Parser::new(), Outputs::new(Arc::from(name), "remap"));
     let run = move || {
         let each = |block: &Bytes| {
-            let mut batch = batch_of(block, None);
-            let mut failures = Vec::new();
-            parser.parse_batch(&mut batch, "message", ParseOptions::default(), &mut failures);
+            let batch = parsed(&mut parser, block);
             through_chain(&mut chain, batch, &mut out).map_or(0, |batch| batch.fields().len())
         };
         blocks.iter().map(each).sum()

@@ -1,23 +1,20 @@
 //! What the expression language costs an event: `route` into four lanes, and the documented example of each function
-//! that reads a field, beside a program that only reads one: `language [--rounds N]`; `language PATH` runs one `route`
-//! of them alone, for `valgrind --tool=callgrind --toggle-collect='*through_route*'`.
+//! that reads a field, beside a program that only reads one: `language [--rounds N]`; `language NAME` runs one `route`
+//! or one function alone, for `valgrind --tool=callgrind --toggle-collect='*through_route*'` or `'*through_calls*'`.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lograil_benches::generator::{self, Shapes};
-use lograil_benches::measure::{self, Path, Size};
-use lograil_benches::transform::{batch_of, build};
-use lograil_codec::json::{ParseOptions, Parser};
+use lograil_benches::measure::{self, Path};
+use lograil_benches::parsed::{Bench, parsed};
+use lograil_benches::transform::build;
+use lograil_codec::json::Parser;
 use lograil_event::Batch;
 use lograil_expr::{Function, Program, functions};
 use lograil_plugin::{Outputs, Transform};
 use lograil_transforms::route;
 use serde_json::json;
-
-const BLOCKS: usize = 4;
-const LINES: usize = 4096;
 
 /// Conditions of lanes.
 const LANES: [(&str, Option<&str>, &[&str]); 3] = [
@@ -46,27 +43,26 @@ const CALLS: usize = 1024;
 const SHOWN_NS: f64 = 100.0;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = measure::rounds(&arguments, 15);
-    let name = arguments.first().filter(|name| !name.starts_with("--"));
-    let blocks: Vec<Bytes> =
-        generator::ndjson(Shapes::One, BLOCKS, LINES).into_iter().map(Bytes::from).collect();
-    let size = Size { bytes: blocks.iter().map(Bytes::len).sum(), events: BLOCKS * LINES };
-
+    let Bench { name, rounds, blocks, size } = Bench::from_command_line();
+    let function = functions().find(|function| Some(function.name) == name.as_deref());
+    if let Some(mut call) = function.and_then(Call::of) {
+        (0..rounds).for_each(|_| call.run());
+        println!("{}: {:.1} ns, `{}`", call.name, call.ns, call.source);
+        return;
+    }
     let mut paths = LANES.map(|(name, baseline, lanes)| {
-        let batches = blocks.iter().map(parsed).collect();
+        let batches = blocks.iter().map(frozen).collect();
         route_path(name, baseline, batches, lanes)
     });
-    measure::run("route into lanes, of parsed events", &mut paths, name, rounds, size);
+    let title = "route into lanes, of parsed events";
+    measure::run(title, &mut paths, name.as_ref(), rounds, size);
     if name.is_none() {
         compare_functions(rounds);
     }
 }
 
-fn parsed(block: &Bytes) -> Batch {
-    let (mut batch, mut failures) = (batch_of(block, None), Vec::new());
-    let options = ParseOptions::default();
-    Parser::new().parse_batch(&mut batch, "message", options, &mut failures);
+fn frozen(block: &Bytes) -> Batch {
+    let mut batch = parsed(&mut Parser::new(), block);
     batch.freeze();
     batch
 }
@@ -111,7 +107,7 @@ impl Call {
     fn new(name: &'static str, source: &'static str, event: &str) -> Option<Self> {
         let program = Program::compile(source).ok()?;
         let block = Bytes::from(format!("{event}\n").repeat(CALLS));
-        let batch = parsed(&block);
+        let batch = frozen(&block);
         // An example may need what JSON has no form for.
         let result = program.bind(&batch).eval(batch.event(0)).is_ok();
         (batch.len() == CALLS && result).then_some(Self {
@@ -136,12 +132,17 @@ impl Call {
 
     fn run(&mut self) {
         let start = measure::thread_time();
-        let mut bound = self.program.bind(&self.batch);
-        for event in self.batch.iter() {
-            let _ = black_box(bound.eval(black_box(event)));
-        }
+        through_calls(&self.program, &self.batch);
         let took = measure::thread_time().saturating_sub(start);
         self.ns = self.ns.min(took.as_nanos() as f64 / CALLS as f64);
+    }
+}
+
+#[inline(never)]
+fn through_calls(program: &Program, batch: &Batch) {
+    let mut bound = program.bind(batch);
+    for event in batch.iter() {
+        let _ = black_box(bound.eval(black_box(event)));
     }
 }
 

@@ -12,7 +12,10 @@ use crate::json;
 use crate::value::{Array, Member, Object, Value};
 
 /// Members up to which a key is looked for one by one.
-pub(crate) const MEMBERS_FEW: usize = 32;
+const MEMBERS_FEW: usize = 32;
+
+/// Members that there is room for at first.
+const MEMBERS_USUAL: usize = 8;
 
 /// What a path leads to from a value.
 pub(crate) fn step_into<'a>(
@@ -75,7 +78,9 @@ pub(crate) fn walk<'a>(
         value = match (value, step) {
             (Value::Object(object), Step::Name(name)) => object.get(name, bump)?,
             (Value::Array(array), Step::Index(index)) => {
-                array.iter(bump).nth(position(*index, array.len())?)?
+                // To count from the front, nobody needs to know how many there are.
+                let len = if *index < 0 { array.len() } else { 0 };
+                array.iter(bump).nth(position(*index, len)?)?
             }
             _ => return None,
         };
@@ -91,34 +96,66 @@ pub(crate) fn position(index: i64, len: usize) -> Option<usize> {
     }
 }
 
-/// The members of an object, each key once.
-pub(crate) fn members_of<'a>(object: Object<'a>, bump: &'a Bump) -> BumpVec<'a, Member<'a>> {
-    let mut members = BumpVec::new_in(bump);
-    if let Object::Members(known) = object {
-        members.extend_from_slice(known);
-        return members;
+/// Members of an object in the making. Of a key that is put twice the last value counts, at the place of the first.
+pub(crate) struct UniqueMembers<'a> {
+    members: BumpVec<'a, Member<'a>>,
+    /// Where each key is, once they are many.
+    places: Option<HashMap<&'a [u8], usize>>,
+}
+
+impl<'a> UniqueMembers<'a> {
+    pub(crate) fn new(bump: &'a Bump) -> Self {
+        Self { members: BumpVec::with_capacity_in(MEMBERS_USUAL, bump), places: None }
     }
-    let mut places: HashMap<&[u8], usize> = HashMap::new();
-    for (key, value) in object.iter(bump) {
-        let known = if members.len() <= MEMBERS_FEW {
-            members.iter().position(|(name, _): &Member<'_>| *name == key)
-        } else {
-            if places.is_empty() {
-                places.extend(members.iter().enumerate().map(|(at, (name, _))| (*name, at)));
-            }
-            places.get(key).copied()
+
+    /// The value of a key that was put.
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut Value<'a>> {
+        let at = match &self.places {
+            Some(places) => places.get(key).copied(),
+            None => self.members.iter().position(|(name, _)| *name == key),
         };
-        match known {
-            Some(at) => members[at].1 = value,
-            None => {
-                if members.len() > MEMBERS_FEW {
-                    places.insert(key, members.len());
-                }
-                members.push((key, value));
-            }
+        self.members.get_mut(at?).map(|(_, value)| value)
+    }
+
+    pub(crate) fn put(&mut self, key: &'a [u8], value: Value<'a>) {
+        match self.get_mut(key) {
+            Some(known) => *known = value,
+            None => self.append(key, value),
         }
     }
-    members
+
+    /// Puts a key that was not put before.
+    pub(crate) fn append(&mut self, key: &'a [u8], value: Value<'a>) {
+        let at = self.members.len();
+        self.members.push((key, value));
+        match &mut self.places {
+            Some(places) => drop(places.insert(key, at)),
+            None if at >= MEMBERS_FEW => {
+                let members = self.members.iter().enumerate();
+                self.places = Some(members.map(|(at, (key, _))| (*key, at)).collect());
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Value<'a> {
+        Value::Object(Object::Members(self.members.into_bump_slice()))
+    }
+}
+
+/// The members of an object, each key once.
+pub(crate) fn members_of<'a>(object: Object<'a>, bump: &'a Bump) -> BumpVec<'a, Member<'a>> {
+    unique(object, bump).members
+}
+
+/// The same, to go on with.
+pub(crate) fn unique<'a>(object: Object<'a>, bump: &'a Bump) -> UniqueMembers<'a> {
+    let mut unique = UniqueMembers::new(bump);
+    match object {
+        Object::Members(known) => known.iter().for_each(|(key, value)| unique.append(key, *value)),
+        _ => object.iter(bump).for_each(|(key, value)| unique.put(key, value)),
+    }
+    unique
 }
 
 /// `old` with `new` at the path. What is in the way gives way: objects and arrays are made where there are none.
@@ -306,4 +343,24 @@ fn below<'a, S: AsStep<'a>>(
     }
     let left = remove(old, rest, leave, bump);
     (leave == Leave::All || !left.is_empty_collection()).then_some(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_counts_once_however_many_there_are() {
+        let bump = Bump::new();
+        for count in [1, MEMBERS_FEW, MEMBERS_FEW + 1, 3 * MEMBERS_FEW] {
+            let keys: Vec<String> = (0..count).map(|key| key.to_string()).collect();
+            let mut members = UniqueMembers::new(&bump);
+            for value in 0..2 * count {
+                members.put(keys[value % count].as_bytes(), Value::Integer(value as i64));
+            }
+            let wanted: Vec<String> =
+                (0..count).map(|key| format!("\"{key}\":{}", key + count)).collect();
+            assert_eq!(members.into_value().to_string(), format!("{{{}}}", wanted.join(",")));
+        }
+    }
 }

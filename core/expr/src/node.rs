@@ -11,7 +11,7 @@ use crate::context::{Context, KEY_MISSING, Path, Stop, Target};
 use crate::error::EvalError;
 use crate::functions::{Arguments, Function, Grok, merge_objects};
 use crate::kind::Kind;
-use crate::nested::{Leave, MEMBERS_FEW, members_of, step_into};
+use crate::nested::{Leave, step_into};
 use crate::value::{Object, Value};
 
 #[derive(Debug)]
@@ -407,16 +407,5 @@ pub(crate) fn merge<'a>(
     let (Value::Object(left), Value::Object(right)) = (left, right) else {
         return Err(EvalError::Merge { left: left.kind(), right: right.kind() });
     };
-    let mut members = members_of(left, context.bump);
-    let known = members.len();
-    if known > MEMBERS_FEW {
-        return Ok(merge_objects(left, right, 0, context));
-    }
-    for (key, value) in members_of(right, context.bump) {
-        match members[..known].iter().position(|(name, _)| *name == key) {
-            Some(at) => members[at].1 = value,
-            None => members.push((key, value)),
-        }
-    }
-    Ok(Value::Object(Object::Members(members.into_bump_slice())))
+    Ok(merge_objects(left, right, 0, context))
 }

@@ -8,7 +8,7 @@ use super::{Arguments, Function, Inside, fails, gives, optional, required};
 use crate::context::Context;
 use crate::error::EvalError;
 use crate::kind::Kind;
-use crate::nested::{Leave, Step, members_of};
+use crate::nested::{Leave, Step, UniqueMembers, members_of, unique};
 use crate::value::{Array, Member, Object, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -19,8 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The keys of an object.",
         &[gives("keys(object!(.a))", r#"{"a":{"x":1,"y":2}}"#, r#"["x","y"]"#)],
         |arguments| {
-            let bump = arguments.context.bump;
-            let members = crate::nested::members_of(arguments.object(0)?, bump);
+            let members = members_of(arguments.object(0)?, arguments.context.bump);
             Ok(arguments.context.array(members.iter().map(|(key, _)| Value::String(key))))
         },
     )
@@ -32,8 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The values of an object.",
         &[gives("values(object!(.a))", r#"{"a":{"x":1,"y":2}}"#, "[1,2]")],
         |arguments| {
-            let bump = arguments.context.bump;
-            let members = crate::nested::members_of(arguments.object(0)?, bump);
+            let members = members_of(arguments.object(0)?, arguments.context.bump);
             Ok(arguments.context.array(members.iter().map(|(_, value)| *value)))
         },
     ),
@@ -153,20 +151,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 const COLLECTION: Kind = Kind::ARRAY.or(Kind::OBJECT);
 
+/// Steps of a path that there is room for at first.
+const STEPS_USUAL: usize = 4;
+
 /// A path that was computed.
 fn path_of<'a>(arguments: &Arguments<'a, '_>, index: usize) -> Result<&'a [Step<'a>], EvalError> {
     let context = arguments.context;
-    let mut path = BumpVec::new_in(context.bump);
-    for step in arguments.array(index)?.iter(context.bump) {
+    let mut path = BumpVec::with_capacity_in(STEPS_USUAL, context.bump);
+    arguments.array(index)?.iter(context.bump).try_for_each(|step| {
         path.push(match step {
             Value::Integer(index) => Step::Index(index),
             Value::String(name) => Step::Name(name),
             _ => return Err(arguments.error("a path is made of strings and integers")),
         });
-        if path.len() > crate::DEPTH_MAX {
-            return Err(EvalError::TooMuch);
-        }
-    }
+        if path.len() > crate::DEPTH_MAX { Err(EvalError::TooMuch) } else { Ok(()) }
+    })?;
     Ok(path.into_bump_slice())
 }
 
@@ -177,23 +176,18 @@ pub(crate) fn merge<'a>(
     depth: usize,
     context: &Context<'a>,
 ) -> Value<'a> {
-    let mut members = Vec::from_iter(members_of(to, context.bump));
-    let mut places: HashMap<&[u8], usize> = HashMap::with_capacity(members.len());
-    places.extend(members.iter().enumerate().map(|(at, (key, _))| (*key, at)));
+    let mut members = unique(to, context.bump);
     for (key, value) in members_of(from, context.bump) {
-        match places.get(key) {
-            Some(at) => {
-                members[*at].1 = match (members[*at].1, value) {
-                    (Value::Object(to), Value::Object(from)) if depth > 0 => {
-                        merge(to, from, depth - 1, context)
-                    }
-                    _ => value,
-                };
+        match (members.get_mut(key), value) {
+            (Some(Value::Object(to)), Value::Object(from)) if depth > 0 => {
+                let merged = merge(*to, from, depth - 1, context);
+                members.put(key, merged);
             }
-            None => members.push((key, value)),
+            (Some(known), _) => *known = value,
+            (None, _) => members.append(key, value),
         }
     }
-    context.object(members)
+    members.into_value()
 }
 
 fn object_from_array<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
@@ -275,17 +269,11 @@ impl<'a> Tree<'a> {
 }
 
 /// An object of members of which the last counts where a key comes twice.
-pub(super) fn unique_members<'a>(members: Vec<Member<'a>>, context: &Context<'a>) -> Value<'a> {
-    let mut places: HashMap<&[u8], usize> = HashMap::with_capacity(members.len());
-    let mut unique: Vec<Member<'a>> = Vec::with_capacity(members.len());
-    for (key, value) in members {
-        match places.get(key) {
-            Some(at) => unique[*at].1 = value,
-            None => {
-                places.insert(key, unique.len());
-                unique.push((key, value));
-            }
-        }
-    }
-    context.object(unique)
+pub(super) fn unique_members<'a>(
+    members: impl IntoIterator<Item = Member<'a>>,
+    context: &Context<'a>,
+) -> Value<'a> {
+    let mut unique = UniqueMembers::new(context.bump);
+    members.into_iter().for_each(|(key, value)| unique.put(key, value));
+    unique.into_value()
 }

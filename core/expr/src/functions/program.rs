@@ -1,13 +1,16 @@
 //! Functions about the program and its event: what removes, iterates, or says something.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bumpalo::collections::Vec as BumpVec;
+
 use super::{
     Accepts, Arguments, ClosureShape, ClosureTakes, Function, Parameter, fails, gives, optional,
     required,
 };
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use crate::error::EvalError;
 use crate::kind::Kind;
+use crate::nested::UniqueMembers;
 use crate::value::Value;
 
 /// Places of programs whose last time is remembered. Two that share an entry hold each other back.
@@ -254,14 +257,14 @@ fn keys_of<'a>(
     let context = arguments.context;
     match value {
         Value::Object(object) => {
-            let mut members = Vec::new();
+            let mut members = UniqueMembers::new(context.bump);
             for (key, item) in object.iter(context.bump) {
                 let Value::String(key) = arguments.run(&[Value::String(key)])? else {
                     return Err(arguments.error("the closure must give a string"));
                 };
-                members.push((key, keys_of(arguments, item, below)?));
+                members.put(key, keys_of(arguments, item, below)?);
             }
-            Ok(super::object::unique_members(members, context))
+            Ok(members.into_value())
         }
         Value::Array(array) if below > 0 => {
             let items = array.iter(context.bump).map(|item| keys_of(arguments, item, below));
@@ -294,13 +297,18 @@ fn values_of<'a>(
     };
     match value {
         Value::Object(object) => {
-            let members = object.iter(context.bump).map(|(key, item)| Ok((key, inner(item)?)));
-            let members = members.collect::<Result<Vec<_>, _>>()?;
-            Ok(super::object::unique_members(members, context))
+            let mut members = UniqueMembers::new(context.bump);
+            for (key, item) in object.iter(context.bump) {
+                members.put(key, inner(item)?);
+            }
+            Ok(members.into_value())
         }
         Value::Array(array) => {
-            let items = array.iter(context.bump).map(inner).collect::<Result<Vec<_>, _>>()?;
-            Ok(context.array(items))
+            let mut items = BumpVec::new_in(context.bump);
+            for item in array.iter(context.bump) {
+                items.push(inner(item)?);
+            }
+            Ok(context.array_of(items))
         }
         other => Ok(other),
     }
@@ -314,22 +322,22 @@ fn filter<'a>(arguments: &Arguments<'a, '_>) -> Result<Value<'a>, EvalError> {
     };
     match arguments.value(0)? {
         Value::Array(array) => {
-            let mut kept = Vec::new();
+            let mut kept = BumpVec::new_in(context.bump);
             for (index, item) in array.iter(context.bump).enumerate() {
                 if keeps(Value::Integer(index as i64), item)? {
                     kept.push(item);
                 }
             }
-            Ok(context.array(kept))
+            Ok(context.array_of(kept))
         }
         Value::Object(object) => {
-            let mut kept = Vec::new();
+            let mut kept = UniqueMembers::new(context.bump);
             for (key, item) in object.iter(context.bump) {
                 if keeps(Value::String(key), item)? {
-                    kept.push((key, item));
+                    kept.put(key, item);
                 }
             }
-            Ok(super::object::unique_members(kept, context))
+            Ok(kept.into_value())
         }
         other => Err(arguments.wrong_type(0, other)),
     }
