@@ -42,6 +42,9 @@ extern "C" {
 /* `flags` of a segment: `stream` and `offset` mean something. */
 #define LR_SEGMENT_HAS_ORIGIN 1
 
+/* `flags` of a column: no event has the key, so that values are appended without a search. */
+#define LR_COLUMN_APPENDS 1
+
 /* `tag` of a field: null. */
 #define LR_TAG_NULL 0
 
@@ -98,6 +101,15 @@ extern "C" {
 
 /* Dead letters. */
 #define LR_PORT_DEAD_LETTER 65535
+
+/* `key` of a value in a column: the field stays as it is. */
+#define LR_CHANGE_KEEP 0
+
+/* The field gets the value. */
+#define LR_CHANGE_SET 1
+
+/* The field goes, if it is there. */
+#define LR_CHANGE_REMOVE 2
 
 /* `kind` of a component: a source brings events in. */
 #define LR_KIND_SOURCE 1
@@ -288,6 +300,23 @@ typedef struct lr_position {
     struct lr_str position;
 } lr_position;
 
+/* Changes of one field of all events of a batch that is emitted. They are copied and checked during the call. Since 1.4. */
+typedef struct lr_column {
+    /**
+     * What becomes of the field, `LR_CHANGE_*` in the place of the key: for each event, or once for all. Spans may lie in
+     * segments of the batch and of the output.
+     */
+    const struct lr_field *values;
+    /* Number of values: as many as events, or 1. */
+    uint32_t count;
+    /* The key of the field. */
+    uint32_t key;
+    /* `LR_COLUMN_APPENDS` or 0. */
+    uint32_t flags;
+    /* Zero. */
+    uint32_t reserved;
+} lr_column;
+
 /**
  * A batch to emit as arrays. Everything is checked and, but for what it lends, copied during the call. Segments and keys
  * of `base` come first, so that fields of `base` can be given back as they are. Cheapest are the arrays of the view of
@@ -332,6 +361,20 @@ typedef struct lr_output {
      * need not stay longer than those. NULL: they are copied. Since 1.2.
      */
     void (*release)(void *owner);
+    /**
+     * Changes of fields, made by the host after it has taken the arrays, one column after the other; at most 1024. Cheapest
+     * where the arrays are those of the view of `base`: then the host changes its own and nothing is copied. Since 1.4.
+     */
+    const struct lr_column *columns;
+    /**
+     * A bit for each event, 0 where the event is left out, after the columns: bit `event % 64` of word `event / 64`. NULL
+     * where all stay. Since 1.4.
+     */
+    const uint64_t *kept;
+    /* Number of columns. Since 1.4. */
+    uint32_t column_count;
+    /* Number of words in `kept`: as many as the events take, or 0. Since 1.4. */
+    uint32_t kept_count;
 } lr_output;
 
 /* An event that a sink will never take. */
@@ -702,6 +745,19 @@ static inline lr_str lr_span(const lr_view *view, const lr_field *field) {
         made.ptr = view->segments[field->segment].ptr + (uint32_t)field->payload;
         made.len = (size_t)(field->payload >> 32);
     }
+    return made;
+}
+
+/* An output that emits the batch as it was, to be given columns or kept: cheaper than any other way to change it. */
+static inline lr_output lr_unchanged(const lr_batch *batch, const lr_view *view) {
+    lr_output made;
+    memset(&made, 0, sizeof made);
+    made.size = sizeof made;
+    made.base = batch;
+    made.events = view->events;
+    made.fields = view->fields;
+    made.event_count = view->event_count;
+    made.field_count = view->field_count;
     return made;
 }
 

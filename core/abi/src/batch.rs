@@ -169,6 +169,36 @@ pub mod port {
     pub const DEAD_LETTER: u32 = 65535;
 }
 
+/// What [`Field::key`] says of a value of a [`Column`].
+pub mod change {
+    /// `key` of a value in a column: the field stays as it is.
+    pub const KEEP: u32 = 0;
+    /// The field gets the value.
+    pub const SET: u32 = 1;
+    /// The field goes, if it is there.
+    pub const REMOVE: u32 = 2;
+}
+
+/// `flags` of a column: no event has the key, so that values are appended without a search.
+pub const COLUMN_APPENDS: u32 = 1;
+
+/// Changes of one field of all events of a batch that is emitted. They are copied and checked during the call. Since 1.4.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Column {
+    /// What becomes of the field, `LR_CHANGE_*` in the place of the key: for each event, or once for all. Spans may lie in
+    /// segments of the batch and of the output.
+    pub values: *const Field,
+    /// Number of values: as many as events, or 1.
+    pub count: u32,
+    /// The key of the field.
+    pub key: u32,
+    /// `LR_COLUMN_APPENDS` or 0.
+    pub flags: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
 /// A batch to emit as arrays. Everything is checked and, but for what it lends, copied during the call. Segments and keys
 /// of `base` come first, so that fields of `base` can be given back as they are. Cheapest are the arrays of the view of
 /// `base` themselves, next fields that were appended in place (`spare`), then arrays that begin as those do.
@@ -211,6 +241,16 @@ pub struct Output {
     /// any thread, also after destroy, even where it refuses the batch. What lies in the arrays and segments of `base`
     /// need not stay longer than those. NULL: they are copied. Since 1.2.
     pub release: Option<unsafe extern "C" fn(owner: *mut c_void)>,
+    /// Changes of fields, made by the host after it has taken the arrays, one column after the other; at most 1024. Cheapest
+    /// where the arrays are those of the view of `base`: then the host changes its own and nothing is copied. Since 1.4.
+    pub columns: *const Column,
+    /// A bit for each event, 0 where the event is left out, after the columns: bit `event % 64` of word `event / 64`. NULL
+    /// where all stay. Since 1.4.
+    pub kept: *const u64,
+    /// Number of columns. Since 1.4.
+    pub column_count: u32,
+    /// Number of words in `kept`: as many as the events take, or 0. Since 1.4.
+    pub kept_count: u32,
 }
 
 /// Bytes of [`Output`] in version 1.0: what every plugin gives.
@@ -219,5 +259,6 @@ pub const OUTPUT_BYTES_MIN: usize = std::mem::offset_of!(Output, owner);
 const _: () = assert!(size_of::<Field>() == 16 && align_of::<Field>() == 8);
 const _: () = assert!(size_of::<Event>() == 40 && align_of::<Event>() == 8);
 const _: () = assert!(size_of::<Segment>() == 40);
+const _: () = assert!(size_of::<Column>() == 24);
 const _: () = assert!(size_of::<View>() == 80 && VIEW_BYTES_MIN == 72);
-const _: () = assert!(size_of::<Output>() == 104 && OUTPUT_BYTES_MIN == 88);
+const _: () = assert!(size_of::<Output>() == 128 && OUTPUT_BYTES_MIN == 88);

@@ -20,8 +20,8 @@ mod manifest;
 mod outcome;
 
 pub use batch::{
-    Event, Field, LAYOUT, OUTPUT_BYTES_MIN, Output, Position, SEGMENT_HAS_ORIGIN, Segment,
-    VIEW_BYTES_MIN, View, event_flags, port, tag,
+    COLUMN_APPENDS, Column, Event, Field, LAYOUT, OUTPUT_BYTES_MIN, Output, Position,
+    SEGMENT_HAS_ORIGIN, Segment, VIEW_BYTES_MIN, View, change, event_flags, port, tag,
 };
 pub use component::{
     COMPONENT_BYTES_MIN, Component, EachText, Plugin, StartInfo, component_flags, kind, start_flags,

@@ -37,7 +37,8 @@ fn tables() -> (String, String) {
         "lr_segment" abi::Segment { ptr len stream offset flags reserved }
         "lr_view" abi::View { size layout events fields segments keys event_count field_count segment_count key_count keys_id token spare }
         "lr_position" abi::Position { stream position }
-        "lr_output" abi::Output { size port base events fields segments keys tokens positions event_count field_count segment_count key_count token_count position_count owner release }
+        "lr_column" abi::Column { values count key flags reserved }
+        "lr_output" abi::Output { size port base events fields segments keys tokens positions event_count field_count segment_count key_count token_count position_count owner release columns kept column_count kept_count }
         "lr_rejected" abi::Rejected { event reserved reason }
         "lr_completion" abi::Completion { size status bytes retry_after_ns rejected rejected_count reserved state detail }
         "lr_start_info" abi::StartInfo { size flags id state base_dir positions_json }
@@ -49,7 +50,7 @@ fn tables() -> (String, String) {
 }
 
 fn numbers() -> Vec<(&'static str, i64)> {
-    use abi::{component_flags, event_flags, kind, metric_kind, start_flags, status, tag};
+    use abi::{change, component_flags, event_flags, kind, metric_kind, start_flags, status, tag};
     vec![
         ("LR_ABI_MAJOR", abi::ABI_MAJOR.into()),
         ("LR_ABI_MINOR", abi::ABI_MINOR.into()),
@@ -86,6 +87,10 @@ fn numbers() -> Vec<(&'static str, i64)> {
         ("LR_EVENT_RAW_DOCUMENT", event_flags::RAW_DOCUMENT.into()),
         ("LR_EVENT_PIECE", event_flags::PIECE.into()),
         ("LR_SEGMENT_HAS_ORIGIN", abi::SEGMENT_HAS_ORIGIN.into()),
+        ("LR_CHANGE_KEEP", change::KEEP.into()),
+        ("LR_CHANGE_SET", change::SET.into()),
+        ("LR_CHANGE_REMOVE", change::REMOVE.into()),
+        ("LR_COLUMN_APPENDS", abi::COLUMN_APPENDS.into()),
         ("LR_PORT_MAIN", abi::port::MAIN.into()),
         ("LR_PORT_DEAD_LETTER", abi::port::DEAD_LETTER.into()),
         ("LR_METRIC_COUNTER", metric_kind::COUNTER.into()),

@@ -154,7 +154,7 @@ fn runs_lending(place: &Place, mode: &str, program: &mut Command) {
     let (lent, released) = counts.split_once(", released ").unwrap();
     assert!(lent == released && lent != "0", "{mode}: {told}");
     let (taken, line) = match mode {
-        "lend" => (2_000, "lent text, changed"),
+        "lend" | "columns" => (2_000, "lent text, changed"),
         "twice" => (4_000, "lent text, changed"),
         _ => (0, "one linechanged"),
     };
@@ -165,7 +165,7 @@ fn runs_lending(place: &Place, mode: &str, program: &mut Command) {
     std::fs::remove_file(place.path("other")).unwrap();
 }
 
-const LENDING_MODES: [&str; 4] = ["lend", "twice", "refused", "failed"];
+const LENDING_MODES: [&str; 5] = ["lend", "columns", "twice", "refused", "failed"];
 
 #[test]
 fn the_address_sanitizer_finds_that_what_is_lent_is_given_back_once() {

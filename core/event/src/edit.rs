@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::array::Opened;
-use crate::batch::{Origin, SEGMENTS_MAX, Segment};
+use crate::batch::{Batch, Origin, SEGMENTS_MAX, Segment};
 use crate::field::{Field, FieldFlags, Span, Tag};
 use crate::key::{Key, KeyTable};
 use crate::record::{EventFlags, EventRecord};
@@ -64,10 +64,7 @@ pub struct BatchMut<'b> {
 impl BatchMut<'_> {
     /// The id of a name, added if it is new. A shared table is copied first, so ask once a batch.
     pub fn key(&mut self, name: &str) -> Key {
-        match self.keys.find(name) {
-            Some(key) => key,
-            None => Arc::make_mut(self.keys).intern(name),
-        }
+        key(self.keys, name)
     }
 
     /// The key table.
@@ -105,12 +102,7 @@ impl BatchMut<'_> {
 
     /// Appends what `write` appends.
     pub fn write_text(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
-        let (segment, out) = self.arena.open(self.segments);
-        let offset = out.len();
-        write(out);
-        let end = u32::try_from(out.len());
-        assert!(end.is_ok(), "the text of a batch is shorter than 4 GiB");
-        Span { segment, offset: offset as u32, len: (out.len() - offset) as u32 }
+        push_text(self.arena, self.segments, write)
     }
 
     /// The bytes of a span.
@@ -182,6 +174,12 @@ impl BatchMut<'_> {
     /// Sets a field: replaces the key's value, or appends it.
     #[inline]
     pub fn set(&mut self, event: usize, field: Field) {
+        self.set_with_room(event, field, 1);
+    }
+
+    /// As [`Self::set`]; an event that has to move for it gets room for so many fields.
+    #[inline]
+    pub(crate) fn set_with_room(&mut self, event: usize, field: Field, room: u32) {
         let record = &mut self.events[event];
         let range = record.first as usize..(record.first + record.count) as usize;
         match self.fields[range].iter().position(|old| old.key == field.key) {
@@ -191,7 +189,7 @@ impl BatchMut<'_> {
                     record.flags.insert(EventFlags::CHANGED);
                 }
             }
-            None => self.append(event, field),
+            None => self.append_with_room(event, field, room),
         }
     }
 
@@ -204,31 +202,20 @@ impl BatchMut<'_> {
     /// Appends a field whose key the event is known not to have.
     #[inline]
     pub fn append(&mut self, event: usize, field: Field) {
+        self.append_with_room(event, field, 1);
+    }
+
+    /// As [`Self::append`]; an event that has to move for it gets room for so many fields.
+    #[inline]
+    pub(crate) fn append_with_room(&mut self, event: usize, field: Field, room: u32) {
         let events_behind = self.events.len() - event;
         let record = &mut self.events[event];
-        let end = record.first + record.count;
         if record.count < record.capacity {
-            self.fields.put_spare(end as usize, field);
+            self.fields.put_spare((record.first + record.count) as usize, field);
+            record.count += 1;
         } else {
-            let fields = self.fields.all();
-            if end as usize == fields.len() {
-                fields.push(field);
-                record.capacity += 1;
-            } else {
-                let first = fields.len() as u32;
-                let room = (record.count + 1 + SLACK_FIELDS) as usize;
-                if fields.capacity() - fields.len() < room {
-                    // Who appends to one event mostly does so to those behind it: they all move into one new array.
-                    fields.reserve(room.saturating_mul(events_behind));
-                }
-                fields.extend_from_within(record.first as usize..end as usize);
-                fields.push(field);
-                fields.extend((0..SLACK_FIELDS).map(|_| Field::null(0)));
-                record.first = first;
-                record.capacity = record.count + 1 + SLACK_FIELDS;
-            }
+            append_moving(record, self.fields.all(), field, room, events_behind);
         }
-        record.count += 1;
     }
 
     /// Removes a key. Whether the event had it.
@@ -245,4 +232,68 @@ impl BatchMut<'_> {
         }
         Some(removed)
     }
+}
+
+/// Appends to an event that has no room: at the end of all fields, where it moves if it is not there.
+#[inline(never)]
+fn append_moving(
+    record: &mut EventRecord,
+    fields: &mut Vec<Field>,
+    field: Field,
+    room: u32,
+    events_behind: usize,
+) {
+    let own = record.first as usize..(record.first + record.count) as usize;
+    if own.end == fields.len() {
+        fields.push(field);
+        record.capacity += 1;
+    } else {
+        let new = SLACK_FIELDS + room.max(1);
+        let needed = (record.count + new) as usize;
+        if fields.capacity() - fields.len() < needed {
+            // Who appends to one event mostly does so to those behind it: they all move into one new array. They are not
+            // all as large as this one may be.
+            let all = needed.saturating_mul(events_behind);
+            fields.reserve(all.min(fields.len() + new as usize * events_behind).max(needed));
+        }
+        let first = fields.len() as u32;
+        fields.extend_from_within(own);
+        fields.push(field);
+        fields.extend((1..new).map(|_| Field::null(0)));
+        record.first = first;
+        record.capacity = record.count + new;
+    }
+    record.count += 1;
+}
+
+impl Batch {
+    /// The id of a name, added if it is new; the arrays are left alone. A shared table is copied first, so ask once a batch.
+    pub fn key(&mut self, name: &str) -> Key {
+        key(&mut self.keys, name)
+    }
+
+    /// Appends text to the arena, as [`BatchMut::push_text`]; the arrays are left alone.
+    pub fn push_text(&mut self, text: &[u8]) -> Span {
+        push_text(&mut self.arena, &mut self.segments, |out| out.extend_from_slice(text))
+    }
+}
+
+fn key(keys: &mut Arc<KeyTable>, name: &str) -> Key {
+    match keys.find(name) {
+        Some(key) => key,
+        None => Arc::make_mut(keys).intern(name),
+    }
+}
+
+fn push_text(
+    arena: &mut Arena,
+    segments: &mut Vec<Segment>,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Span {
+    let (segment, out) = arena.open(segments);
+    let offset = out.len();
+    write(out);
+    let end = u32::try_from(out.len());
+    assert!(end.is_ok(), "the text of a batch is shorter than 4 GiB");
+    Span { segment, offset: offset as u32, len: (out.len() - offset) as u32 }
 }

@@ -105,7 +105,12 @@ impl KeyTable {
 
     /// All names in the order of their ids.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        (0..self.entries.len() as u32).map(|id| self.name(Key(id)))
+        self.names_from(0)
+    }
+
+    /// The names from this id on.
+    pub fn names_from(&self, first: usize) -> impl Iterator<Item = &str> {
+        (first as u32..self.entries.len() as u32).map(|id| self.name(Key(id)))
     }
 
     /// Whether every key of `other` has the same id here.

@@ -9,6 +9,7 @@
 mod ack;
 mod array;
 mod batch;
+mod changes;
 mod derived;
 mod edit;
 mod event;
@@ -26,6 +27,7 @@ mod value;
 pub use ack::{Ack, AckId, AckStatus, Acks};
 pub use array::{Array, Grant};
 pub use batch::{Batch, Origin, SEGMENTS_MAX, SEGMENTS_PER_SOURCE_BATCH_MAX, Segment};
+pub use changes::{Change, Changes, ForeignColumn, Placement};
 pub use derived::{CheckedBatch, DerivedBatch};
 pub use edit::{Arena, BatchMut};
 pub use event::EventRef;

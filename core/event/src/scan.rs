@@ -4,8 +4,9 @@
 //! a call into a vectorised search costs more than the search; measured against a byte loop and against
 //! 8-byte words in `benches/`.
 
-use crate::field::{Field, ForeignField};
+use crate::field::{Field, ForeignField, Tag};
 use crate::record::EventRecord;
+use crate::validate::InvalidBatch;
 
 /// Whether a byte ends the plain part of a JSON string: quote, backslash or control character.
 #[inline]
@@ -117,6 +118,18 @@ pub(crate) fn is_same(one: &ForeignField, other: &ForeignField) -> bool {
 pub(crate) fn as_foreign(fields: &[Field]) -> &[ForeignField] {
     // SAFETY: both are the same in memory, and every field is a foreign field.
     unsafe { std::slice::from_raw_parts(fields.as_ptr().cast(), fields.len()) }
+}
+
+/// Fields of which nothing is known as fields, if their tags are known.
+pub(crate) fn into_fields(fields: Vec<ForeignField>) -> Result<Vec<Field>, InvalidBatch> {
+    let has_tag = |field: &ForeignField| Tag::from_u8(field.tag).is_some();
+    if !fields.iter().fold(true, |all, field| all & has_tag(field)) {
+        return fields.iter().enumerate().map(|(index, field)| field.read(index)).collect();
+    }
+    let mut fields = std::mem::ManuallyDrop::new(fields);
+    // SAFETY: both are the same in memory but for the tag, which is a known one in each; the parts are those of a vector
+    // that is not used again.
+    Ok(unsafe { Vec::from_raw_parts(fields.as_mut_ptr().cast(), fields.len(), fields.capacity()) })
 }
 
 /// Of the words of an event's record those bits that are not the number of its fields.

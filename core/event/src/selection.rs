@@ -11,6 +11,32 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Of so many events those for which `is_meant` is true.
+    pub fn of(events: usize, mut is_meant: impl FnMut(usize) -> bool) -> Self {
+        let mut words = vec![0; events.div_ceil(WORD_EVENTS)];
+        for event in 0..events {
+            words[event / WORD_EVENTS] |= u64::from(is_meant(event)) << (event % WORD_EVENTS);
+        }
+        Self { words }
+    }
+
+    /// Of so many events those whose bits are set in these words, as many as the events take. Bits behind the last event do
+    /// not matter.
+    #[must_use]
+    pub fn of_words(events: usize, words: &[u64]) -> Option<Self> {
+        let mut words = words.to_vec();
+        if let (Some(last), behind @ 1..) = (words.last_mut(), events % WORD_EVENTS) {
+            *last &= (1 << behind) - 1;
+        }
+        (words.len() == events.div_ceil(WORD_EVENTS)).then_some(Self { words })
+    }
+
+    /// The bits.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// Takes everything back, and the memory is kept.
     pub fn clear(&mut self) {
         self.words.clear();
@@ -58,7 +84,26 @@ mod tests {
         let wanted: Vec<usize> = [64, 127].into_iter().chain(128..192).collect();
         assert_eq!(selection.iter().collect::<Vec<_>>(), wanted);
         assert_eq!(selection.count(), wanted.len());
+        let same = Selection::of(192, |event| wanted.contains(&event) || event == 0 || event == 63);
+        assert_eq!(same.iter().skip(2).collect::<Vec<_>>(), wanted);
         selection.clear();
         assert_eq!((selection.count(), selection.iter().count()), (0, 0));
+    }
+
+    #[test]
+    fn words_from_outside_mean_no_event_that_there_is_not() {
+        for (events, words, wanted) in [
+            (0, &[][..], Some(0)),
+            (0, &[1], None),
+            (1, &[u64::MAX], Some(1)),
+            (63, &[u64::MAX], Some(63)),
+            (64, &[u64::MAX], Some(64)),
+            (65, &[u64::MAX; 2], Some(65)),
+            (65, &[u64::MAX], None),
+            (64, &[u64::MAX; 2], None),
+        ] {
+            let made = Selection::of_words(events, words).map(|made| made.count());
+            assert_eq!(made, wanted, "{events}");
+        }
     }
 }

@@ -55,6 +55,41 @@ pub enum InvalidBatch {
     /// A raw span beyond its segment.
     #[error("event {0} has raw bytes outside its segment")]
     RawOutOfRange(usize),
+    /// More columns of changes than are allowed, or more fields than a batch can have.
+    #[error("{columns} columns of changes are too many for {events} events")]
+    TooManyColumns {
+        /// Number of columns.
+        columns: usize,
+        /// Number of events.
+        events: usize,
+    },
+    /// A column of neither one value nor one for each event.
+    #[error("{values} values for {events} events")]
+    ColumnLength {
+        /// Number of values.
+        values: usize,
+        /// Number of events.
+        events: usize,
+    },
+    /// A selection of neither these events nor none.
+    #[error("{words} words select from {events} events")]
+    SelectionLength {
+        /// Number of words, of 64 events each.
+        words: usize,
+        /// Number of events.
+        events: usize,
+    },
+    /// A change that there is not.
+    #[error("value {index} has the unknown change {change}")]
+    UnknownChange {
+        /// Index of the value.
+        index: usize,
+        /// What it says.
+        change: u32,
+    },
+    /// Something is wrong with a column of changes; its fields are its values.
+    #[error("column {0}: {1}")]
+    Column(usize, Box<InvalidBatch>),
 }
 
 /// Arrays of which nothing is known yet.

@@ -2,7 +2,9 @@
 //! column by column. What is the same for all events is not evaluated at all.
 
 use lograil_event::scan::find_special;
-use lograil_event::{Batch, BatchMut, Field, FieldFlags, Key, Tag};
+use lograil_event::{
+    Batch, Change as FieldChange, Changes, Field, FieldFlags, Key, Placement, Tag,
+};
 
 use crate::VALUES_MAX;
 use crate::constant::Constant;
@@ -56,7 +58,7 @@ impl Columns {
         self.used[column] = true;
     }
 
-    /// Writes what was noted, and what is the same for all.
+    /// What was noted, and what is the same for all, as changes of the batch, which gets the keys and texts for them.
     pub(crate) fn write(
         &self,
         plan: &Plan,
@@ -64,6 +66,7 @@ impl Columns {
         texts: &Texts,
         roots: &[String],
         keys: &[u32],
+        changes: &mut Changes,
     ) {
         if self.failed.len() == self.events {
             return;
@@ -71,81 +74,51 @@ impl Columns {
         let mut placed = None;
         for write in &plan.writes {
             let known = keys[write.root];
+            let placement = if known == KEY_MISSING { Placement::Append } else { Placement::Set };
             match &write.change {
                 Change::Column(column) if self.used[*column] => {
-                    let mut edit = batch.edit();
-                    let placed = *placed.get_or_insert_with(|| texts.place(&mut edit));
+                    let placed = *placed.get_or_insert_with(|| texts.place(batch));
                     let column = &self.entries[column * self.events..][..self.events];
-                    set_column(&mut edit, column, placed, &roots[write.root], known);
+                    let column = column.iter().map(|entry| change(*entry, placed));
+                    changes.each(batch.key(&roots[write.root]), placement, column);
                 }
                 Change::Column(_) => {}
                 Change::Same(constant) => {
-                    self.set_same(&mut batch.edit(), constant, &roots[write.root], known);
+                    let key = batch.key(&roots[write.root]);
+                    let field = constant_field(batch, key, constant);
+                    self.same(changes, key, placement, FieldChange::set(field));
                 }
-                Change::Remove => self.remove(batch, known),
+                Change::Remove if known == KEY_MISSING => {}
+                Change::Remove => self.same(changes, Key(known), placement, FieldChange::REMOVE),
             }
         }
     }
 
-    fn set_same(&self, edit: &mut BatchMut<'_>, constant: &Constant, root: &str, known: u32) {
-        let key = edit.key(root);
-        let field = constant_field(edit, key, constant);
-        if known == KEY_MISSING {
-            self.each(edit, 0, |edit, event| edit.append(event, field));
-        } else {
-            self.each(edit, 0, |edit, event| edit.set(event, field));
+    /// The same for every event whose program reached its end.
+    fn same(&self, changes: &mut Changes, key: Key, placement: Placement, change: FieldChange) {
+        if self.failed.is_empty() {
+            return changes.all(key, placement, change);
         }
-    }
-
-    fn remove(&self, batch: &mut Batch, known: u32) {
-        let key = Key(known);
-        if known == KEY_MISSING {
-            return;
-        }
-        // Nothing is opened, which can mean copied, where nothing goes.
-        let first = batch.iter().position(|event| event.field(key).is_some());
-        if let Some(first) = first {
-            self.each(&mut batch.edit(), first, |edit, event| {
-                edit.remove(event, key);
-            });
-        }
-    }
-
-    /// Calls `change` with the events from `first` on whose program reached its end.
-    #[inline]
-    fn each(
-        &self,
-        edit: &mut BatchMut<'_>,
-        first: usize,
-        mut change: impl FnMut(&mut BatchMut<'_>, usize),
-    ) {
-        let mut from = first;
-        for end in self.failed.iter().copied().chain([self.events]) {
-            for event in from..end {
-                change(edit, event);
-            }
-            from = from.max(end + 1);
-        }
+        let mut failed = self.failed.iter().copied().peekable();
+        let of_event = |event| {
+            if failed.next_if_eq(&event).is_some() { FieldChange::KEEP } else { change }
+        };
+        changes.each(key, placement, (0..self.events).map(of_event));
     }
 }
 
-fn set_column(edit: &mut BatchMut<'_>, column: &[Field], placed: Placed, root: &str, known: u32) {
-    let is_new = known == KEY_MISSING;
-    let key = edit.key(root);
-    for (event, entry) in column.iter().enumerate() {
-        match entry.key {
-            KEEP => {}
-            SET if is_new => edit.append(event, placed.field(*entry).with_key(key.0)),
-            SET => edit.set(event, placed.field(*entry).with_key(key.0)),
-            _ => {
-                edit.remove(event, key);
-            }
-        }
+/// An entry of a column, with its text where that is now.
+#[inline]
+fn change(entry: Field, placed: Placed) -> FieldChange {
+    match entry.key {
+        KEEP => FieldChange::KEEP,
+        SET => FieldChange::set(placed.field(entry)),
+        _ => FieldChange::REMOVE,
     }
 }
 
 /// A constant as a field that all events share, its text too.
-fn constant_field(edit: &mut BatchMut<'_>, key: Key, constant: &Constant) -> Field {
+fn constant_field(batch: &mut Batch, key: Key, constant: &Constant) -> Field {
     match constant {
         Constant::Boolean(value) => Field::bool(key.0, *value),
         Constant::Integer(value) => Field::i64(key.0, *value),
@@ -155,7 +128,7 @@ fn constant_field(edit: &mut BatchMut<'_>, key: Key, constant: &Constant) -> Fie
             let tag = text_tag(text);
             let is_clean = tag == Tag::Str && find_special(text, 0) == text.len();
             let flags = if is_clean { FieldFlags::CLEAN } else { FieldFlags::NONE };
-            Field::text(key.0, tag, edit.push_text(text), flags)
+            Field::text(key.0, tag, batch.push_text(text), flags)
         }
         // The others are not planned as the same for all.
         Constant::Null | Constant::Regex(_) | Constant::Array(_) | Constant::Object(_) => {

@@ -112,8 +112,8 @@ impl Rows {
         if self.events.is_empty() {
             return;
         }
+        let placed = texts.place(batch);
         let mut edit = batch.edit();
-        let placed = texts.place(&mut edit);
         let came = edit.events().len();
         let mut keys = Keys { roots, known: keys, named: None };
         for (index, range) in &self.events {

@@ -2,7 +2,7 @@
 //! the notes are applied. An event whose program does not reach its end is left exactly as it was.
 
 use bumpalo::Bump;
-use lograil_event::Batch;
+use lograil_event::{Batch, Changes};
 
 use crate::columns::{Columns, Row};
 use crate::compile::Mode;
@@ -41,6 +41,7 @@ pub struct Workspace {
     texts: Texts,
     columns: Columns,
     rows: Rows,
+    changes: Changes,
 }
 
 impl Workspace {
@@ -48,6 +49,11 @@ impl Workspace {
     #[must_use]
     pub fn splits(&self) -> &[Split] {
         self.rows.splits()
+    }
+
+    /// What is still to be changed of the last batch.
+    pub fn changes(&mut self) -> &mut Changes {
+        &mut self.changes
     }
 }
 
@@ -80,8 +86,23 @@ impl Script {
         batch: &mut Batch,
         now_ns: i64,
         workspace: &mut Workspace,
+        unchanged: impl FnMut(usize, Unchanged),
+    ) {
+        self.evaluate(batch, now_ns, workspace, unchanged);
+        workspace.changes.apply(batch);
+        workspace.changes.clear();
+    }
+
+    /// As [`Self::run`], but [`Workspace::changes`] may have changes that are still to be made, before any of the batch's
+    /// events is changed otherwise.
+    pub fn evaluate(
+        &self,
+        batch: &mut Batch,
+        now_ns: i64,
+        workspace: &mut Workspace,
         mut unchanged: impl FnMut(usize, Unchanged),
     ) {
+        workspace.changes.clear();
         if batch.is_empty() {
             return;
         }
@@ -91,8 +112,8 @@ impl Script {
         match &self.plan {
             Some(plan) => {
                 self.run_columns(plan, batch, &keys, now_ns, workspace, &mut unchanged);
-                let (columns, texts) = (&workspace.columns, &workspace.texts);
-                columns.write(plan, batch, texts, &self.program.roots, &keys);
+                let Workspace { columns, texts, changes, .. } = workspace;
+                columns.write(plan, batch, texts, &self.program.roots, &keys, changes);
             }
             None => {
                 self.run_rows(batch, &keys, now_ns, workspace, &mut unchanged);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lograil_event::{Batch, BatchMut, Field, FieldFlags, SEGMENTS_MAX, Span, Tag};
+use lograil_event::{Batch, Field, FieldFlags, SEGMENTS_MAX, Span, Tag};
 
 use crate::TEXT_BYTES_MAX;
 use crate::error::EvalError;
@@ -44,8 +44,8 @@ impl Texts {
     }
 
     /// Puts the texts into the batch; gives where.
-    pub(crate) fn place(&self, edit: &mut BatchMut<'_>) -> Placed {
-        if self.is_used { Placed(edit.push_text(&self.bytes)) } else { Placed(NOWHERE) }
+    pub(crate) fn place(&self, batch: &mut Batch) -> Placed {
+        if self.is_used { Placed(batch.push_text(&self.bytes)) } else { Placed(NOWHERE) }
     }
 }
 

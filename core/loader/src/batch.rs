@@ -7,8 +7,8 @@ use bytes::Bytes;
 use lograil_abi as abi;
 use lograil_abi::{Str, status};
 use lograil_event::{
-    Array, Batch, DerivedBatch, EventRecord, Field, ForeignBatch, ForeignField, InvalidBatch, Key,
-    KeyTable, Origin, Segment, Tag,
+    Array, Batch, Changes, DerivedBatch, EventRecord, Field, ForeignBatch, ForeignColumn,
+    ForeignField, InvalidBatch, Key, KeyTable, Origin, Placement, Segment, Tag,
 };
 
 /// Key names as a plugin sees them.
@@ -55,7 +55,7 @@ impl KeyCache {
         if let Some((from, made)) = &self.extended
             && Arc::ptr_eq(from, base)
             && made.len() == base.len() + more.len()
-            && made.names().skip(base.len()).eq(more.iter().copied())
+            && made.names_from(base.len()).eq(more.iter().copied())
         {
             return Arc::clone(made);
         }
@@ -266,7 +266,7 @@ pub(crate) unsafe fn known(output: *const abi::Output) -> Option<abi::Output> {
     }
 }
 
-/// Makes a batch of what a plugin emits, or says what is wrong with it.
+/// Makes a batch of what a plugin emits, and the changes that are to be made of it, or says what is wrong with it.
 ///
 /// # Safety
 /// The pointers and counts of `output` must be what they claim to be; everything else is checked.
@@ -274,7 +274,7 @@ pub(crate) unsafe fn take(
     output: &abi::Output,
     lease: Option<Arc<Lease>>,
     keys: &mut KeyCache,
-) -> Result<Batch, String> {
+) -> Result<(Batch, Changes), String> {
     // SAFETY: the caller vouches for pointers and counts.
     let (base, events, fields, segments, names) = unsafe {
         (
@@ -305,7 +305,41 @@ pub(crate) unsafe fn take(
         Some(base) => unsafe { derived(base, segments, keys, fields, events, lease.as_ref()) },
         None => foreign(segments, &keys, fields, events),
     };
-    batch.map_err(|error| format!("emitted an invalid batch: {error}"))
+    let batch = batch.map_err(|error| format!("emitted an invalid batch: {error}"))?;
+    // SAFETY: as above.
+    let changes = unsafe { changes(output, &batch) }?;
+    Ok((batch, changes))
+}
+
+/// The changes of a batch that a plugin emits.
+///
+/// # Safety
+/// The pointers and counts of `output` must be what they claim to be.
+unsafe fn changes(output: &abi::Output, batch: &Batch) -> Result<Changes, String> {
+    let has_kept = output.kept_count > 0 && !output.kept.is_null();
+    if output.column_count == 0 && !has_kept {
+        return Ok(Changes::default());
+    }
+    // SAFETY: the caller vouches for pointers and counts.
+    let (columns, kept) = unsafe {
+        (
+            abi::slice(output.columns, output.column_count as usize),
+            abi::slice(output.kept, output.kept_count as usize),
+        )
+    };
+    if columns.iter().any(|column| column.count > 0 && !column.values.is_aligned()) {
+        return Err("emitted an array that is not aligned".to_owned());
+    }
+    let column = |column: &abi::Column| {
+        let appends = column.flags & abi::COLUMN_APPENDS != 0;
+        let placement = if appends { Placement::Append } else { Placement::Set };
+        // SAFETY: as above.
+        let changes =
+            unsafe { abi::slice(column.values.cast::<ForeignField>(), column.count as usize) };
+        ForeignColumn { key: column.key, placement, changes }
+    };
+    Changes::check(batch, columns.iter().map(column), has_kept.then_some(kept))
+        .map_err(|error| format!("emitted invalid changes: {error}"))
 }
 
 /// # Safety

@@ -107,6 +107,10 @@ fn output(shown: &Arc<HostBatch>, events: &[abi::Event], fields: &[abi::Field]) 
         position_count: 0,
         owner: std::ptr::null_mut(),
         release: None,
+        columns: std::ptr::null(),
+        kept: std::ptr::null(),
+        column_count: 0,
+        kept_count: 0,
     }
 }
 
@@ -124,6 +128,21 @@ unsafe fn arrays(view: &abi::View) -> (&'static [abi::Event], &'static [abi::Fie
     }
 }
 
+/// The batch that the arrays of an output make, which changes nothing of them.
+///
+/// # Safety
+/// As for [`take`].
+unsafe fn taken(
+    output: &abi::Output,
+    lease: Option<Arc<Lease>>,
+    keys: &mut KeyCache,
+) -> Result<Batch, String> {
+    // SAFETY: the caller vouches for it.
+    let (batch, changes) = unsafe { take(output, lease, keys) }?;
+    assert!(changes.is_empty());
+    Ok(batch)
+}
+
 /// What a plugin does with the arrays of a batch before it gives them back.
 #[derive(Clone, Copy, PartialEq)]
 enum Answer {
@@ -135,9 +154,12 @@ enum Answer {
     Appended,
     /// It writes behind the events, in place, and then copies all fields.
     Copied,
+    /// It gives the arrays as they were, and changes that the host is to make.
+    Columns,
 }
 
-const ANSWERS: [Answer; 4] = [Answer::Alone, Answer::Changed, Answer::Appended, Answer::Copied];
+const ANSWERS: [Answer; 5] =
+    [Answer::Alone, Answer::Changed, Answer::Appended, Answer::Copied, Answer::Columns];
 
 const ROUNDS: usize = if cfg!(miri) { ANSWERS.len() } else { 4_000 };
 
@@ -190,11 +212,22 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
                 Answer::Appended => {
                     (output.fields, output.field_count) = (view.fields, view.field_count);
                 }
+                Answer::Columns => {
+                    (output.fields, output.field_count) = (view.fields, view.field_count);
+                    (output.events, output.event_count) = (view.events, view.event_count);
+                }
             }
+            let changes = (answer == Answer::Columns).then(|| columns(&mut dice, &view));
+            let (columns, kept) = changes
+                .as_ref()
+                .map_or((&[][..], &[][..]), |changes| (&changes.columns[..], &changes.kept[..]));
+            (output.columns, output.column_count) = (columns.as_ptr(), columns.len() as u32);
+            (output.kept, output.kept_count) = (kept.as_ptr(), kept.len() as u32);
             // SAFETY: pointers and counts are what they claim to be.
             match unsafe { take(&output, None, &mut keys) } {
-                Ok(batch) => {
+                Ok((mut batch, changes)) => {
                     taken[kind] += 1;
+                    changes.apply(&mut batch);
                     // What is behind the events may be anything.
                     let batch = batch.detached();
                     let again = ForeignBatch {
@@ -219,6 +252,48 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
     }
     let least = if cfg!(miri) { 0 } else { 500 };
     assert!(refused.iter().chain(&taken).all(|count| *count > least), "{refused:?} {taken:?}");
+}
+
+/// Changes of a batch as a plugin gives them.
+struct Given {
+    columns: Vec<abi::Column>,
+    kept: Vec<u64>,
+    /// What the columns point at.
+    _values: Vec<Vec<abi::Field>>,
+}
+
+/// Changes of which most are right: for the values, fields of the batch that say what becomes of them.
+fn columns(dice: &mut Dice, view: &abi::View) -> Given {
+    // SAFETY: the view is that of a batch that lives.
+    let fields = unsafe { arrays(view) }.1;
+    let number = abi::Field { key: 1, tag: abi::tag::I64, segment: 0, flags: 0, payload: 7 };
+    let value = |dice: &mut Dice| {
+        let some = if fields.is_empty() { number } else { fields[dice.below(fields.len())] };
+        abi::Field { key: dice.below(3) as u32, ..if dice.below(2) == 0 { some } else { number } }
+    };
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    for _ in 0..dice.below(4) {
+        let all = view.event_count as usize;
+        let count = if dice.below(3) == 0 { 1 } else { all };
+        let mut made: Vec<abi::Field> = (0..count).map(|_| value(dice)).collect();
+        if dice.below(3) == 0 {
+            made = mutated(dice, &made);
+        }
+        let key = dice.below(view.key_count as usize + 1) as u32;
+        let flags = dice.below(2) as u32;
+        columns.push(abi::Column {
+            values: made.as_ptr(),
+            count: (made.len() - usize::from(made.len() > 1 && dice.below(20) == 0)) as u32,
+            key,
+            flags,
+            reserved: 0,
+        });
+        values.push(made);
+    }
+    let is_filtered = dice.below(2) == 0;
+    let words = (view.event_count as usize).div_ceil(64) + usize::from(dice.below(20) == 0);
+    let kept = (0..words * usize::from(is_filtered)).map(|_| dice.roll()).collect();
+    Given { columns, kept, _values: values }
 }
 
 /// Writes fields behind the events, most of them right, and lets events claim some of them.
@@ -283,7 +358,7 @@ fn fields_that_are_appended_in_place_cost_no_copy_and_are_checked() {
             // SAFETY: the view is that of a batch that lives.
             let output = output(&shown, events, unsafe { arrays(&view) }.1);
             // SAFETY: pointers and counts are what they claim to be.
-            unsafe { take(&output, None, &mut keys) }
+            unsafe { taken(&output, None, &mut keys) }
         };
         let made = take_of(&events).unwrap();
         assert_eq!(made.fields().as_ptr().cast(), view.fields);
@@ -300,7 +375,7 @@ fn fields_that_are_appended_in_place_cost_no_copy_and_are_checked() {
         let copied = unsafe { arrays(&view) }.1.to_vec();
         let output = output(&shown, &events, &copied);
         // SAFETY: pointers and counts are what they claim to be.
-        let refused = unsafe { take(&output, None, &mut keys) }.unwrap_err();
+        let refused = unsafe { taken(&output, None, &mut keys) }.unwrap_err();
         assert!(refused.contains(told), "{refused}");
         let before = shown.as_it_was();
         assert_eq!(before.fields()[behind], Field::null(0));
@@ -335,7 +410,7 @@ fn a_claim_that_was_appended_in_place_and_copied_is_checked() {
     (copied[behind - 2].tag, copied[behind - 2].payload) = (abi::tag::I64, 7);
     events[1].flags |= abi::event_flags::CHANGED;
     // SAFETY: pointers and counts are what they claim to be.
-    let made = unsafe { take(&output(&shown, &events, &copied), None, &mut keys) }.unwrap();
+    let made = unsafe { taken(&output(&shown, &events, &copied), None, &mut keys) }.unwrap();
     let flags = made.event(1).fields()[2].flags();
     assert!(!flags.contains(FieldFlags::CLEAN), "{flags:?}");
 }
@@ -388,7 +463,7 @@ fn what_is_lent_is_read_in_place_and_given_back_once_whatever_becomes_of_it() {
     let mut released = 0;
     let output = lent(&shown, &fields, &mut released);
     // SAFETY: pointers, counts and the lease are what they claim to be.
-    let made = unsafe { take(&output, Lease::of(&output), &mut keys) }.unwrap();
+    let made = unsafe { taken(&output, Lease::of(&output), &mut keys) }.unwrap();
     assert_eq!(made.fields().as_ptr().cast(), fields.as_ptr());
     assert_eq!(made.records().as_ptr().cast(), view.events, "those of the base");
     let mut changed = made.snapshot();
@@ -403,14 +478,103 @@ fn what_is_lent_is_read_in_place_and_given_back_once_whatever_becomes_of_it() {
     let old = unsafe { known(&raw const old) }.unwrap();
     assert!(old.release.is_none() && old.owner.is_null(), "version 1.0 lends nothing");
     // SAFETY: as above.
-    let made = unsafe { take(&old, Lease::of(&old), &mut keys) }.unwrap();
+    let made = unsafe { taken(&old, Lease::of(&old), &mut keys) }.unwrap();
     assert_ne!(made.fields().as_ptr().cast(), fields.as_ptr());
     assert_eq!(released, 1);
 
     fields[0].tag = 99;
     let output = lent(&shown, &fields, &mut released);
     // SAFETY: as above.
-    let refused = unsafe { take(&output, Lease::of(&output), &mut keys) };
+    let refused = unsafe { taken(&output, Lease::of(&output), &mut keys) };
     assert!(refused.unwrap_err().contains("unknown tag 99"));
     assert_eq!(released, 2);
+}
+
+/// An output that changes nothing of the arrays of `shown` itself, but has columns.
+fn changing(shown: &Arc<HostBatch>, columns: &[abi::Column]) -> abi::Output {
+    // SAFETY: the view is that of a batch that lives.
+    let (events, fields) = unsafe { arrays(&shown.view()) };
+    let (given, column_count) = (columns.as_ptr(), columns.len() as u32);
+    abi::Output { columns: given, column_count, ..output(shown, events, fields) }
+}
+
+fn column(values: &[abi::Field], key: u32) -> abi::Column {
+    let (values, count) = (values.as_ptr(), values.len() as u32);
+    abi::Column { values, count, key, flags: 0, reserved: 0 }
+}
+
+#[test]
+fn columns_are_copied_before_they_are_checked_and_change_the_arrays_in_place() {
+    let mut keys = KeyCache::default();
+    let shown = shown(&mut keys);
+    let number = |payload| abi::Field {
+        key: abi::change::SET,
+        tag: abi::tag::I64,
+        segment: 0,
+        flags: 0,
+        payload,
+    };
+    let mut values = [number(5), number(6)];
+    let columns = [column(&values, 0)];
+    let kept = [u64::MAX - 1];
+    let mut output = changing(&shown, &columns);
+    (output.kept, output.kept_count) = (kept.as_ptr(), 1);
+    let place = shown.batch.fields().as_ptr();
+    // SAFETY: pointers and counts are what they claim to be.
+    let (mut batch, changes) = unsafe { take(&output, None, &mut keys) }.unwrap();
+    // Whoever gave them writes on.
+    values[1] = abi::Field { tag: 99, ..number(7) };
+    std::hint::black_box(&values);
+    assert_eq!(events_of(&shown.as_it_was())[1]["a"], 1, "as it was until the call has ended");
+    drop(shown);
+    changes.apply(&mut batch);
+    assert_eq!(events_of(&batch), [serde_json::json!({"a": 6, "b": "x"})]);
+    assert_eq!(batch.fields().as_ptr(), place, "nothing was copied");
+}
+
+#[test]
+fn columns_that_break_a_rule_are_refused_in_words() {
+    let mut keys = KeyCache::default();
+    let shown = shown(&mut keys);
+    let set =
+        abi::Field { key: abi::change::SET, tag: abi::tag::BOOL, segment: 0, flags: 0, payload: 1 };
+    let text = |offset: u64, len: u64| abi::Field {
+        tag: abi::tag::STR,
+        payload: offset | len << 32,
+        ..set
+    };
+    let right = [set];
+    for (values, key, told) in [
+        (vec![abi::Field { key: 3, ..set }], 0, "column 1: value 0 has the unknown change 3"),
+        (vec![set, abi::Field { tag: 6, ..set }], 0, "column 1: field 1 has the unknown tag 6"),
+        (vec![set], 2, "has key 2, the key table has 2"),
+        (vec![set; 3], 0, "column 1: 3 values for 2 events"),
+        (Vec::new(), 0, "column 1: 0 values for 2 events"),
+        (vec![set, text(0, u64::from(u32::MAX))], 0, "field 1 points outside its segment"),
+        (vec![abi::Field { segment: 254, ..text(0, 0) }], 0, "points outside its segment"),
+        (vec![abi::Field { tag: abi::tag::NUMBER, ..text(0, 1) }], 0, "not the JSON value"),
+    ] {
+        let columns = [column(&right, 1), column(&values, key)];
+        // SAFETY: pointers and counts are what they claim to be.
+        let refused = unsafe { take(&changing(&shown, &columns), None, &mut keys) }.unwrap_err();
+        assert!(refused.starts_with("emitted invalid changes: "), "{refused}");
+        assert!(refused.contains(told), "{refused}");
+    }
+    let many = vec![column(&right, 0); 1025];
+    // SAFETY: as above.
+    let refused = unsafe { take(&changing(&shown, &many), None, &mut keys) }.unwrap_err();
+    assert!(refused.contains("1025 columns of changes are too many for 2 events"), "{refused}");
+
+    let values = right.as_ptr().wrapping_byte_add(1);
+    let odd = [abi::Column { values, ..column(&right, 0) }];
+    // SAFETY: as above, but for the alignment, which is looked at first.
+    let refused = unsafe { take(&changing(&shown, &odd), None, &mut keys) }.unwrap_err();
+    assert!(refused.contains("not aligned"), "{refused}");
+
+    let mut output = changing(&shown, &[]);
+    let kept = [1; 3];
+    (output.kept, output.kept_count) = (kept.as_ptr(), 3);
+    // SAFETY: as above.
+    let refused = unsafe { take(&output, None, &mut keys) }.unwrap_err();
+    assert!(refused.contains("3 words select from 2 events"), "{refused}");
 }

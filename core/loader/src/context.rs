@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Status, component_flags, status};
-use lograil_event::{AckStatus, Acks, Batch};
+use lograil_event::{AckStatus, Acks, Batch, Changes};
 use lograil_plugin::{Clock, ComponentMetrics, Port, PositionUpdate, SystemClock};
 use tokio::sync::oneshot;
 
@@ -23,7 +23,17 @@ const REASONS_MAX: usize = 256;
 pub(crate) struct Emission {
     pub port: Port,
     pub batch: Batch,
+    /// What is still to be changed, once the call has ended well: then nobody else has the arrays.
+    pub changes: Changes,
     pub positions: Vec<PositionUpdate>,
+}
+
+impl Emission {
+    /// Makes the changes.
+    pub fn change(&mut self) {
+        self.changes.apply(&mut self.batch);
+        self.changes.clear();
+    }
 }
 
 /// How an operation of a sink ended.
@@ -355,6 +365,10 @@ mod tests {
                 position_count: 0,
                 owner: ptr::from_ref(self).cast_mut().cast(),
                 release: Some(give_back),
+                columns: ptr::null(),
+                kept: ptr::null(),
+                column_count: 0,
+                kept_count: 0,
             }
         }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lograil_abi as abi;
 use lograil_abi::{Host, Status, Str, metric_kind, status};
-use lograil_event::Batch;
+use lograil_event::{Batch, Changes};
 use lograil_plugin::{Port, PositionUpdate};
 
 use crate::batch::Lease;
@@ -169,6 +169,8 @@ fn is_aligned(output: &abi::Output) -> bool {
         && may_lie(output.keys, output.key_count)
         && may_lie(output.tokens, output.token_count)
         && may_lie(output.positions, output.position_count)
+        && may_lie(output.columns, output.column_count)
+        && may_lie(output.kept, output.kept_count)
 }
 
 unsafe extern "C" fn builder_emit(
@@ -182,13 +184,13 @@ unsafe extern "C" fn builder_emit(
         return status::INVALID;
     };
     let (batch, positions) = given.finish();
-    put(context, Ok(batch), port, &[], positions)
+    put(context, Ok((batch, Changes::default())), port, &[], positions)
 }
 
 /// Puts what was emitted with the rest of the call.
 fn put(
     context: &Context,
-    taken: Result<Batch, String>,
+    taken: Result<(Batch, Changes), String>,
     port: u32,
     tokens: &[u64],
     positions: Vec<PositionUpdate>,
@@ -197,14 +199,14 @@ fn put(
     if !work.is_in_call() {
         return status::NOT_NOW;
     }
-    let checked = taken.and_then(|batch| {
+    let checked = taken.and_then(|taken| {
         let port = u16::try_from(port).map_err(|_| format!("emitted on the output {port}"))?;
-        Ok((batch, Port(port), work.acks_of(tokens, !context.uses_tokens())?))
+        Ok((taken, Port(port), work.acks_of(tokens, !context.uses_tokens())?))
     });
     match checked {
-        Ok((mut batch, port, acks)) => {
+        Ok(((mut batch, changes), port, acks)) => {
             batch.add_acks(acks);
-            work.emitted.push(Emission { port, batch, positions });
+            work.emitted.push(Emission { port, batch, changes, positions });
             status::OK
         }
         Err(fault) => {

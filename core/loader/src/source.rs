@@ -128,7 +128,10 @@ impl PluginSource {
         }
         let mut work = context.work();
         let _no_batch_came_in = work.end(false);
-        Ok((code, std::mem::take(&mut work.emitted)))
+        let mut emitted = std::mem::take(&mut work.emitted);
+        drop(work);
+        emitted.iter_mut().for_each(Emission::change);
+        Ok((code, emitted))
     }
 
     /// Has the instance take no new input; `false` where it can stop at any time.
@@ -226,7 +229,7 @@ impl PluginSource {
 
 /// Whether there is still somebody to send to.
 async fn send(context: &mut SourceContext, emission: Emission) -> bool {
-    let Emission { port, batch, positions } = emission;
+    let Emission { port, batch, positions, changes: _made } = emission;
     if port == Port::DEAD_LETTER {
         return context.output.dead_letter(batch).await.is_ok();
     }

@@ -12,7 +12,7 @@ use lograil_plugin::{Build, Outputs, Transform, TransformContext, TransformError
 use crate::batch::HostBatch;
 use crate::call::{backoff, explain, too_long};
 use crate::calls::Function;
-use crate::context::Started;
+use crate::context::{Emission, Started};
 use crate::instance::{Instance, Loaded, options_text};
 use crate::traits::{Traits, ask_text};
 use crate::watchdog::{hang_limit, preparation_limit};
@@ -146,10 +146,13 @@ impl PluginTransform {
         };
         match failed {
             None => {
-                if shown.is_some() {
+                let is_batch = shown.is_some();
+                if is_batch {
                     self.panics = 0;
                 }
-                deliver(&context, came_in, shown.is_some(), out);
+                // What is emitted has its arrays alone then, and is changed in place.
+                drop(shown);
+                deliver(&context, came_in, is_batch, out);
             }
             Some(failed) => self.fail(&context, shown.as_deref(), failed, out),
         }
@@ -223,11 +226,12 @@ fn said(place: &Option<Instance>) -> String {
 fn deliver(context: &crate::context::Context, came_in: usize, is_batch: bool, out: &mut Outputs) {
     let mut work = context.work();
     let settled = work.end(context.uses_tokens());
-    let emitted = std::mem::take(&mut work.emitted);
+    let mut emitted = std::mem::take(&mut work.emitted);
     let discarded = std::mem::take(&mut work.discarded);
     let mut created = std::mem::take(&mut work.created);
     let pause = work.pause.take();
     drop(work);
+    emitted.iter_mut().for_each(Emission::change);
     let mut gone: u64 = discarded.iter().map(|(_, events)| events).sum();
     gone += emitted.iter().map(|emission| emission.batch.len() as u64).sum::<u64>();
     for (reason, events) in discarded {

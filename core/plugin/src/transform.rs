@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lograil_event::Batch;
+use lograil_event::{Batch, Changes};
 
 use crate::clock::Clock;
 use crate::dead_letter;
@@ -86,12 +86,22 @@ impl TransformContext {
     }
 }
 
+/// A batch that was emitted, and the changes of it that were not made yet.
+#[derive(Debug)]
+pub(crate) struct Emitted {
+    pub port: Port,
+    pub batch: Batch,
+    pub changes: Changes,
+}
+
 /// What a transform made of its input; the runtime empties it after every call.
 #[derive(Debug, Default)]
 pub struct Outputs {
     component_id: Arc<str>,
     component_type: &'static str,
-    emitted: Vec<(Port, Batch)>,
+    emitted: Vec<Emitted>,
+    /// Whether changes are left to whoever takes what was emitted.
+    defers_changes: bool,
     discarded: Vec<(&'static str, u64)>,
     created: u64,
     pause: Option<Duration>,
@@ -117,7 +127,20 @@ impl Outputs {
 
     /// Emits a batch on a port.
     pub fn emit_to(&mut self, port: Port, batch: Batch) {
-        self.emitted.push((port, batch));
+        self.emitted.push(Emitted { port, batch, changes: Changes::default() });
+    }
+
+    /// Makes changes of a batch and emits it; `changes` are none afterwards. The same as if the changes were made before,
+    /// but in a plugin the host makes them in its own arrays, so that a change of a field costs no copy of all.
+    pub fn emit_changed(&mut self, mut batch: Batch, changes: &mut Changes) {
+        if self.defers_changes {
+            let changes = std::mem::take(changes);
+            self.emitted.push(Emitted { port: Port::MAIN, batch, changes });
+        } else {
+            changes.apply(&mut batch);
+            changes.clear();
+            self.emit(batch);
+        }
     }
 
     /// Counts events that were dropped as the configuration demands. `reason` is a metric label: a word.
@@ -148,6 +171,19 @@ impl Outputs {
 
     /// What was emitted since the last call, in order.
     pub fn take_emitted(&mut self) -> impl Iterator<Item = (Port, Batch)> + '_ {
+        self.emitted.drain(..).map(|mut emitted| {
+            emitted.changes.apply(&mut emitted.batch);
+            (emitted.port, emitted.batch)
+        })
+    }
+
+    /// From here on changes are not made: [`Self::take_deferred`] gives them with the batch.
+    pub(crate) fn defer_changes(&mut self) {
+        self.defers_changes = true;
+    }
+
+    /// As [`Self::take_emitted`], with the changes that are still to be made.
+    pub(crate) fn take_deferred(&mut self) -> impl Iterator<Item = Emitted> + '_ {
         self.emitted.drain(..)
     }
 
@@ -164,5 +200,33 @@ impl Outputs {
     /// What was discarded since the last call.
     pub fn take_discarded(&mut self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.discarded.drain(..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lograil_event::{Change, Field, Key, Placement, Selection};
+
+    use super::*;
+    use crate::testing::batch_of_json;
+
+    fn emitted(out: &mut Outputs) -> Batch {
+        let mut changes = Changes::default();
+        changes.all(Key(0), Placement::Set, Change::set(Field::i64(0, 7)));
+        changes.keep(&Selection::of(2, |event| event == 1));
+        let one = serde_json::json!({"a": 1});
+        out.emit_changed(batch_of_json(&[one.clone(), one]), &mut changes);
+        assert!(changes.is_empty(), "they were taken or made");
+        out.take_emitted().map(|(_, batch)| batch).next().unwrap_or_default()
+    }
+
+    #[test]
+    fn changes_are_made_at_the_latest_when_a_batch_is_taken() {
+        let mut deferring = Outputs::default();
+        deferring.defer_changes();
+        for mut out in [Outputs::default(), deferring] {
+            let batch = emitted(&mut out);
+            assert_eq!((batch.len(), batch.event(0).fields()), (1, &[Field::i64(0, 7)][..]));
+        }
     }
 }

@@ -7,12 +7,16 @@ use bytes::Bytes;
 use lograil_abi as abi;
 use lograil_abi::{Str, status};
 use lograil_event::{
-    Ack, AckId, AckStatus, Array, Batch, EventRecord, Field, Grant, KeyTable, Origin, Segment,
+    Ack, AckId, AckStatus, Array, Batch, Changes, EventRecord, Field, Grant, Key, KeyTable, Origin,
+    Placement, Segment, Selection,
 };
 
 use super::call::{Failure, HostHandle, guard};
 use crate::source::PositionUpdate;
 use crate::spec::Port;
+
+/// The minor version of hosts that make changes of what is emitted.
+pub(super) const CHANGES_SINCE: u16 = 4;
 
 /// One count in a batch of the host; given back when dropped.
 struct Hold {
@@ -49,10 +53,10 @@ impl AsRef<[u8]> for HostBytes {
 }
 
 /// A batch of the host during the call that brought it: what emitted batches are given against.
-#[derive(Clone, Copy)]
 pub(super) struct Input {
     batch: *const abi::Batch,
     view: abi::View,
+    keys: Arc<KeyTable>,
 }
 
 /// A batch of the host, to work on.
@@ -135,7 +139,8 @@ impl Reader {
         if view.token != 0 {
             made.add_acks(token(host, view.token).into());
         }
-        Ok(Read { batch: made, input: Input { batch, view }, grant })
+        let keys = Arc::clone(&self.keys);
+        Ok(Read { batch: made, input: Input { batch, view, keys }, grant })
     }
 }
 
@@ -205,11 +210,12 @@ unsafe extern "C" fn release(owner: *mut c_void) {
     });
 }
 
-/// Emits a batch, given against `input` where it was made from it.
+/// Emits a batch, given against `input` where it was made from it. The host makes the changes, if it can.
 pub(super) fn emit(
     host: HostHandle,
     port: Port,
     mut batch: Batch,
+    changes: &Changes,
     input: Option<&Input>,
     positions: &[PositionUpdate],
 ) -> Result<(), Failure> {
@@ -219,7 +225,7 @@ pub(super) fn emit(
         .map_or((0, 0), |input| (input.view.segment_count as usize, input.view.key_count as usize));
     let segments: Vec<abi::Segment> = batch.segments()[inherited..].iter().map(describe).collect();
     let table = Arc::clone(batch.shared_keys());
-    let keys: Vec<Str> = table.names().skip(keys).map(Str::new).collect();
+    let keys: Vec<Str> = table.names_from(keys).map(Str::new).collect();
     let tokens: Vec<u64> = batch.acks().ids().map(|id| id.sequence).collect();
     let positions: Vec<abi::Position> = positions
         .iter()
@@ -228,6 +234,8 @@ pub(super) fn emit(
             position: update.position.as_deref().map_or(Str::NONE, Str::new),
         })
         .collect();
+    let columns: Vec<abi::Column> = changes.columns().map(column).collect();
+    let kept = changes.kept().map_or(&[][..], Selection::words);
     let acks = batch.take_acks();
     let output = abi::Output {
         size: size_of::<abi::Output>() as u32,
@@ -248,6 +256,10 @@ pub(super) fn emit(
         // Moves the arrays into a box, which leaves their records where they are.
         owner: Lease::of(batch, base),
         release: Some(release),
+        columns: columns.as_ptr(),
+        kept: if kept.is_empty() { std::ptr::null() } else { kept.as_ptr() },
+        column_count: columns.len() as u32,
+        kept_count: kept.len() as u32,
     };
     // SAFETY: all arrays live until the call returns, those of the batch until it is released.
     let taken = unsafe { (host.table().emit)(host.context(), &raw const output) };
@@ -259,15 +271,25 @@ pub(super) fn emit(
     Ok(())
 }
 
+fn column((key, placement, changes): (Key, Placement, &[Field])) -> abi::Column {
+    let flags = match placement {
+        Placement::Set => 0,
+        Placement::Append => abi::COLUMN_APPENDS,
+    };
+    // `abi::Field` and `Field` are the same in memory (held by a test), and so is what their keys say.
+    abi::Column {
+        values: changes.as_ptr().cast(),
+        count: changes.len() as u32,
+        key: key.0,
+        flags,
+        reserved: 0,
+    }
+}
+
 /// Whether a batch has the segments and keys of `input` before its own.
 fn is_made_from(batch: &Batch, input: &Input) -> bool {
     // SAFETY: the input is at hand during the call that brought it.
-    let (segments, keys) = unsafe {
-        (
-            abi::slice(input.view.segments, input.view.segment_count as usize),
-            abi::slice(input.view.keys, input.view.key_count as usize),
-        )
-    };
+    let segments = unsafe { abi::slice(input.view.segments, input.view.segment_count as usize) };
     let own = batch.segments();
     let same_bytes = |(own, theirs): (&Segment, &abi::Segment)| {
         own.bytes.len() as u64 == theirs.len
@@ -276,9 +298,7 @@ fn is_made_from(batch: &Batch, input: &Input) -> bool {
     };
     own.len() >= segments.len()
         && own.iter().zip(segments).all(same_bytes)
-        && batch.keys().len() >= keys.len()
-        // SAFETY: as above.
-        && batch.keys().names().zip(keys).all(|(own, theirs)| own == unsafe { super::call::text(*theirs) })
+        && (Arc::ptr_eq(batch.shared_keys(), &input.keys) || batch.keys().extends(&input.keys))
 }
 
 fn describe(segment: &Segment) -> abi::Segment {

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lograil_abi as abi;
 use lograil_abi::{Error, StartInfo, Status, kind, start_flags, status};
-use lograil_event::Batch;
+use lograil_event::{Batch, Changes};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -213,7 +213,7 @@ unsafe extern "C" fn pull(given: *mut c_void, timeout_ns: u64, error: *mut Error
         let Some(sent) = &instance.sent else { return Ok(status::END) };
         match sent.recv_timeout(Duration::from_nanos(timeout_ns)) {
             Ok(Sent::Batch { port, batch, positions, taken }) => {
-                emit(instance.host, port, batch, None, &positions)?;
+                emit(instance.host, port, batch, &Changes::default(), None, &positions)?;
                 instance.taken = Some(taken);
                 Ok(status::OK)
             }

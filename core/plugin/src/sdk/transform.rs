@@ -7,12 +7,12 @@ use lograil_abi as abi;
 use lograil_abi::{Error, StartInfo, Status, Str, kind, status};
 use serde_json::json;
 
-use super::batch::{Input, Read, Reader, emit};
+use super::batch::{CHANGES_SINCE, Input, Read, Reader, emit};
 use super::call::{Failure, HostHandle, guard, instance, text};
 use super::export::{HostClock, nanoseconds, say};
 use super::metrics::LocalMetrics;
 use crate::spec::Kind;
-use crate::transform::{Outputs, Transform, TransformContext};
+use crate::transform::{Emitted, Outputs, Transform, TransformContext};
 
 struct Instance {
     host: HostHandle,
@@ -39,9 +39,18 @@ pub(super) fn new(
     name: &'static str,
     transform: Box<dyn Transform>,
 ) -> *mut c_void {
-    let outputs = Outputs::new(Arc::from(name), name);
+    let outputs = outputs(host, Arc::from(name), name);
     let (reader, metrics) = (Reader::default(), LocalMetrics::default());
     Box::into_raw(Box::new(Instance { host, name, transform, outputs, reader, metrics })).cast()
+}
+
+/// Outputs that leave changes to a host that can make them.
+fn outputs(host: HostHandle, id: Arc<str>, name: &'static str) -> Outputs {
+    let mut outputs = Outputs::new(id, name);
+    if host.table().abi_minor >= CHANGES_SINCE {
+        outputs.defer_changes();
+    }
+    outputs
 }
 
 impl Instance {
@@ -62,8 +71,8 @@ impl Instance {
             // SAFETY: as above.
             unsafe { (table.pause)(host.context(), duration_ns) };
         }
-        for (port, batch) in self.outputs.take_emitted() {
-            emit(host, port, batch, input, &[])?;
+        for Emitted { port, batch, changes } in self.outputs.take_deferred() {
+            emit(host, port, batch, &changes, input, &[])?;
         }
         Ok(status::OK)
     }
@@ -87,7 +96,7 @@ unsafe extern "C" fn start(
         // SAFETY: made by `new`; one call at a time; the info lives during the call.
         let (instance, id) = unsafe { (instance::<Instance>(given), text((*info).id)) };
         let id: Arc<str> = id.into();
-        instance.outputs = Outputs::new(Arc::clone(&id), instance.name);
+        instance.outputs = outputs(instance.host, Arc::clone(&id), instance.name);
         let metrics = instance.metrics.component(&id, Kind::Transform, instance.name);
         let clock = HostClock::shared(instance.host);
         let mut context = TransformContext::new(id, clock, metrics);

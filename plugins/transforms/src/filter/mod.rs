@@ -1,6 +1,6 @@
 //! The transform `filter`: events go on if a condition is true.
 
-use lograil_event::{Batch, Selection};
+use lograil_event::{Batch, Changes, Selection};
 use lograil_expr::{Condition, EvalError, Stretch};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
@@ -36,6 +36,7 @@ struct Filter {
     condition: Condition,
     /// Which events of the current batch stay.
     kept: Selection,
+    changes: Changes,
     has_warned: bool,
     running: Option<Running>,
 }
@@ -49,7 +50,13 @@ impl Filter {
     fn new(options: &FilterOptions) -> Result<Self, ConfigErrors> {
         let condition = Condition::compile(&options.condition)
             .map_err(|errors| ConfigErrors(in_option(&["condition"], errors)))?;
-        Ok(Self { condition, kept: Selection::default(), has_warned: false, running: None })
+        Ok(Self {
+            condition,
+            kept: Selection::default(),
+            changes: Changes::default(),
+            has_warned: false,
+            running: None,
+        })
     }
 
     fn count_errors(&mut self, count: u64, first: EvalError) {
@@ -77,7 +84,7 @@ impl Transform for Filter {
         Ok(())
     }
 
-    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+    fn process(&mut self, batch: Batch, out: &mut Outputs) {
         let mut condition = self.condition.bind(&batch);
         let (mut errors, mut first) = (0, None);
         self.kept.clear();
@@ -96,10 +103,10 @@ impl Transform for Filter {
         // A batch that stays whole may be shared with other branches: leave its arrays alone.
         let dropped = batch.len() - self.kept.count();
         if dropped > 0 {
-            batch.keep(&self.kept);
+            self.changes.keep(&self.kept);
             out.discard("filtered", dropped);
         }
-        out.emit(batch);
+        out.emit_changed(batch, &mut self.changes);
     }
 }
 

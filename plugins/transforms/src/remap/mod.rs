@@ -110,7 +110,7 @@ impl Remap {
         }
     }
 
-    /// Runs the program and notes which events do not go on.
+    /// Runs the program and notes which events do not go on. What it changes may still have to be made.
     fn run(&mut self, batch: &mut Batch) {
         let now_ns = self.running.as_ref().map_or(0, |running| running.clock.now_ns());
         let (options, fates) = (&self.options, &mut self.fates);
@@ -121,7 +121,7 @@ impl Remap {
             fates.resize(events, Fate::On);
             fates[index] = fate;
         };
-        self.script.run(batch, now_ns, &mut self.workspace, |index, why| match why {
+        self.script.evaluate(batch, now_ns, &mut self.workspace, |index, why| match why {
             Unchanged::Failed(_, reason) => {
                 errors += 1;
                 first.get_or_insert_with(|| reason.clone());
@@ -177,6 +177,10 @@ impl Transform for Remap {
 
     fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
         self.run(&mut batch);
+        if self.fates.is_empty() && self.workspace.splits().is_empty() {
+            return out.emit_changed(batch, self.workspace.changes());
+        }
+        self.workspace.changes().apply(&mut batch);
         if !self.workspace.splits().is_empty() {
             self.account_splits(out);
         }

@@ -94,11 +94,37 @@ static lr_status lend(const lending *self, const lr_batch *in, const lr_view *vi
     return status;
 }
 
+/* Emits the batch as it is, with a column that sets `message` of every event to a text that is lent. The values are freed
+ * as soon as they were emitted. */
+static lr_status lend_columns(const lending *self, const lr_batch *in, const lr_view *view) {
+    static const char text[] = "lent text, ";
+    loan *one = (loan *)calloc(1, sizeof *one);
+    lr_field value = {.key = LR_CHANGE_SET, .tag = LR_TAG_STR, .segment = (uint8_t)view->segment_count};
+    lr_field *values = (lr_field *)copy(view->fields, view->event_count * sizeof *values);
+    lr_column column = {.values = values, .count = view->event_count, .key = lr_find_key(view, "message")};
+    lr_segment segment = {.len = sizeof text - 1};
+    lr_output out = lr_unchanged(in, view);
+    lr_status status;
+    if (!one) abort();
+    one->text = (uint8_t *)copy(text, sizeof text - 1);
+    segment.ptr = one->text;
+    value.payload = (uint64_t)(sizeof text - 1) << 32;
+    for (uint32_t at = 0; at < view->event_count; at++) values[at] = value;
+    out.segments = &segment, out.segment_count = 1;
+    out.columns = &column, out.column_count = 1;
+    out.owner = one, out.release = release;
+    atomic_fetch_add(&lent, 1);
+    status = self->host->emit(self->context, &out);
+    free(values);
+    return status;
+}
+
 static lr_status process(void *instance, const lr_batch *in, lr_error *error) {
     const lending *self = (const lending *)instance;
     lr_view view = {.size = sizeof view};
     lr_status status;
     if (self->host->view(in, &view) != LR_OK) return lr_fail(error, LR_FAILED, "cannot see the batch");
+    if (is(self, "columns")) return lend_columns(self, in, &view);
     status = lend(self, in, &view);
     if (is(self, "twice")) {
         self->host->create(self->context, view.event_count);
