@@ -218,11 +218,9 @@ fn no_mutation_of_a_batch_gets_past_the_check() {
                 }
             }
             let changes = (answer == Answer::Columns).then(|| columns(&mut dice, &view));
-            let (columns, kept) = changes
-                .as_ref()
-                .map_or((&[][..], &[][..]), |changes| (&changes.columns[..], &changes.kept[..]));
-            (output.columns, output.column_count) = (columns.as_ptr(), columns.len() as u32);
-            (output.kept, output.kept_count) = (kept.as_ptr(), kept.len() as u32);
+            if let Some(changes) = &changes {
+                changes.put_into(&mut output);
+            }
             // SAFETY: pointers and counts are what they claim to be.
             match unsafe { take(&output, None, &mut keys) } {
                 Ok((mut batch, changes)) => {
@@ -260,6 +258,14 @@ struct Given {
     kept: Vec<u64>,
     /// What the columns point at.
     _values: Vec<Vec<abi::Field>>,
+}
+
+impl Given {
+    fn put_into(&self, output: &mut abi::Output) {
+        let Self { columns, kept, .. } = self;
+        (output.columns, output.column_count) = (columns.as_ptr(), columns.len() as u32);
+        (output.kept, output.kept_count) = (kept.as_ptr(), kept.len() as u32);
+    }
 }
 
 /// Changes of which most are right: for the values, fields of the batch that say what becomes of them.
