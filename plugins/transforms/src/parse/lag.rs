@@ -15,8 +15,12 @@ const LAG_MIN_NS: i64 = 10 * SECOND_NS;
 /// How far back they must lie for the clock to say nothing of how time goes on in the log.
 const LAG_LONG_NS: i64 = 3600 * SECOND_NS;
 
+/// For how long a time that lies so far back says when the lines behind it were written: a log that is read later comes
+/// without a pause, and where lines come when they are written, one that names an old date says nothing of the next.
+const CARRY_MAX_NS: i64 = 2 * SECOND_NS;
+
 /// How long ago an event may have been read: an older time was given to it by somebody.
-const READ_MAX_NS: i64 = 600 * SECOND_NS;
+const READ_MAX_NS: i64 = 10 * SECOND_NS;
 
 /// Gives events in which no time is found the one that it was in the log when they were written.
 #[derive(Debug, Default)]
@@ -44,7 +48,16 @@ impl Lag {
 
     /// To be called when they are found. In front of the first time of a stream the lines have that one.
     pub(super) fn after(&mut self, batch: &mut Batch, now_ns: i64) {
-        if self.before.len() != batch.len() {
+        // A source gives all that it reads at once the same time; those that differ were given by somebody.
+        if self.before.len() != batch.len() || self.before.windows(2).any(|two| two[0] != two[1]) {
+            return;
+        }
+        let times = batch.iter().map(|event| event.timestamp_ns());
+        let found_count =
+            times.zip(&self.before).filter(|(time_ns, before)| time_ns != *before).count();
+        if found_count > 0 && found_count * 2 < batch.len() {
+            // Dates that some lines name, not when all were written.
+            self.last = None;
             return;
         }
         let stream = (!batch.is_empty()).then(|| batch.event(0).origin()).flatten();
@@ -74,12 +87,13 @@ impl Found {
         let lag_ns = self.found_ns.saturating_sub(self.time_ns);
         let is_read =
             read_ns != TIMESTAMP_UNKNOWN && read_ns.abs_diff(now_ns) <= READ_MAX_NS.unsigned_abs();
-        if lag_ns < LAG_MIN_NS || !is_read {
-            return None;
+        let passed_ns = now_ns.saturating_sub(self.found_ns).max(0);
+        match lag_ns {
+            _ if lag_ns < LAG_MIN_NS || !is_read => None,
+            _ if lag_ns < LAG_LONG_NS => Some(self.time_ns.saturating_add(passed_ns)),
+            _ if passed_ns > CARRY_MAX_NS => None,
+            _ => Some(self.time_ns),
         }
-        let passed_ns =
-            if lag_ns < LAG_LONG_NS { now_ns.saturating_sub(self.found_ns).max(0) } else { 0 };
-        Some(self.time_ns.saturating_add(passed_ns))
     }
 }
 
@@ -125,6 +139,36 @@ mod tests {
         let later = NOW + 9 * SECOND_NS;
         assert_eq!(times(&mut lag, NOW, &[Some(minute)]), [minute]);
         assert_eq!(times(&mut lag, later, &[None]), [later - 60 * SECOND_NS]);
+    }
+
+    #[test]
+    fn a_line_that_names_an_old_date_says_nothing_of_those_that_are_written_now() {
+        let mut lag = Lag::default();
+        assert_eq!(times(&mut lag, NOW, &[Some(5)]), [5]);
+        let later = NOW + 5 * SECOND_NS;
+        assert_eq!(times(&mut lag, later, &[None, None]), [later, later]);
+        assert_eq!(times(&mut lag, later, &[None, Some(5), None]), [later, 5, later]);
+    }
+
+    #[test]
+    fn what_was_given_a_time_of_its_own_just_now_keeps_it() {
+        let mut lag = Lag::default();
+        let mut batch = batch_of_lines(&["a", "b"]);
+        let own = [NOW - 2, NOW - 1];
+        for (event, time_ns) in batch.edit().events().iter_mut().zip(own) {
+            event.timestamp_ns = time_ns;
+        }
+        lag.before(&batch);
+        batch.edit().events()[0].timestamp_ns = 5;
+        lag.after(&mut batch, NOW);
+        assert_eq!(batch.event(1).timestamp_ns(), own[1]);
+        let own = NOW - 20 * SECOND_NS;
+        let mut batch = batch_of_lines(&["a", "b"]);
+        batch.edit().events().iter_mut().for_each(|event| event.timestamp_ns = own);
+        lag.before(&batch);
+        batch.edit().events()[0].timestamp_ns = 5;
+        lag.after(&mut batch, NOW);
+        assert_eq!(batch.event(1).timestamp_ns(), own);
     }
 
     #[test]
