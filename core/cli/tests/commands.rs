@@ -257,6 +257,7 @@ fn a_program_in_a_file_is_checked_and_its_mistakes_are_shown_there() {
         ("file = \"${DIR}/a.vrl\"", &["unknown function `foo`", "etc/${DIR}/a.vrl:2:6"][..]),
         ("file = \"b.vrl\"", &["cannot read", "etc/b.vrl", "No such file", "t.toml:6:8"]),
         ("file = \".\"", &["cannot read", "directory"]),
+        ("file = \"/dev/null\"", &["cannot read", "not a regular file"]),
         ("file = \"binary.vrl\"", &["not UTF-8 at byte 6"]),
         ("file = \"long.vrl\"", &["more than 1048576 bytes"]),
         ("file = \"a.vrl\"\nsource = \".a = 1\"", &["`source` and `file`", "remove one"]),

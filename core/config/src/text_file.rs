@@ -29,8 +29,11 @@ pub struct TextFile {
 }
 
 impl TextFile {
-    /// Reads a file. One that is too long is an error.
+    /// Reads a file. One that is too long is an error, and so is a pipe, which might never be written.
     pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
         let mut content = Vec::new();
         std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
         if content.len() as u64 > FILE_BYTES_MAX {
