@@ -4,6 +4,8 @@
 //!
 //! The cuts of all keys' trees are the same, drawn once from a fixed seed; a key has only the counts of its own.
 
+use std::sync::LazyLock;
+
 use super::{Judgement, RATIO_MAX, View, all_learned, learned};
 use crate::event_key::mix;
 use crate::state_bytes::{StateReader, StateWriter};
@@ -82,8 +84,8 @@ impl HalfSpaceTrees {
     fn learn_and_place(&mut self, ranges: [(f64, f64); 2], value: f64, change: f64) -> f64 {
         let point = [place(value, ranges[0]), place(change, ranges[1])];
         let mut sum = 0.0;
-        for tree in 0..TREES {
-            sum += self.descend(tree, point);
+        for (tree, cuts) in CUTS.iter().enumerate() {
+            sum += self.descend(tree, cuts, point);
         }
         self.values += 1;
         if self.values == WINDOW {
@@ -95,10 +97,10 @@ impl HalfSpaceTrees {
     }
 
     /// Counts a point along its way to a leaf; gives the mass where the last window had few values left.
-    fn descend(&mut self, tree: usize, point: [f64; 2]) -> f64 {
+    fn descend(&mut self, tree: usize, cuts: &Cuts, point: [f64; 2]) -> f64 {
         let (last, this) =
             (&self.last[tree * NODES..][..NODES], &mut self.this[tree * NODES..][..NODES]);
-        let mut space = space_of(tree);
+        let mut space = cuts.space;
         let mut node = 1;
         let mut mass = None;
         for depth in 0..=DEPTH {
@@ -107,14 +109,11 @@ impl HalfSpaceTrees {
                 mass = Some(f64::from(last[node]) * f64::from(1u32 << depth));
             }
             if depth < DEPTH {
-                let axis = (mix((tree * NODES + node) as u64) & 1) as usize;
-                let middle = f64::midpoint(space[axis].0, space[axis].1);
+                let axis = (cuts.axes >> node & 1) as usize;
+                let (low, high) = space[axis];
+                let middle = f64::midpoint(low, high);
                 let is_right = point[axis] >= middle;
-                if is_right {
-                    space[axis].0 = middle;
-                } else {
-                    space[axis].1 = middle;
-                }
+                space[axis] = if is_right { (middle, high) } else { (low, middle) };
                 node = 2 * node + usize::from(is_right);
             }
         }
@@ -175,6 +174,21 @@ impl HalfSpaceTrees {
         fits.then_some(Self { last, this, values, first, ranges, previous })
     }
 }
+
+/// How a tree cuts its space.
+struct Cuts {
+    space: [(f64, f64); 2],
+    /// A bit for each node that has children: whether they differ in the change, or in the value.
+    axes: u64,
+}
+
+static CUTS: LazyLock<[Cuts; TREES]> = LazyLock::new(|| {
+    std::array::from_fn(|tree| {
+        let axis = |node: usize| mix((tree * NODES + node) as u64) & 1;
+        let axes = (1..NODES / 2).fold(0, |axes, node| axes | axis(node) << node);
+        Cuts { space: space_of(tree), axes }
+    })
+});
 
 /// Where a number lies in a range: 0 to 1 inside.
 fn place(number: f64, (low, high): (f64, f64)) -> f64 {
