@@ -213,9 +213,15 @@ impl Batch {
     /// become scarce this joins some of them, so that spans taken before mean nothing afterwards.
     pub fn freeze(&mut self) {
         self.arena.freeze_into(&mut self.segments);
-        if self.segments.len() >= SEGMENTS_CROWDED {
+        if self.is_crowded() {
             self.join_segments();
         }
+    }
+
+    /// Whether [`Self::freeze`] may join segments.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.segments.len() >= SEGMENTS_CROWDED
     }
 
     /// Puts the text of all segments without an origin, which arenas left behind, into one. Those that have one
@@ -248,19 +254,25 @@ impl Batch {
             let (segment, by) = moves[usize::from(span.segment)];
             Span { segment, offset: span.offset + by, len: span.len }
         };
-        let fields = self.fields.make_mut();
+        let mut fields = Vec::with_capacity(self.fields.len());
         for event in self.events.make_mut() {
-            // What belongs to no event may be anything.
-            let own = &mut fields[event.first as usize..][..event.count as usize];
-            for field in own.iter_mut().filter(|field| field.tag.is_span()) {
-                *field = Field::text(field.key, field.tag, moved(field.span()), field.flags());
-            }
+            // What belongs to no event may be anything, and stays behind: whoever gets the batch may look at all fields.
+            let own = &self.fields[event.first as usize..][..event.count as usize];
+            (event.first, event.capacity) = (fields.len() as u32, event.count);
+            fields.extend(own.iter().map(|field| {
+                if field.tag.is_span() {
+                    Field::text(field.key, field.tag, moved(field.span()), field.flags())
+                } else {
+                    *field
+                }
+            }));
             if let Some(raw) = event.read_at() {
                 let flags = event.flags;
                 event.set_raw(moved(raw));
                 event.flags = flags;
             }
         }
+        self.fields = fields.into();
     }
 
     /// Drops the events for which `keep` is false; touches the event array only. Returns how many went.

@@ -3,7 +3,8 @@
 
 use std::panic;
 
-use lograil_event::{Batch, Field, Selection};
+use bytes::Bytes;
+use lograil_event::{Batch, Change, Field, Origin, Placement, Selection, Span, Tag};
 use lograil_plugin::sdk::{Tables, enter};
 use lograil_plugin::spec::no_claims;
 use lograil_plugin::{Build, ComponentSpec, Outputs, Port, Threading, Transform};
@@ -79,12 +80,13 @@ const SPEC: ComponentSpec = ComponentSpec {
 static TABLES: Tables = Tables::new();
 
 /// The component as a host gets it from a library.
-fn behind_the_interface() -> ComponentSpec {
+fn behind_the_interface(tables: &'static Tables, spec_of: &ComponentSpec) -> ComponentSpec {
     // The library's panics go to the host, those of this test to whoever runs it.
     let hook = panic::take_hook();
     let mut error = ErrorText::new();
     // SAFETY: the host's table is static, the error buffer lives during the call.
-    let plugin = unsafe { enter(&TABLES, &[SPEC], host::table(), error.for_call()) };
+    let plugin =
+        unsafe { enter(tables, std::slice::from_ref(spec_of), host::table(), error.for_call()) };
     panic::set_hook(hook);
     assert!(!plugin.is_null(), "{}", error.text());
     // SAFETY: the tables were made just now, and live as long as the program.
@@ -113,9 +115,66 @@ fn outputs(spec: &ComponentSpec) -> Vec<String> {
 
 #[test]
 fn what_crosses_the_interface_is_what_does_not() {
-    let spec = behind_the_interface();
+    let spec = behind_the_interface(&TABLES, &SPEC);
     assert_eq!((spec.ports)(&json!({})), ["odd"]);
     let expected = outputs(&SPEC);
     assert!(expected.len() > 40, "{expected:?}");
     assert_eq!(outputs(&spec), expected);
+}
+
+/// Names changes whose texts lie in segments: some that were there, and its own.
+struct NamesChanges;
+
+impl Transform for NamesChanges {
+    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+        let mut changes = lograil_event::Changes::default();
+        let (old, copy, own) = (batch.key("a"), batch.key("copy"), batch.key("own"));
+        let copies: Vec<Change> = batch
+            .iter()
+            .map(|event| event.field(old).map_or(Change::KEEP, |field| Change::set(*field)))
+            .collect();
+        changes.each(copy, Placement::Append, copies);
+        changes.all_str(&mut batch, own, "a text of its own");
+        out.emit_changed(batch, &mut changes);
+    }
+}
+
+/// A batch of events that have a segment each, the odd ones with an origin: one more, and segments are joined.
+fn crowded() -> Batch {
+    let mut batch = Batch::new();
+    let mut edit = batch.edit();
+    let key = edit.key("a");
+    for number in 0..238_u32 {
+        let text = Bytes::from(format!("text {number:03}"));
+        let origin = (number % 2 == 1).then_some(Origin { stream: 1, offset: number.into() });
+        let (len, segment) = (text.len() as u32, edit.add_segment(text, origin));
+        let span = Span { segment, offset: 0, len };
+        edit.push_line(number.into(), key, Tag::Str, span, span);
+    }
+    batch
+}
+
+#[test]
+fn changes_mean_what_they_meant_where_segments_are_joined() {
+    let spec = ComponentSpec {
+        name: "crossing.names_changes",
+        build: Build::Transform(&|_| Ok(Box::new(NamesChanges))),
+        ..SPEC
+    };
+    static OWN: Tables = Tables::new();
+    // Host and library log to each other here, where a call fails.
+    let _quiet = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
+    let made = |spec: &ComponentSpec| {
+        let mut harness = TransformHarness::build(spec, json!({}));
+        let batches = harness.feed(crowded()).batches.into_iter();
+        batches
+            .flat_map(|(port, batch)| {
+                let events = lograil_testkit::events_of(&batch).into_iter();
+                events.map(move |event| format!("{} {event}", port.0)).collect::<Vec<_>>()
+            })
+            .collect::<Vec<_>>()
+    };
+    let expected = made(&spec);
+    assert_eq!(expected.len(), 238);
+    assert_eq!(made(&behind_the_interface(&OWN, &spec)), expected);
 }

@@ -215,10 +215,15 @@ pub(super) fn emit(
     host: HostHandle,
     port: Port,
     mut batch: Batch,
-    changes: &Changes,
+    mut changes: Changes,
     input: Option<&Input>,
     positions: &[PositionUpdate],
 ) -> Result<(), Failure> {
+    if batch.is_crowded() {
+        // Their texts lie in segments that are about to be joined.
+        changes.apply(&mut batch);
+        changes.clear();
+    }
     batch.freeze();
     let base = input.filter(|input| is_made_from(&batch, input));
     let (inherited, keys) = base

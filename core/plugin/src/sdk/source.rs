@@ -213,7 +213,7 @@ unsafe extern "C" fn pull(given: *mut c_void, timeout_ns: u64, error: *mut Error
         let Some(sent) = &instance.sent else { return Ok(status::END) };
         match sent.recv_timeout(Duration::from_nanos(timeout_ns)) {
             Ok(Sent::Batch { port, batch, positions, taken }) => {
-                emit(instance.host, port, batch, &Changes::default(), None, &positions)?;
+                emit(instance.host, port, batch, Changes::default(), None, &positions)?;
                 instance.taken = Some(taken);
                 Ok(status::OK)
             }

@@ -72,7 +72,7 @@ impl Instance {
             unsafe { (table.pause)(host.context(), duration_ns) };
         }
         for Emitted { port, batch, changes } in self.outputs.take_deferred() {
-            emit(host, port, batch, &changes, input, &[])?;
+            emit(host, port, batch, changes, input, &[])?;
         }
         Ok(status::OK)
     }
