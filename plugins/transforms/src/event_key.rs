@@ -63,6 +63,10 @@ fn append_number(text: &[u8], out: &mut Vec<u8>) {
         return append_integer(value, out);
     }
     let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
+    // No float that is normal is zero, but where all digits are, the number is.
+    if mantissa.iter().all(|byte| matches!(byte, b'-' | b'0' | b'.')) && mantissa.contains(&b'0') {
+        return append_integer(0, out);
+    }
     let digits = mantissa.iter().filter(|byte| byte.is_ascii_digit()).count();
     match written.parse::<f64>() {
         Ok(value) if digits <= DECIMAL_DIGITS_EXACT && value.is_normal() => {
@@ -211,6 +215,14 @@ mod tests {
         assert_eq!(form(ValueRef::U64(1)), one);
         assert_eq!(form(ValueRef::Number(b"1.50")), form(ValueRef::F64(1.5)));
         assert_eq!(form(ValueRef::F64(-0.0)), form(ValueRef::I64(0)));
+        for zero in ["0", "-0", "0.0", "-0.0", "0e5", "0.00E-3", "0.000000000000000000"] {
+            assert_eq!(form(ValueRef::Number(zero.as_bytes())), form(ValueRef::I64(0)), "{zero}");
+        }
+        assert_ne!(
+            form(ValueRef::Number(b"1e-400")),
+            form(ValueRef::I64(0)),
+            "less than a float can be"
+        );
     }
 
     #[test]
