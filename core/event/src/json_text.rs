@@ -32,17 +32,20 @@ impl<'a> JsonStr<'a> {
 
     /// Whether the text has escapes.
     #[must_use]
+    #[inline]
     pub fn is_escaped(&self) -> bool {
         self.raw.contains(&b'\\')
     }
 
     /// Whether the string, its escapes resolved, is `name`. Allocates nothing.
     #[must_use]
-    pub fn matches(&self, name: &str) -> bool {
-        if !self.is_escaped() {
-            return self.raw == name.as_bytes();
-        }
-        let mut rest = Some(name.as_bytes());
+    #[inline]
+    pub fn matches(&self, name: &[u8]) -> bool {
+        if self.is_escaped() { self.matches_resolved(name) } else { self.raw == name }
+    }
+
+    fn matches_resolved(&self, name: &[u8]) -> bool {
+        let mut rest = Some(name);
         unescape_pieces(self.raw, |piece| rest = rest.and_then(|rest| rest.strip_prefix(piece)));
         rest.is_some_and(<[u8]>::is_empty)
     }
@@ -145,6 +148,7 @@ pub fn elements(text: &[u8]) -> Elements<'_> {
 impl<'a> Iterator for Members<'a> {
     type Item = (JsonStr<'a>, JsonValue<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let start = skip_gap(self.text, self.pos, b',');
         if self.text.get(start) != Some(&b'"') {
@@ -163,6 +167,7 @@ impl<'a> Iterator for Members<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = JsonValue<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let start = skip_gap(self.text, self.pos, b',');
         if matches!(self.text.get(start), None | Some(b']')) {
@@ -178,27 +183,36 @@ impl<'a> Iterator for Elements<'a> {
 /// The value a path leads to. Of members with one name the last counts, as everywhere.
 #[must_use]
 pub fn find<'a>(text: &'a [u8], path: &[PathStep]) -> Option<JsonValue<'a>> {
-    let text = text.trim_ascii();
-    let mut value = JsonValue { text };
-    for step in path {
-        value = match step {
-            PathStep::Name(name) => {
-                members(value.text).filter(|(key, _)| key.matches(name)).last()?.1
-            }
-            PathStep::Index(index) => {
-                let mut elements = elements(value.text);
-                let index = match usize::try_from(*index) {
-                    Ok(index) => index,
-                    Err(_) => {
-                        let back = usize::try_from(index.unsigned_abs()).ok()?;
-                        elements.clone().count().checked_sub(back)?
-                    }
-                };
-                elements.nth(index)?
-            }
-        };
+    path.iter().try_fold(JsonValue { text: text.trim_ascii() }, |value, step| match step {
+        PathStep::Name(name) => member(value.text, name.as_bytes()),
+        PathStep::Index(index) => element(value.text, *index),
+    })
+}
+
+/// The member of an object's text. Of members with one name the last counts.
+#[must_use]
+pub fn member<'a>(text: &'a [u8], name: &[u8]) -> Option<JsonValue<'a>> {
+    let mut found = None;
+    for (key, value) in members(text) {
+        if key.matches(name) {
+            found = Some(value);
+        }
     }
-    Some(value)
+    found
+}
+
+/// The element of an array's text; a negative index counts from the end.
+#[must_use]
+pub fn element(text: &[u8], index: i64) -> Option<JsonValue<'_>> {
+    let mut elements = elements(text);
+    let index = match usize::try_from(index) {
+        Ok(index) => index,
+        Err(_) => {
+            let back = usize::try_from(index.unsigned_abs()).ok()?;
+            elements.clone().count().checked_sub(back)?
+        }
+    };
+    elements.nth(index)
 }
 
 /// The value a path leads to; `scratch` takes the text of a string with escapes.
@@ -216,8 +230,18 @@ pub fn unescape(raw: &[u8], out: &mut Vec<u8>) {
     unescape_pieces(raw, |piece| out.extend_from_slice(piece));
 }
 
-/// Position behind white space and at most one `mark`.
-fn skip_gap(text: &[u8], mut pos: usize, mark: u8) -> usize {
+/// Position behind white space and at most one `mark`. Most JSON is written without white space.
+#[inline]
+fn skip_gap(text: &[u8], pos: usize, mark: u8) -> usize {
+    let behind = pos + usize::from(text.get(pos) == Some(&mark));
+    match text.get(behind) {
+        Some(byte) if *byte > b' ' => behind,
+        _ => skip_wide_gap(text, pos, mark),
+    }
+}
+
+#[inline(never)]
+fn skip_wide_gap(text: &[u8], mut pos: usize, mark: u8) -> usize {
     let mut marks = 0;
     while let Some(&byte) = text.get(pos) {
         match byte {
@@ -231,6 +255,7 @@ fn skip_gap(text: &[u8], mut pos: usize, mark: u8) -> usize {
 }
 
 /// Position behind the string that starts with the quote at `pos`.
+#[inline]
 fn skip_string(text: &[u8], pos: usize) -> usize {
     let mut at = pos + 1;
     loop {
@@ -245,34 +270,36 @@ fn skip_string(text: &[u8], pos: usize) -> usize {
 }
 
 /// Position behind the value that starts at `pos`.
+#[inline]
 fn skip_value(text: &[u8], pos: usize) -> usize {
+    match text.get(pos) {
+        Some(b'"') => skip_string(text, pos),
+        Some(b'{' | b'[') => skip_collection(text, pos),
+        Some(b'}' | b']') => pos + 1,
+        _ => {
+            let is_end = |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
+            let rest = text.get(pos..).unwrap_or_default();
+            pos + rest.iter().position(is_end).unwrap_or(rest.len())
+        }
+    }
+}
+
+/// Position behind the object or array that starts at `pos`.
+fn skip_collection(text: &[u8], pos: usize) -> usize {
     let mut at = pos;
     let mut depth = 0usize;
     while let Some(&byte) = text.get(at) {
+        at += 1;
         match byte {
-            b'"' => at = skip_string(text, at),
-            b'{' | b'[' => {
-                depth += 1;
-                at += 1;
-                continue;
-            }
+            b'"' => at = skip_string(text, at - 1),
+            b'{' | b'[' => depth += 1,
             b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                at += 1;
+                depth -= 1;
+                if depth == 0 {
+                    return at;
+                }
             }
-            _ if depth > 0 => {
-                at += 1;
-                continue;
-            }
-            _ => {
-                let is_end =
-                    |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r');
-                let rest = text[at..].iter().position(is_end);
-                return rest.map_or(text.len(), |len| at + len);
-            }
-        }
-        if depth == 0 {
-            return at;
+            _ => {}
         }
     }
     text.len()

@@ -68,7 +68,7 @@ fn check(text: &str, expected: &Value) {
             assert_eq!(seen.len(), map.len(), "{text}");
             for ((key, value), (name, inner)) in seen.iter().zip(map) {
                 assert_eq!(key.decode(), name.as_str());
-                assert!(key.matches(name));
+                assert!(key.matches(name.as_bytes()));
                 check(std::str::from_utf8(value.text()).unwrap(), inner);
             }
         }

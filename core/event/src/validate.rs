@@ -255,7 +255,8 @@ impl<'a> Texts<'a> {
         let mut fields = fields.iter();
         let all_equal = members(raw).all(|(name, value)| {
             fields.next().is_some_and(|field| {
-                name.matches(self.keys.name(Key(field.key))) && self.is_value_of(value, field)
+                name.matches(self.keys.name(Key(field.key)).as_bytes())
+                    && self.is_value_of(value, field)
             })
         });
         all_equal && fields.next().is_none()
@@ -281,7 +282,10 @@ impl<'a> Texts<'a> {
             }
             Tag::Str => {
                 let text = self.bytes(field.span()).and_then(|text| std::str::from_utf8(text).ok());
-                value.as_json_str().zip(text).is_some_and(|(string, text)| string.matches(text))
+                value
+                    .as_json_str()
+                    .zip(text)
+                    .is_some_and(|(string, text)| string.matches(text.as_bytes()))
             }
             Tag::I64 | Tag::U64 | Tag::F64 | Tag::Timestamp | Tag::Bytes => false,
         }

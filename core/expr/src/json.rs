@@ -3,7 +3,7 @@
 use bumpalo::Bump;
 use lograil_event::json_text::{self, JsonStr, JsonValue, PathStep};
 
-use crate::value::{Array, Member, Object, Value};
+use crate::value::{Array, Object, Value};
 
 /// Most objects and arrays inside each other in a text that the codec reads back, beside the event itself.
 pub(crate) const DEPTH_MAX: usize = 126;
@@ -13,27 +13,14 @@ pub(crate) fn walk<'a>(text: &'a [u8], path: &[PathStep], bump: &'a Bump) -> Opt
     json_text::find(text, path).map(|json| value(json, bump))
 }
 
-/// The elements of an array's text.
-pub(crate) fn elements<'a>(
-    text: &'a [u8],
-    bump: &'a Bump,
-) -> impl Iterator<Item = Value<'a>> + use<'a> {
-    json_text::elements(text).map(move |json| value(json, bump))
-}
-
-/// The members of an object's text.
-pub(crate) fn members<'a>(
-    text: &'a [u8],
-    bump: &'a Bump,
-) -> impl Iterator<Item = Member<'a>> + use<'a> {
-    json_text::members(text).map(move |(key, json)| (unescape(key, bump), value(json, bump)))
+/// The element of an array's text; a negative index counts from the end.
+pub(crate) fn element<'a>(text: &'a [u8], index: i64, bump: &'a Bump) -> Option<Value<'a>> {
+    json_text::element(text, index).map(|json| value(json, bump))
 }
 
 /// The member of a key; of a key that comes twice the last one.
 pub(crate) fn member<'a>(text: &'a [u8], key: &[u8], bump: &'a Bump) -> Option<Value<'a>> {
-    let name = std::str::from_utf8(key).ok()?;
-    let found = json_text::members(text).filter(|(key, _)| key.matches(name)).last();
-    found.map(|(_, json)| value(json, bump))
+    json_text::member(text, key).map(|json| value(json, bump))
 }
 
 /// The value of a whole JSON text.
@@ -63,7 +50,7 @@ pub(crate) fn depth(text: &[u8]) -> usize {
 
 /// The value of a JSON text.
 #[inline]
-fn value<'a>(json: JsonValue<'a>, bump: &'a Bump) -> Value<'a> {
+pub(crate) fn value<'a>(json: JsonValue<'a>, bump: &'a Bump) -> Value<'a> {
     let text = json.text();
     match text.first() {
         Some(b'"') => {
@@ -79,10 +66,13 @@ fn value<'a>(json: JsonValue<'a>, bump: &'a Bump) -> Value<'a> {
 }
 
 /// The text of a string; borrowed where there is no escape.
-fn unescape<'a>(text: JsonStr<'a>, bump: &'a Bump) -> &'a [u8] {
-    if !text.is_escaped() {
-        return text.raw();
-    }
+#[inline]
+pub(crate) fn unescape<'a>(text: JsonStr<'a>, bump: &'a Bump) -> &'a [u8] {
+    if text.is_escaped() { resolve(text, bump) } else { text.raw() }
+}
+
+#[inline(never)]
+fn resolve<'a>(text: JsonStr<'a>, bump: &'a Bump) -> &'a [u8] {
     let mut out = Vec::with_capacity(text.raw().len());
     json_text::unescape(text.raw(), &mut out);
     bump.alloc_slice_copy(&out)

@@ -52,6 +52,7 @@ mod stretch;
 #[cfg(test)]
 mod tests;
 mod value;
+mod value_iter;
 mod writer;
 
 pub use error::{EvalError, ExprError, Span};

@@ -29,12 +29,7 @@ pub(crate) fn step_into<'a>(
                 return json::walk(text, &path[at..], bump);
             }
             (Value::Object(object), PathStep::Name(name)) => object.get(name.as_bytes(), bump)?,
-            (Value::Array(Array::Items(items)), PathStep::Index(index)) => {
-                *items.get(position(*index, items.len())?)?
-            }
-            (Value::Array(Array::Constants(items)), PathStep::Index(index)) => {
-                items.get(position(*index, items.len())?)?.value()
-            }
+            (Value::Array(array), PathStep::Index(index)) => array.get(*index, bump)?,
             _ => return None,
         };
     }
@@ -77,11 +72,7 @@ pub(crate) fn walk<'a>(
     for step in path {
         value = match (value, step) {
             (Value::Object(object), Step::Name(name)) => object.get(name, bump)?,
-            (Value::Array(array), Step::Index(index)) => {
-                // To count from the front, nobody needs to know how many there are.
-                let len = if *index < 0 { array.len() } else { 0 };
-                array.iter(bump).nth(position(*index, len)?)?
-            }
+            (Value::Array(array), Step::Index(index)) => array.get(*index, bump)?,
             _ => return None,
         };
     }
@@ -97,27 +88,33 @@ pub(crate) fn position(index: i64, len: usize) -> Option<usize> {
 }
 
 /// Members of an object in the making. Of a key that is put twice the last value counts, at the place of the first.
-pub(crate) struct UniqueMembers<'a> {
-    members: BumpVec<'a, Member<'a>>,
+pub(crate) type UniqueMembers<'a> = Unique<'a, Value<'a>>;
+
+/// Keys, each once, and what belongs to each.
+pub(crate) struct Unique<'a, V> {
+    members: BumpVec<'a, (&'a [u8], V)>,
     /// Where each key is, once they are many.
     places: Option<HashMap<&'a [u8], usize>>,
 }
 
-impl<'a> UniqueMembers<'a> {
+impl<'a, V> Unique<'a, V> {
+    #[inline]
     pub(crate) fn new(bump: &'a Bump) -> Self {
         Self { members: BumpVec::with_capacity_in(MEMBERS_USUAL, bump), places: None }
     }
 
     /// The value of a key that was put.
-    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut Value<'a>> {
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
         let at = match &self.places {
             Some(places) => places.get(key).copied(),
-            None => self.members.iter().position(|(name, _)| *name == key),
+            None => self.members.iter().position(|(name, _)| is_same(name, key)),
         };
         self.members.get_mut(at?).map(|(_, value)| value)
     }
 
-    pub(crate) fn put(&mut self, key: &'a [u8], value: Value<'a>) {
+    #[inline]
+    pub(crate) fn put(&mut self, key: &'a [u8], value: V) {
         match self.get_mut(key) {
             Some(known) => *known = value,
             None => self.append(key, value),
@@ -125,19 +122,38 @@ impl<'a> UniqueMembers<'a> {
     }
 
     /// Puts a key that was not put before.
-    pub(crate) fn append(&mut self, key: &'a [u8], value: Value<'a>) {
-        let at = self.members.len();
+    #[inline]
+    pub(crate) fn append(&mut self, key: &'a [u8], value: V) {
         self.members.push((key, value));
-        match &mut self.places {
-            Some(places) => drop(places.insert(key, at)),
-            None if at >= MEMBERS_FEW => {
-                let members = self.members.iter().enumerate();
-                self.places = Some(members.map(|(at, (key, _))| (*key, at)).collect());
-            }
-            None => {}
+        if self.members.len() > MEMBERS_FEW {
+            self.note_place(key);
         }
     }
 
+    /// Notes where the last member is, now that they are many.
+    #[inline(never)]
+    fn note_place(&mut self, key: &'a [u8]) {
+        if let Some(places) = &mut self.places {
+            places.insert(key, self.members.len() - 1);
+            return;
+        }
+        let members = self.members.iter().enumerate();
+        self.places = Some(members.map(|(at, (key, _))| (*key, at)).collect());
+    }
+
+    /// What was put, in the order of the keys.
+    pub(crate) fn into_members(self) -> BumpVec<'a, (&'a [u8], V)> {
+        self.members
+    }
+}
+
+/// Whether two keys are the same. Most differ in length or where they begin, which is told without a call.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.first() == other.first() && one == other
+}
+
+impl<'a> Unique<'a, Value<'a>> {
     pub(crate) fn into_value(self) -> Value<'a> {
         Value::Object(Object::Members(self.members.into_bump_slice()))
     }

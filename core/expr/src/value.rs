@@ -3,8 +3,9 @@
 use std::fmt;
 
 use bumpalo::Bump;
+use lograil_event::json_text;
 use lograil_event::scan::escape_json;
-use lograil_event::{EventRef, Key, ValueRef};
+use lograil_event::{EventRef, ValueRef};
 use regex::bytes::Regex;
 
 use crate::compare;
@@ -12,6 +13,8 @@ use crate::constant::{Constant, ConstantMember};
 use crate::json;
 use crate::kind::Kind;
 use crate::literal::format_timestamp;
+use crate::nested::position;
+use crate::value_iter::{Items, Members};
 
 /// A value of the language. Copying one copies no text.
 #[derive(Clone, Copy)]
@@ -214,23 +217,30 @@ impl PartialEq for Value<'_> {
 
 impl<'a> Array<'a> {
     /// The values in their order; texts with escapes are resolved into `bump`.
+    #[inline]
     pub fn iter(self, bump: &'a Bump) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        let (mut text, mut items, mut constants): (&[u8], &[Value<'_>], &[Constant]) =
-            (b"", &[], &[]);
         match self {
-            Self::Json(json) => text = json,
-            Self::Items(values) => items = values,
-            Self::Constants(values) => constants = values,
+            Self::Json(text) => Items::Json(json_text::elements(text), bump),
+            Self::Items(items) => Items::Values(items.iter()),
+            Self::Constants(items) => Items::Constants(items.iter()),
         }
-        let items = items.iter().copied().chain(constants.iter().map(Constant::value));
-        json::elements(text, bump).chain(items)
+    }
+
+    /// The value at an index; a negative one counts from the end.
+    #[must_use]
+    pub fn get(self, index: i64, bump: &'a Bump) -> Option<Value<'a>> {
+        match self {
+            Self::Json(text) => json::element(text, index, bump),
+            Self::Items(items) => items.get(position(index, items.len())?).copied(),
+            Self::Constants(items) => items.get(position(index, items.len())?).map(Constant::value),
+        }
     }
 
     /// How many values there are.
     #[must_use]
     pub fn len(self) -> usize {
         match self {
-            Self::Json(text) => lograil_event::json_text::elements(text).count(),
+            Self::Json(text) => json_text::elements(text).count(),
             Self::Items(items) => items.len(),
             Self::Constants(items) => items.len(),
         }
@@ -255,24 +265,25 @@ impl<'a> Array<'a> {
 impl<'a> Object<'a> {
     /// The members in the order they were written; a key that was written twice comes twice. Texts with
     /// escapes are resolved into `bump`.
+    #[inline]
     pub fn iter(self, bump: &'a Bump) -> impl Iterator<Item = Member<'a>> + use<'a> {
-        let (mut event, mut text, mut members, mut constants) = (None, &b""[..], &[][..], &[][..]);
+        self.members(bump)
+    }
+
+    #[inline]
+    fn members(self, bump: &'a Bump) -> Members<'a> {
         match self {
-            Self::Event(from) => event = Some(from),
-            Self::Json(json) => text = json,
-            Self::Members(values) => members = values,
-            Self::Constants(values) => constants = values,
+            Self::Event(event) => Members::Event(event.batch(), event.fields().iter()),
+            Self::Json(text) => Members::Json(json_text::members(text), bump),
+            Self::Members(members) => Members::Pairs(members.iter()),
+            Self::Constants(members) => Members::Constants(members.iter()),
         }
-        let fields = event.into_iter().flat_map(|event| {
-            event.fields().iter().map(move |field| {
-                let batch = event.batch();
-                (batch.keys().name(Key(field.key)).as_bytes(), Value::from(batch.value(field)))
-            })
-        });
-        fields
-            .chain(json::members(text, bump))
-            .chain(members.iter().copied())
-            .chain(constants.iter().map(|(key, value)| (&**key, value.value())))
+    }
+
+    /// The keys in the order they were written, without a look at the values.
+    pub(crate) fn keys(self, bump: &'a Bump) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut members = self.members(bump);
+        std::iter::from_fn(move || members.next_key())
     }
 
     /// The value of a key; of a key that comes twice the last one.
@@ -298,7 +309,7 @@ impl<'a> Object<'a> {
     pub fn len(self) -> usize {
         match self {
             Self::Event(event) => event.fields().len(),
-            Self::Json(text) => lograil_event::json_text::members(text).count(),
+            Self::Json(text) => json_text::members(text).count(),
             Self::Members(members) => members.len(),
             Self::Constants(members) => members.len(),
         }

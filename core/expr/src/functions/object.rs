@@ -8,7 +8,7 @@ use super::{Arguments, Function, Inside, fails, gives, optional, required};
 use crate::context::Context;
 use crate::error::EvalError;
 use crate::kind::Kind;
-use crate::nested::{Leave, Step, UniqueMembers, members_of, unique};
+use crate::nested::{Leave, Step, Unique, UniqueMembers, members_of, unique};
 use crate::value::{Array, Member, Object, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -19,8 +19,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The keys of an object.",
         &[gives("keys(object!(.a))", r#"{"a":{"x":1,"y":2}}"#, r#"["x","y"]"#)],
         |arguments| {
-            let members = members_of(arguments.object(0)?, arguments.context.bump);
-            Ok(arguments.context.array(members.iter().map(|(key, _)| Value::String(key))))
+            let bump = arguments.context.bump;
+            let mut keys = Unique::new(bump);
+            arguments.object(0)?.keys(bump).for_each(|key| keys.put(key, ()));
+            let keys = keys.into_members();
+            Ok(arguments.context.array(keys.iter().map(|(key, ())| Value::String(key))))
         },
     )
     .inside(Inside::Items(Kind::STRING)),

@@ -6,6 +6,7 @@ mod errors;
 pub(crate) mod events;
 mod examples;
 mod manual;
+mod nested_text;
 mod operators;
 mod programs;
 mod properties;
