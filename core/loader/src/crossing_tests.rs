@@ -1,9 +1,14 @@
 //! A component in Rust behind the interface without a library between them: both sides of the crossing in one program,
 //! for tools that see undefined behaviour but load no libraries.
 
+use std::ffi::c_void;
+use std::mem::offset_of;
 use std::panic;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use lograil_abi as abi;
 use lograil_event::{Batch, Change, Field, Origin, Placement, Selection, Span, Tag};
 use lograil_plugin::sdk::{Tables, enter};
 use lograil_plugin::spec::no_claims;
@@ -13,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::call::ErrorText;
 use crate::host;
+use crate::instance::Loaded;
 use crate::library::{loaded, spec};
 
 /// Does to each batch, in turn, what transforms do, and holds back the last one.
@@ -66,6 +72,8 @@ impl Transform for Changes {
     }
 }
 
+static CHANGES: Tables = Tables::new();
+
 const SPEC: ComponentSpec = ComponentSpec {
     name: "crossing.changes",
     summary: "Changes.",
@@ -77,21 +85,22 @@ const SPEC: ComponentSpec = ComponentSpec {
     build: Build::Transform(&|_| Ok(Box::new(Changes::default()))),
 };
 
-static TABLES: Tables = Tables::new();
-
 /// The component as a host gets it from a library.
-fn behind_the_interface(tables: &'static Tables, spec_of: &ComponentSpec) -> ComponentSpec {
+fn behind_the_interface(tables: &'static Tables, component: &ComponentSpec) -> ComponentSpec {
+    spec(loaded("crossing", table_of(tables, component)).unwrap()).unwrap()
+}
+
+/// The table that the library gives.
+fn table_of(tables: &'static Tables, component: &ComponentSpec) -> *const abi::Component {
     // The library's panics go to the host, those of this test to whoever runs it.
     let hook = panic::take_hook();
     let mut error = ErrorText::new();
     // SAFETY: the host's table is static, the error buffer lives during the call.
-    let plugin =
-        unsafe { enter(tables, std::slice::from_ref(spec_of), host::table(), error.for_call()) };
+    let plugin = unsafe { enter(tables, &[*component], host::table(), error.for_call()) };
     panic::set_hook(hook);
     assert!(!plugin.is_null(), "{}", error.text());
     // SAFETY: the tables were made just now, and live as long as the program.
-    let table = unsafe { *(*plugin).components };
-    spec(loaded("crossing", table).unwrap()).unwrap()
+    unsafe { *(*plugin).components }
 }
 
 /// All that comes out of a run, as `port event`.
@@ -115,7 +124,7 @@ fn outputs(spec: &ComponentSpec) -> Vec<String> {
 
 #[test]
 fn what_crosses_the_interface_is_what_does_not() {
-    let spec = behind_the_interface(&TABLES, &SPEC);
+    let spec = behind_the_interface(&CHANGES, &SPEC);
     assert_eq!((spec.ports)(&json!({})), ["odd"]);
     let expected = outputs(&SPEC);
     assert!(expected.len() > 40, "{expected:?}");
@@ -180,4 +189,100 @@ fn changes_mean_what_they_meant_where_segments_are_joined() {
     let expected = made(&spec);
     assert_eq!(expected.len(), 12);
     assert_eq!(made(&behind_the_interface(&OWN, &spec)), expected);
+}
+
+/// Names its changes instead of making them, column by column, and leaves events out.
+struct Columns;
+
+impl Transform for Columns {
+    fn process(&mut self, mut batch: Batch, out: &mut Outputs) {
+        let (new, old) = (batch.key("new"), batch.key("a"));
+        let mut changes = lograil_event::Changes::default();
+        let number = |event| Change::set(Field::i64(new.0, event as i64));
+        changes.each(new, Placement::Append, (0..batch.len()).map(number));
+        changes.all_str(&mut batch, old, "changed");
+        changes.keep(&Selection::of(batch.len(), |event| event != 1));
+        out.discard("left_out", usize::from(batch.len() > 1));
+        out.emit_changed(batch, &mut changes);
+    }
+}
+
+const COLUMNS: ComponentSpec = ComponentSpec {
+    name: "crossing.columns",
+    build: Build::Transform(&|_| Ok(Box::new(Columns))),
+    ..SPEC
+};
+
+static COLUMNS_TABLES: Tables = Tables::new();
+
+/// What an output ends with where the host is older than changes by columns.
+const OUTPUT_BYTES_BEFORE_COLUMNS: usize = offset_of!(abi::Output, columns);
+
+static COLUMNS_GIVEN: AtomicUsize = AtomicUsize::new(0);
+static BATCHES_GIVEN: AtomicUsize = AtomicUsize::new(0);
+
+/// What a host before 1.4 does: it knows nothing of what lies behind `release`.
+unsafe extern "C" fn emit_before_columns(
+    context: *mut abi::Context,
+    output: *const abi::Output,
+) -> abi::Status {
+    // SAFETY: the library gives an output as long as it says; what is not copied are numbers that are zero, pointers that
+    // are null.
+    unsafe {
+        COLUMNS_GIVEN.fetch_add((*output).column_count as usize, Ordering::Relaxed);
+        BATCHES_GIVEN.fetch_add(1, Ordering::Relaxed);
+        let mut known: abi::Output = std::mem::zeroed();
+        let bytes = OUTPUT_BYTES_BEFORE_COLUMNS;
+        std::ptr::copy_nonoverlapping(output.cast::<u8>(), (&raw mut known).cast::<u8>(), bytes);
+        known.size = bytes as u32;
+        ((*host::table()).emit)(context, &raw const known)
+    }
+}
+
+type Create = unsafe extern "C" fn(
+    *const abi::Component,
+    *const abi::Host,
+    *mut abi::Context,
+    abi::Str,
+    *mut *mut c_void,
+    *mut abi::Error,
+) -> abi::Status;
+
+static CREATE: OnceLock<Create> = OnceLock::new();
+static HOST_BEFORE_COLUMNS: OnceLock<abi::Host> = OnceLock::new();
+
+/// Makes an instance that has such a host.
+unsafe extern "C" fn create_before_columns(
+    component: *const abi::Component,
+    _: *const abi::Host,
+    context: *mut abi::Context,
+    options: abi::Str,
+    instance: *mut *mut c_void,
+    error: *mut abi::Error,
+) -> abi::Status {
+    let (create, host) = (CREATE.get().unwrap(), HOST_BEFORE_COLUMNS.get().unwrap());
+    // SAFETY: handed on as it came; the other host is static.
+    unsafe { create(component, host, context, options, instance, error) }
+}
+
+#[test]
+fn a_host_that_cannot_make_changes_gets_them_made() {
+    let table = table_of(&COLUMNS_TABLES, &COLUMNS);
+    let current = loaded("crossing", table).unwrap();
+    let expected = outputs(&COLUMNS);
+    assert!(expected.iter().any(|event| event.contains("changed")), "{expected:?}");
+    assert_eq!(outputs(&spec(current).unwrap()), expected);
+
+    // SAFETY: the host's table is static.
+    let host = unsafe { *host::table() };
+    let before = abi::Host { abi_minor: 3, emit: emit_before_columns, ..host };
+    HOST_BEFORE_COLUMNS.set(before).unwrap();
+    CREATE.set(current.table.create.unwrap()).unwrap();
+    let its = abi::Component { create: Some(create_before_columns), ..*current.table };
+    let older: &'static Loaded =
+        Box::leak(Box::new(Loaded { table: Box::leak(Box::new(its)), ..*current }));
+    assert_eq!(outputs(&spec(older).unwrap()), expected);
+    let given = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    assert!(given(&BATCHES_GIVEN) > 0, "it was this host");
+    assert_eq!(given(&COLUMNS_GIVEN), 0, "the library made them itself");
 }
