@@ -18,6 +18,9 @@ const COLUMNS_MAX: usize = 1024;
 /// Fields that an event may get beyond its columns where it moves.
 const SPARE_FIELDS: usize = 8;
 
+/// Fields whose memory is kept for the next changes: those of a batch, mostly, and 1 MiB.
+const KEPT_FIELDS: usize = 1 << 16;
+
 /// What a change says, in the place of its key.
 const KEEP: u32 = 0;
 const SET: u32 = 1;
@@ -88,10 +91,12 @@ impl Changes {
         self.columns.is_empty() && !self.leaves_out
     }
 
-    /// Forgets all, but keeps the memory.
+    /// Forgets all, but keeps the memory, as long as it is not much.
     pub fn clear(&mut self) {
         self.columns.clear();
+        self.columns.shrink_to(COLUMNS_MAX);
         self.changes.clear();
+        self.changes.shrink_to(KEPT_FIELDS);
         self.kept.clear();
         self.leaves_out = false;
     }
@@ -307,5 +312,27 @@ fn checked(
             Ok(field.with_key(SET))
         }
         other => Err(InvalidBatch::UnknownChange { index, change: other }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_kept_for_the_next_changes_unless_it_is_much() {
+        let mut changes = Changes::default();
+        let of = |events: usize| (0..events).map(|n| Change::set(Field::i64(0, n as i64)));
+        changes.each(Key(0), Placement::Set, of(4096));
+        let place = changes.changes.as_ptr();
+        changes.clear();
+        changes.each(Key(0), Placement::Set, of(4096));
+        assert_eq!(changes.changes.as_ptr(), place);
+        changes.each(Key(0), Placement::Set, of(4 * KEPT_FIELDS));
+        (0..4 * COLUMNS_MAX).for_each(|_| changes.all(Key(0), Placement::Set, Change::KEEP));
+        changes.clear();
+        assert!(changes.is_empty());
+        assert!(changes.changes.capacity() <= KEPT_FIELDS);
+        assert!(changes.columns.capacity() <= COLUMNS_MAX);
     }
 }

@@ -53,7 +53,10 @@ impl<'a> DerivedBatch<'a> {
         let base = self.base;
         let extends = Arc::ptr_eq(&self.keys, &base.keys) || self.keys.extends(&base.keys);
         assert!(extends, "a batch's key table only ever grows");
-        let mut segments = base.segments.clone();
+        // With room for the text that whoever has the batch next may write.
+        let count = base.segments.len() + self.segments.len();
+        let mut segments = Vec::with_capacity(count + 1);
+        segments.extend_from_slice(&base.segments);
         segments.append(&mut self.segments);
         if segments.len() >= SEGMENTS_MAX {
             return Err(InvalidBatch::TooManySegments(segments.len()));

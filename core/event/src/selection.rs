@@ -3,6 +3,9 @@
 /// Events that one word of a selection tells of.
 pub const WORD_EVENTS: usize = u64::BITS as usize;
 
+/// Words whose memory is kept for the next selection: those of a million events.
+const KEPT_WORDS: usize = 1 << 14;
+
 /// Which events of a batch are meant. Bit `i` of word `w` stands for the event `64 * w + i`; bits behind the last event
 /// are not set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,9 +40,10 @@ impl Selection {
         &self.words
     }
 
-    /// Takes everything back, and the memory is kept.
+    /// Takes everything back, and the memory is kept, as long as it is not much.
     pub fn clear(&mut self) {
         self.words.clear();
+        self.words.shrink_to(KEPT_WORDS);
     }
 
     /// Tells of the next 64 events.

@@ -102,6 +102,8 @@ pub struct Outputs {
     emitted: Vec<Emitted>,
     /// Whether changes are left to whoever takes what was emitted.
     defers_changes: bool,
+    /// Empty, with the memory of changes that were taken.
+    spare_changes: Changes,
     discarded: Vec<(&'static str, u64)>,
     created: u64,
     pause: Option<Duration>,
@@ -134,7 +136,7 @@ impl Outputs {
     /// but in a plugin the host makes them in its own arrays, so that a change of a field costs no copy of all.
     pub fn emit_changed(&mut self, mut batch: Batch, changes: &mut Changes) {
         if self.defers_changes {
-            let changes = std::mem::take(changes);
+            let changes = std::mem::replace(changes, std::mem::take(&mut self.spare_changes));
             self.emitted.push(Emitted { port: Port::MAIN, batch, changes });
         } else {
             changes.apply(&mut batch);
@@ -185,6 +187,12 @@ impl Outputs {
     /// As [`Self::take_emitted`], with the changes that are still to be made.
     pub(crate) fn take_deferred(&mut self) -> impl Iterator<Item = Emitted> + '_ {
         self.emitted.drain(..)
+    }
+
+    /// Takes back changes that [`Self::take_deferred`] gave: the next ones are made in their memory.
+    pub(crate) fn reuse(&mut self, mut changes: Changes) {
+        changes.clear();
+        self.spare_changes = changes;
     }
 
     /// How many events were created since the last call.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lograil_benches::measure::Path;
 use lograil_event::{
-    Batch, DerivedBatch, EventRecord, Field, FieldFlags, ForeignBatch, ForeignField, Span, Tag,
+    Batch, Changes, DerivedBatch, EventRecord, Field, FieldFlags, ForeignBatch, ForeignColumn,
+    ForeignField, Placement, Span, Tag,
 };
 
 /// A batch of the host, and what a plugin made of it.
@@ -36,6 +37,8 @@ pub fn paths<'a>(batches: impl Fn() -> Vec<Batch>) -> Vec<Path<'a>> {
         }),
         of_kind("check-replaced", batches(), replaced),
     ];
+    paths.push(of_column("check-column-numbers", batches(), |at, _| Field::i64(0, at as i64)));
+    paths.push(of_column("check-column-texts", batches(), |_, line| text(line, 1)));
     let all = batches();
     let run = move || all.iter().map(through_full_check).sum();
     paths.push(Path { name: "check-all-new", baseline: None, run: Box::new(run) });
@@ -51,6 +54,28 @@ fn of_kind<'a>(
     let run = move || answers.iter().map(through_check).sum();
     Path { name, baseline: None, run: Box::new(run) }
 }
+
+/// A column of changes, a value for each event: one record an event, which is copied and checked.
+fn of_column<'a>(
+    name: &'static str,
+    batches: Vec<Batch>,
+    value: impl Fn(usize, Span) -> Field,
+) -> Path<'a> {
+    let values = |base: Batch| {
+        let value = |(at, event): (usize, &EventRecord)| {
+            let value = event.raw().map_or(Field::null(0), |line| value(at, line));
+            ForeignField { key: SET, ..value.into() }
+        };
+        let values: Vec<ForeignField> = base.records().iter().enumerate().map(value).collect();
+        (base, values)
+    };
+    let answers: Vec<(Batch, Vec<ForeignField>)> = batches.into_iter().map(values).collect();
+    let run = move || answers.iter().map(|(base, values)| through_columns(base, values)).sum();
+    Path { name, baseline: None, run: Box::new(run) }
+}
+
+/// What a change that sets a field has in the place of its key.
+const SET: u32 = 1;
 
 /// A text that is a part of the event's line: the same for every event, or another.
 fn text(line: Span, is_other: u32) -> Field {
@@ -106,6 +131,14 @@ fn through_check(answer: &Answer) -> usize {
     let derived = DerivedBatch { base, segments: Vec::new(), keys, fields, events: all };
     let is_right = std::hint::black_box(derived.check()).is_ok();
     if is_right { events.len() } else { 0 }
+}
+
+/// The check of a column alone.
+#[inline(never)]
+fn through_columns(base: &Batch, changes: &[ForeignField]) -> usize {
+    let column = ForeignColumn { key: 0, placement: Placement::Set, changes };
+    let made = Changes::check(base, [column].into_iter(), None);
+    std::hint::black_box(made).map_or(0, |_| base.len())
 }
 
 /// Of an answer that has no base everything is checked, and copied before.

@@ -134,8 +134,10 @@ impl Reader {
         let events = Array::lent(events, Arc::clone(&hold) as _);
         // SAFETY: as above.
         let (fields, grant) = unsafe { fields_of(&view, &hold) };
-        let segments = segments.iter().map(segment).collect();
-        let mut made = Batch::from_arrays(segments, fields, events, Arc::clone(&self.keys));
+        // With room for the text that a transform mostly writes.
+        let mut own = Vec::with_capacity(segments.len() + 1);
+        own.extend(segments.iter().map(segment));
+        let mut made = Batch::from_arrays(own, fields, events, Arc::clone(&self.keys));
         if view.token != 0 {
             made.add_acks(token(host, view.token).into());
         }
@@ -210,70 +212,105 @@ unsafe extern "C" fn release(owner: *mut c_void) {
     });
 }
 
-/// Emits a batch, given against `input` where it was made from it. The host makes the changes, if it can.
-pub(super) fn emit(
-    host: HostHandle,
-    port: Port,
-    mut batch: Batch,
-    mut changes: Changes,
-    input: Option<&Input>,
-    positions: &[PositionUpdate],
-) -> Result<(), Failure> {
-    if batch.is_crowded() {
-        // Their texts lie in segments that are about to be joined.
-        changes.apply(&mut batch);
-        changes.clear();
+/// What is listed for an output. The lists are empty between two of them, but for their memory.
+#[derive(Default)]
+pub(super) struct Lists {
+    segments: Vec<abi::Segment>,
+    keys: Vec<Str>,
+    tokens: Vec<u64>,
+    columns: Vec<abi::Column>,
+}
+
+/// Most entries of a list whose memory is kept.
+const KEPT_ENTRIES: usize = 64;
+
+impl Lists {
+    /// Lists what a batch has beyond the segments and keys of its base, its tokens and its changes.
+    fn fill(&mut self, batch: &Batch, changes: &Changes, base: Option<&Input>) {
+        let (segments, keys) =
+            base.map_or((0, 0), |base| (base.view.segment_count, base.view.key_count));
+        self.segments.extend(batch.segments()[segments as usize..].iter().map(describe));
+        self.keys.extend(batch.keys().names_from(keys as usize).map(Str::new));
+        self.tokens.extend(batch.acks().ids().map(|id| id.sequence));
+        self.columns.extend(changes.columns().map(column));
     }
-    batch.freeze();
-    let base = input.filter(|input| is_made_from(&batch, input));
-    let (inherited, keys) = base
-        .map_or((0, 0), |input| (input.view.segment_count as usize, input.view.key_count as usize));
-    let segments: Vec<abi::Segment> = batch.segments()[inherited..].iter().map(describe).collect();
-    let table = Arc::clone(batch.shared_keys());
-    let keys: Vec<Str> = table.names_from(keys).map(Str::new).collect();
-    let tokens: Vec<u64> = batch.acks().ids().map(|id| id.sequence).collect();
-    let positions: Vec<abi::Position> = positions
-        .iter()
-        .map(|update| abi::Position {
-            stream: Str::new(&update.stream),
-            position: update.position.as_deref().map_or(Str::NONE, Str::new),
-        })
-        .collect();
-    let columns: Vec<abi::Column> = changes.columns().map(column).collect();
-    let kept = changes.kept().map_or(&[][..], Selection::words);
-    let acks = batch.take_acks();
-    let output = abi::Output {
-        size: size_of::<abi::Output>() as u32,
-        port: u32::from(port.0),
-        base: base.map_or(std::ptr::null(), |input| input.batch),
-        events: batch.records().as_ptr().cast(),
-        fields: batch.fields().as_ptr().cast(),
-        segments: segments.as_ptr(),
-        keys: keys.as_ptr(),
-        tokens: tokens.as_ptr(),
-        positions: positions.as_ptr(),
-        event_count: batch.len() as u32,
-        field_count: batch.fields().len() as u32,
-        segment_count: segments.len() as u32,
-        key_count: keys.len() as u32,
-        token_count: tokens.len() as u32,
-        position_count: positions.len() as u32,
-        // Moves the arrays into a box, which leaves their records where they are.
-        owner: Lease::of(batch, base),
-        release: Some(release),
-        columns: columns.as_ptr(),
-        kept: if kept.is_empty() { std::ptr::null() } else { kept.as_ptr() },
-        column_count: columns.len() as u32,
-        kept_count: kept.len() as u32,
-    };
-    // SAFETY: all arrays live until the call returns, those of the batch until it is released.
-    let taken = unsafe { (host.table().emit)(host.context(), &raw const output) };
-    if taken < 0 {
-        return Err(Failure::new(taken, "the host refused what was emitted"));
+
+    /// Forgets all, and the memory of lists that were long.
+    fn clear(&mut self) {
+        fn clear<T>(list: &mut Vec<T>) {
+            list.clear();
+            list.shrink_to(KEPT_ENTRIES);
+        }
+        clear(&mut self.segments);
+        clear(&mut self.keys);
+        clear(&mut self.tokens);
+        clear(&mut self.columns);
     }
-    // The host has its share now; this one is settled.
-    acks.resolve(AckStatus::Delivered);
-    Ok(())
+
+    /// Emits a batch, given against `input` where it was made from it. The host makes the changes, if it can.
+    pub fn emit(
+        &mut self,
+        host: HostHandle,
+        port: Port,
+        mut batch: Batch,
+        changes: &mut Changes,
+        input: Option<&Input>,
+        positions: &[PositionUpdate],
+    ) -> Result<(), Failure> {
+        if batch.is_crowded() {
+            // Their texts lie in segments that are about to be joined.
+            changes.apply(&mut batch);
+            changes.clear();
+        }
+        batch.freeze();
+        let base = input.filter(|input| is_made_from(&batch, input));
+        // The names of the keys are in here.
+        let _keys = Arc::clone(batch.shared_keys());
+        self.fill(&batch, changes, base);
+        let positions: Vec<abi::Position> = positions.iter().map(position).collect();
+        let kept = changes.kept().map_or(&[][..], Selection::words);
+        let acks = batch.take_acks();
+        let output = abi::Output {
+            size: size_of::<abi::Output>() as u32,
+            port: u32::from(port.0),
+            base: base.map_or(std::ptr::null(), |input| input.batch),
+            events: batch.records().as_ptr().cast(),
+            fields: batch.fields().as_ptr().cast(),
+            segments: self.segments.as_ptr(),
+            keys: self.keys.as_ptr(),
+            tokens: self.tokens.as_ptr(),
+            positions: positions.as_ptr(),
+            event_count: batch.len() as u32,
+            field_count: batch.fields().len() as u32,
+            segment_count: self.segments.len() as u32,
+            key_count: self.keys.len() as u32,
+            token_count: self.tokens.len() as u32,
+            position_count: positions.len() as u32,
+            // Moves the arrays into a box, which leaves their records where they are.
+            owner: Lease::of(batch, base),
+            release: Some(release),
+            columns: self.columns.as_ptr(),
+            kept: if kept.is_empty() { std::ptr::null() } else { kept.as_ptr() },
+            column_count: self.columns.len() as u32,
+            kept_count: kept.len() as u32,
+        };
+        // SAFETY: all arrays live until the call returns, those of the batch until it is released.
+        let taken = unsafe { (host.table().emit)(host.context(), &raw const output) };
+        self.clear();
+        if taken < 0 {
+            return Err(Failure::new(taken, "the host refused what was emitted"));
+        }
+        // The host has its share now; this one is settled.
+        acks.resolve(AckStatus::Delivered);
+        Ok(())
+    }
+}
+
+fn position(update: &PositionUpdate) -> abi::Position {
+    abi::Position {
+        stream: Str::new(&update.stream),
+        position: update.position.as_deref().map_or(Str::NONE, Str::new),
+    }
 }
 
 fn column((key, placement, changes): (Key, Placement, &[Field])) -> abi::Column {
@@ -315,5 +352,25 @@ fn describe(segment: &Segment) -> abi::Segment {
         offset: origin.offset,
         flags: if segment.origin.is_some() { abi::SEGMENT_HAS_ORIGIN } else { 0 },
         reserved: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_empty_after_use_and_keep_little_memory() {
+        let mut lists = Lists::default();
+        lists.tokens.extend(0..4);
+        let place = lists.tokens.as_ptr();
+        lists.clear();
+        assert!(lists.tokens.is_empty());
+        lists.tokens.extend(0..4);
+        assert_eq!(lists.tokens.as_ptr(), place);
+        lists.tokens.extend(0..1_000);
+        lists.keys.extend([Str::NONE; 1_000]);
+        lists.clear();
+        assert!(lists.tokens.capacity() <= KEPT_ENTRIES && lists.keys.capacity() <= KEPT_ENTRIES);
     }
 }

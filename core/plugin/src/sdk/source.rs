@@ -16,7 +16,7 @@ use lograil_event::{Batch, Changes};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::batch::emit;
+use super::batch::Lists;
 use super::call::{Failure, HostHandle, guard, instance, panic_message, text};
 use super::export::{HostClock, nanoseconds, say};
 use super::metrics::LocalMetrics;
@@ -41,6 +41,7 @@ struct Instance {
     source: Option<Box<dyn Source>>,
     /// Lets the source run: until the first pull it may take nothing, since none may come.
     run: Option<oneshot::Sender<()>>,
+    lists: Lists,
     metrics: LocalMetrics,
     shutdown: Option<ShutdownTrigger>,
     sent: Option<Receiver<Sent>>,
@@ -73,6 +74,7 @@ pub(super) fn new(host: HostHandle, name: &'static str, source: Box<dyn Source>)
         traits,
         source: Some(source),
         run: None,
+        lists: Lists::default(),
         metrics: LocalMetrics::default(),
         shutdown: None,
         sent: None,
@@ -213,7 +215,8 @@ unsafe extern "C" fn pull(given: *mut c_void, timeout_ns: u64, error: *mut Error
         let Some(sent) = &instance.sent else { return Ok(status::END) };
         match sent.recv_timeout(Duration::from_nanos(timeout_ns)) {
             Ok(Sent::Batch { port, batch, positions, taken }) => {
-                emit(instance.host, port, batch, Changes::default(), None, &positions)?;
+                let (host, mut changes) = (instance.host, Changes::default());
+                instance.lists.emit(host, port, batch, &mut changes, None, &positions)?;
                 instance.taken = Some(taken);
                 Ok(status::OK)
             }

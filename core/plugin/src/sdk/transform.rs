@@ -7,7 +7,7 @@ use lograil_abi as abi;
 use lograil_abi::{Error, StartInfo, Status, Str, kind, status};
 use serde_json::json;
 
-use super::batch::{CHANGES_SINCE, Input, Read, Reader, emit};
+use super::batch::{CHANGES_SINCE, Input, Lists, Read, Reader};
 use super::call::{Failure, HostHandle, guard, instance, text};
 use super::export::{HostClock, nanoseconds, say};
 use super::metrics::LocalMetrics;
@@ -20,6 +20,7 @@ struct Instance {
     transform: Box<dyn Transform>,
     outputs: Outputs,
     reader: Reader,
+    lists: Lists,
     metrics: LocalMetrics,
 }
 
@@ -40,8 +41,9 @@ pub(super) fn new(
     transform: Box<dyn Transform>,
 ) -> *mut c_void {
     let outputs = outputs(host, Arc::from(name), name);
-    let (reader, metrics) = (Reader::default(), LocalMetrics::default());
-    Box::into_raw(Box::new(Instance { host, name, transform, outputs, reader, metrics })).cast()
+    let (reader, lists, metrics) = (Reader::default(), Lists::default(), LocalMetrics::default());
+    let made = Instance { host, name, transform, outputs, reader, lists, metrics };
+    Box::into_raw(Box::new(made)).cast()
 }
 
 /// Outputs that leave changes to a host that can make them.
@@ -71,9 +73,12 @@ impl Instance {
             // SAFETY: as above.
             unsafe { (table.pause)(host.context(), duration_ns) };
         }
-        for Emitted { port, batch, changes } in self.outputs.take_deferred() {
-            emit(host, port, batch, changes, input, &[])?;
+        let mut made = None;
+        for Emitted { port, batch, mut changes } in self.outputs.take_deferred() {
+            self.lists.emit(host, port, batch, &mut changes, input, &[])?;
+            made = Some(changes).filter(|changes| !changes.is_empty()).or(made);
         }
+        made.into_iter().for_each(|changes| self.outputs.reuse(changes));
         Ok(status::OK)
     }
 }
