@@ -11,10 +11,12 @@
 
 mod cursor;
 mod names;
+mod recent;
 mod resolve;
 mod shapes;
 
 pub use names::is_date_name;
+pub use recent::RecentMinute;
 pub use resolve::{Certainty, Precision, Reference, Timestamp};
 
 /// Most bytes of a text that a timestamp takes: a weekday, a month, nine digits of a second and a zone.

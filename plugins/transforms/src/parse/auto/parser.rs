@@ -6,7 +6,7 @@ use lograil_codec::glog::Glog;
 use lograil_codec::logfmt::Logfmt;
 use lograil_codec::row::{Expected, Name, Part, Row, RowParser, Value};
 use lograil_codec::syslog::Syslog;
-use lograil_codec::timestamp::{Reference, Timestamp, parse_prefix};
+use lograil_codec::timestamp::{RecentMinute, Reference, Timestamp};
 use lograil_codec::{Strictness, Zone};
 
 use super::cef;
@@ -69,6 +69,8 @@ pub(super) struct AutoParser {
     syslog_roles: Vec<Option<u32>>,
     pub(super) zone: Zone,
     streams: Streams,
+    /// That of the last pair which was a time.
+    minute: RecentMinute,
     /// Whose header the present line has.
     style: FormatWord,
 }
@@ -102,6 +104,7 @@ impl AutoParser {
             syslog_roles,
             zone,
             streams: Streams::default(),
+            minute: RecentMinute::default(),
             style: FormatWord::Application,
         }
     }
@@ -162,13 +165,43 @@ impl AutoParser {
         if self.logfmt.parse(text, row).is_err() {
             return false;
         }
-        let pairs = row.values.iter().filter(|(_, value)| !matches!(value, Value::Null)).count();
         let is_usual = self.streams.last() == FormatWord::Logfmt;
-        if pairs * 2 <= row.values.len() || (pairs < 2 && !is_usual) {
+        // More than half of the words must be pairs.
+        let enough = (row.values.len() / 2 + 1).max(if is_usual { 1 } else { 2 });
+        let mut pairs = row.values.iter().filter(|(_, value)| !matches!(value, Value::Null));
+        if pairs.nth(enough - 1).is_none() {
             return false;
         }
-        promote(text, row, &self.zone);
+        self.promote(text, row);
         true
+    }
+
+    /// Makes the level and the time of pairs those of the event.
+    fn promote(&mut self, text: &[u8], row: &mut Row) {
+        let reference = Reference { now_ns: row.now_ns, offset_seconds: 0 };
+        let (mut level, mut time) = (None, None);
+        for (name, value) in &row.values {
+            let (Name::Text(name), Value::Text(value)) = (name, value) else { continue };
+            let name = row.bytes(*name, text, b"");
+            if level.is_none() && words::is_level_key(name) {
+                level = Level::of_word(row.bytes(*value, text, b"")).map(|found| (found, *value));
+            } else if time.is_none() && words::is_time_key(name) {
+                time = self.minute.parse_prefix(row.bytes(*value, text, b""), &reference);
+            }
+            if level.is_some() && time.is_some() {
+                break;
+            }
+        }
+        if let Some(time) = time {
+            row.timestamp_ns = Some(instant(&time, &self.zone));
+        }
+        if let Some((level, original)) = level {
+            let is_other = !level.is_called(row.bytes(original, text, b""));
+            row.push(LEVEL, Value::Text(words::of_level(level)));
+            if is_other {
+                row.push(LEVEL_ORIGINAL, Value::Text(original));
+            }
+        }
     }
 
     fn read_access(&mut self, text: &[u8], row: &mut Row) -> bool {
@@ -342,7 +375,7 @@ fn push_header(header: &Header, text: &[u8], row: &mut Row) {
     }
     if let Some((range, level)) = header.level {
         row.push(LEVEL, Value::Text(words::of_level(level)));
-        if !range.of(text).eq_ignore_ascii_case(level.name().as_bytes()) {
+        if !level.is_called(range.of(text)) {
             row.push_text(LEVEL_ORIGINAL, range.start, range.end);
         }
     }
@@ -375,35 +408,6 @@ pub(super) fn number_or_text(text: &[u8], part: Part) -> Value {
     let is_number = !text.is_empty() && text.len() <= 18 && text.iter().all(u8::is_ascii_digit);
     let has_zero = text.len() > 1 && text[0] == b'0';
     if is_number && !has_zero { Value::Number(part) } else { Value::Text(part) }
-}
-
-/// Makes the level and the time of pairs those of the event.
-fn promote(text: &[u8], row: &mut Row, zone: &Zone) {
-    let reference = Reference { now_ns: row.now_ns, offset_seconds: 0 };
-    let (mut level, mut time) = (None, None);
-    for (name, value) in &row.values {
-        let (Name::Text(name), Value::Text(value)) = (name, value) else { continue };
-        let name = row.bytes(*name, text, b"");
-        if level.is_none() && words::is_level_key(name) {
-            level = Level::of_word(row.bytes(*value, text, b"")).map(|found| (found, *value));
-        } else if time.is_none() && words::is_time_key(name) {
-            time = parse_prefix(row.bytes(*value, text, b""), &reference);
-        }
-        if level.is_some() && time.is_some() {
-            break;
-        }
-    }
-    if let Some(time) = time {
-        row.timestamp_ns = Some(instant(&time, zone));
-    }
-    if let Some((level, original)) = level {
-        let is_other =
-            !row.bytes(original, text, b"").eq_ignore_ascii_case(level.name().as_bytes());
-        row.push(LEVEL, Value::Text(words::of_level(level)));
-        if is_other {
-            row.push(LEVEL_ORIGINAL, Value::Text(original));
-        }
-    }
 }
 
 /// The instant of a time, which is the zone's where it does not say its own.
