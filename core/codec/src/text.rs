@@ -163,13 +163,21 @@ pub struct TextEncoder {
     /// For each piece the key of its field in the batch at hand; the only one is `message` without a format.
     keys: Vec<Option<Key>>,
     scratch: Vec<u8>,
+    /// Whether nothing stands for a field of a format that is null.
+    skips_nulls: bool,
 }
 
 impl TextEncoder {
     /// An encoder for a format; without one an event is its field `message`, or JSON if it has none.
     #[must_use]
     pub fn new(format: Option<Format>) -> Self {
-        Self { format, keys: Vec::new(), scratch: Vec::new() }
+        Self { format, keys: Vec::new(), scratch: Vec::new(), skips_nulls: false }
+    }
+
+    /// The same, but a field of the format that is null is written as one that is missing, by nothing.
+    #[must_use]
+    pub fn skipping_nulls(self) -> Self {
+        Self { skips_nulls: true, ..self }
     }
 
     /// Looks up the keys of the batch whose events are encoded next.
@@ -200,7 +208,11 @@ impl TextEncoder {
                 Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
                 Piece::Value { name, path } => match find(fields, *key) {
                     Some(field) => {
-                        write_path(batch.value(field), path, &mut self.scratch, out);
+                        let value = value_at(batch.value(field), path, &mut self.scratch);
+                        let is_skipped = self.skips_nulls && matches!(value, Some(ValueRef::Null));
+                        if let Some(value) = value.filter(|_| !is_skipped) {
+                            write_value(value, out);
+                        }
                     }
                     None if name == TIMESTAMP
                         && path.is_empty()
@@ -227,14 +239,15 @@ pub(crate) fn find(fields: &[Field], key: Option<Key>) -> Option<&Field> {
     fields.iter().find(|field| field.key == key.0)
 }
 
-fn write_path(value: ValueRef<'_>, path: &[PathStep], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
-    if path.is_empty() {
-        return write_value(value, out);
-    }
-    if let ValueRef::Object(text) | ValueRef::Array(text) = value
-        && let Some(value) = json_text::get(text, path, scratch)
-    {
-        write_value(value, out);
+fn value_at<'a>(
+    value: ValueRef<'a>,
+    path: &[PathStep],
+    scratch: &'a mut Vec<u8>,
+) -> Option<ValueRef<'a>> {
+    match value {
+        value if path.is_empty() => Some(value),
+        ValueRef::Object(text) | ValueRef::Array(text) => json_text::get(text, path, scratch),
+        _ => None,
     }
 }
 

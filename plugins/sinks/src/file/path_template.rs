@@ -237,7 +237,7 @@ fn field(tail: &str, from: usize) -> Result<(Piece, usize), ConfigError> {
     match Format::parse(text) {
         Ok(format) => {
             let name = text.trim_matches(['{', '}']).to_owned();
-            Ok((Piece::Field { name, value: TextEncoder::new(Some(format)) }, len))
+            Ok((Piece::Field { name, value: TextEncoder::new(Some(format)).skipping_nulls() }, len))
         }
         Err(error) => {
             let within = error.within.map_or(0..len, |range| range);
@@ -287,6 +287,18 @@ mod tests {
         assert_eq!(render("{service}.log", Some("none"), event()).unwrap(), "none.log");
         let reason = render("{host}.log", None, event()).unwrap_err();
         assert_eq!(reason, "the path needs the field `host`");
+    }
+
+    #[test]
+    fn a_field_that_is_null_is_missing_too() {
+        let event = || json!({"tenant": null, "http": {"host": null}});
+        for template in ["l/{tenant}/a.log", "l/{http.host}/a.log"] {
+            assert_eq!(render(template, Some("none"), event()).unwrap(), "l/none/a.log");
+            let reason = render(template, None, event()).unwrap_err();
+            assert!(reason.starts_with("the path needs the field `"), "{reason}");
+        }
+        let text = json!({"tenant": "null"});
+        assert_eq!(render("l/{tenant}/a.log", None, text).unwrap(), "l/null/a.log");
     }
 
     #[test]
