@@ -284,6 +284,7 @@ async fn an_operation_of_a_sink_begins_after_the_completion_of_one_that_was_brok
         files: Arc::new(SystemFiles),
         state: None,
         upstream_replays: true,
+        must_keep: false,
         base_dir: place.path("."),
         metrics: ComponentMetrics::detached(),
     };

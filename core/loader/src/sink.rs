@@ -352,7 +352,7 @@ fn completed(status: Status, detail: String) -> Completed {
 /// What an instance is told when it opens, and the text behind the directory in it.
 fn info(context: &SinkContext, state: &Option<String>) -> (abi::StartInfo, Box<str>) {
     let base_dir: Box<str> = context.base_dir.to_string_lossy().into();
-    let flags = if context.upstream_replays { start_flags::UPSTREAM_REPLAYS } else { 0 };
+    let flags = if context.comes_again() { start_flags::UPSTREAM_REPLAYS } else { 0 };
     let info = abi::StartInfo {
         size: size_of::<abi::StartInfo>() as u32,
         flags,

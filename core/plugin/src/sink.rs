@@ -16,7 +16,7 @@ use crate::metrics::ComponentMetrics;
 /// backoff; acknowledges after [`Sink::commit`]; and calls nothing at the same time.
 pub trait Sink: Send {
     /// Called once before the first batch: connect, open. `context.state` is what [`Sink::state`] said at
-    /// the last checkpoint; if `context.upstream_replays`, whatever was written after it is to be undone (cut
+    /// the last checkpoint; if [`SinkContext::comes_again`], whatever was written after it is to be undone (cut
     /// off), because its events come again; if not, only an event that was cut short is.
     fn open(&mut self, context: SinkContext) -> BoxFuture<'_, Result<(), SinkError>>;
 
@@ -98,12 +98,23 @@ pub struct SinkContext {
     pub files: Arc<dyn FileSystem>,
     /// What [`Sink::state`] said at the last checkpoint, if there was one.
     pub state: Option<String>,
-    /// Whether every source above reads again what was written after `state`. If not, it must be kept.
+    /// Whether every source above reads again what was not acknowledged, so that states belong to the checkpoint.
     pub upstream_replays: bool,
+    /// Whether a source above cannot do so this time, because its input was truncated or deleted: what was written after
+    /// `state` must be kept.
+    pub must_keep: bool,
     /// The directory that relative paths of the topology start from.
     pub base_dir: PathBuf,
     /// Counters and gauges of this component.
     pub metrics: ComponentMetrics,
+}
+
+impl SinkContext {
+    /// Whether every source above reads again what was written after `state`. If not, it must be kept.
+    #[must_use]
+    pub fn comes_again(&self) -> bool {
+        self.upstream_replays && !self.must_keep
+    }
 }
 
 /// What became of a batch that was written.

@@ -37,6 +37,13 @@ pub trait Source: Send {
         false
     }
 
+    /// Whether all that was read behind [`SourceStart::positions`] is still there to be read again; if not, what is
+    /// missing and why: a clause for people. Asked at the start of the program of sources that replay, before sinks open:
+    /// those below keep what they have then, instead of undoing what they wrote after the checkpoint.
+    fn can_replay(&self, _start: &SourceStart) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Whether it would read the file at a path, were it there. A topology in which a sink behind it writes that file
     /// is refused.
     fn reads_file(&self, _path: &Path) -> bool {

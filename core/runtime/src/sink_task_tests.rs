@@ -97,6 +97,7 @@ async fn task(
         files: SimFiles::new().shared(),
         state: None,
         upstream_replays: false,
+        must_keep: false,
         base_dir: PathBuf::new(),
         metrics: metrics.clone(),
     };

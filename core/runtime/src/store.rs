@@ -19,6 +19,9 @@ struct Document {
     version: u32,
     sources: BTreeMap<String, BTreeMap<String, String>>,
     sinks: BTreeMap<String, String>,
+    /// Whether all had ended, so that nothing came after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    complete: bool,
 }
 
 /// The checkpoint file of one data directory.
@@ -48,8 +51,12 @@ impl CheckpointStore {
 
     /// Puts a snapshot in place of the last one; durable when this returns.
     pub fn save(&self, snapshot: Snapshot) -> io::Result<()> {
-        let document =
-            Document { version: VERSION, sources: snapshot.positions, sinks: snapshot.sink_states };
+        let document = Document {
+            version: VERSION,
+            sources: snapshot.positions,
+            sinks: snapshot.sink_states,
+            complete: snapshot.is_complete,
+        };
         self.files.replace(&self.path, &serde_json::to_vec(&document)?)
     }
 }
@@ -59,7 +66,11 @@ fn parse(content: &[u8]) -> Result<Snapshot, String> {
     if document.version != VERSION {
         return Err(format!("it has version {}, this program reads {VERSION}", document.version));
     }
-    Ok(Snapshot { positions: document.sources, sink_states: document.sinks })
+    Ok(Snapshot {
+        positions: document.sources,
+        sink_states: document.sinks,
+        is_complete: document.complete,
+    })
 }
 
 /// Holds a data directory against a second process. The lock goes when the process does.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::assembly::{Assembly, Changes};
+use crate::checkpoint::Snapshot;
 use crate::error::RuntimeError;
 use crate::status::Observer;
 use crate::store::CheckpointStore;
@@ -179,7 +180,10 @@ impl Running {
         let stores = self.stores.subscribe();
         self.every(CHECKPOINT_INTERVAL, clock, move || {
             let (observer, stores) = (observer.clone(), stores.borrow().clone());
-            async move { checkpoint(&observer, stores).await }
+            async move {
+                let snapshot = observer.tracker().cut();
+                checkpoint(&observer, snapshot, stores).await;
+            }
         });
     }
 
@@ -293,7 +297,8 @@ impl Running {
     /// Writes the last checkpoint and says how it ended. Call after [`Running::wait`], or when giving up.
     pub async fn finish(mut self) -> Outcome {
         self.stop_background().await;
-        checkpoint(&self.observer, self.stores.borrow().clone()).await;
+        let snapshot = self.observer.tracker().last_cut();
+        checkpoint(&self.observer, snapshot, self.stores.borrow().clone()).await;
         // A reader that went away took the rest of the output with it on purpose.
         if !self.output_closed {
             self.outcome.undelivered_batches = self.observer.tracker().in_flight();
@@ -308,11 +313,11 @@ impl Running {
     }
 }
 
-/// Takes a cut, which also lets the tracker forget what lies before it, and saves it if there is a store. A
-/// failure is not the end: the last checkpoint stays valid.
-async fn checkpoint(observer: &Observer, stores: Stores) {
+/// Saves what a cut gave, if there is a store; the cut also lets the tracker forget what lies before it. A failure is not the
+/// end: the last checkpoint stays valid.
+async fn checkpoint(observer: &Observer, snapshot: Option<Snapshot>, stores: Stores) {
     let tracker = observer.tracker();
-    if let (Some(snapshot), Some(store)) = (tracker.cut(), stores.checkpoints) {
+    if let (Some(snapshot), Some(store)) = (snapshot, stores.checkpoints) {
         let saved = tokio::task::spawn_blocking(move || store.save(snapshot)).await;
         if let Err(error) = saved.unwrap_or_else(|crash| Err(std::io::Error::other(crash))) {
             tracing::warn!("write checkpoint: {error}; the last one stays in force");

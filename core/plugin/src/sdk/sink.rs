@@ -232,6 +232,7 @@ unsafe extern "C" fn open(
             files: Arc::new(SystemFiles),
             state,
             upstream_replays: info.flags & start_flags::UPSTREAM_REPLAYS != 0,
+            must_keep: false,
             base_dir: PathBuf::from(base_dir),
             metrics: instance.metrics.component(id, Kind::Sink, instance.name),
         };

@@ -166,9 +166,12 @@ impl Assembly {
     /// The step that can fail.
     async fn prepare(&mut self, next: &mut Next) -> Result<(), RuntimeError> {
         let is_start = self.plan.components.is_empty();
-        self.open_stores(next, is_start)?;
+        let was_complete = self.open_stores(next, is_start)?;
         self.start_new_transforms(next)?;
         self.lock_states(next)?;
+        if is_start && !was_complete {
+            self.ask_for_losses(next);
+        }
         self.open_new_sinks(next, is_start).await?;
         if is_start {
             self.save_first_checkpoint(next)?;
@@ -281,12 +284,13 @@ impl Assembly {
         next.outlets = outlets;
     }
 
-    /// Opens the checkpoints if a source can use them and none did so far.
-    fn open_stores(&mut self, next: &Next, is_start: bool) -> Result<(), RuntimeError> {
+    /// Opens the checkpoints if a source can use them and none did so far. Whether what is read from there says that
+    /// nothing was written after it.
+    fn open_stores(&mut self, next: &Next, is_start: bool) -> Result<bool, RuntimeError> {
         let is_wanted = next.source_replays.iter().any(|replays| *replays);
-        let Some(data_dir) = self.options.data_dir.clone() else { return Ok(()) };
+        let Some(data_dir) = self.options.data_dir.clone() else { return Ok(false) };
         if !is_wanted || self.stores.checkpoints.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         self.lock(&data_dir)?;
         let files = Arc::clone(&self.seams.files);
@@ -295,9 +299,10 @@ impl Assembly {
             // The sinks have written since, without being tracked.
             snapshot.sink_states.clear();
         }
+        let was_complete = snapshot.is_complete;
         self.tracker.adopt(snapshot);
         self.stores.checkpoints = Some(Arc::new(store));
-        Ok(())
+        Ok(was_complete)
     }
 
     fn lock(&mut self, data_dir: &Path) -> Result<(), RuntimeError> {
@@ -312,6 +317,8 @@ impl Assembly {
         let tracked = |id: &str| {
             next.new_sinks
                 .iter()
+                // What one must keep that could not be opened yet, no later start may undo.
+                .filter(|(_, task)| task.is_open || !task.context.must_keep)
                 .any(|(_, task)| task.context.upstream_replays && &*task.context.id == id)
         };
         self.tracker.forget_sinks(tracked);

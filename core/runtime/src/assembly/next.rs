@@ -35,6 +35,8 @@ pub(super) struct Next {
     pub built: Vec<Option<Built>>,
     /// For each component whether it is a source that replays.
     pub source_replays: Vec<bool>,
+    /// For each component whether it is a source that has lost what it is to give again.
+    pub has_lost: Vec<bool>,
     /// Keeps the edges that are there from ending meanwhile.
     pub senders: HashMap<String, EdgeSender>,
     /// New sinks, open if they could be.
@@ -98,6 +100,7 @@ impl Next {
             layout,
             fates,
             built,
+            has_lost: vec![false; source_replays.len()],
             source_replays,
             senders,
             new_sinks: Vec::new(),
@@ -121,6 +124,11 @@ impl Next {
     /// Whether every source above a component replays.
     pub fn upstream_replays(&self, index: usize) -> bool {
         upstream_replays(&self.plan, index, &self.source_replays)
+    }
+
+    /// Whether a source above a component has lost what it is to give again.
+    pub fn has_lost_input(&self, index: usize) -> bool {
+        sources_above(&self.plan, index).iter().any(|source| self.has_lost[*source])
     }
 
     /// The edges that each port of a component feeds.

@@ -115,7 +115,10 @@ impl Assembly {
         SinkTask {
             sink,
             component_type: component.spec.name,
-            context: self.sink_context(component, state, next.upstream_replays(index)),
+            context: SinkContext {
+                must_keep: next.has_lost_input(index),
+                ..self.sink_context(component, state, next.upstream_replays(index))
+            },
             is_open: false,
             is_new_to_checkpoint: false,
             threading: component.spec.threading,
@@ -146,6 +149,7 @@ impl Assembly {
             files: Arc::clone(&self.seams.files),
             state,
             upstream_replays,
+            must_keep: false,
             base_dir: self.plan.base_dir.clone(),
             metrics: self.metrics(component),
         }

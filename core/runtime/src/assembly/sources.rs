@@ -16,6 +16,7 @@ use crate::error::RuntimeError;
 use crate::outlet::Outlet;
 use crate::source_task::{self, LeftBehind, SourceSender};
 use crate::tasks::{Ended, Exit, Order, Task};
+use crate::wiring::sources_above;
 
 /// Bounds of the buckets that count how long batches are under way.
 const DELIVERY_SECONDS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -131,6 +132,32 @@ impl Assembly {
         started.map_err(|error| RuntimeError::Start { component, message: error.to_string() })?;
         next.started_sources.push((index, source));
         Ok(())
+    }
+
+    /// Asks the sources that replay whether all is still there that they are to give again after a kill. Sinks below one that
+    /// says no keep what they have.
+    pub(super) fn ask_for_losses(&self, next: &mut Next) {
+        for index in 0..next.plan.components.len() {
+            let Some(Built::Source(source)) = &next.built[index] else { continue };
+            if !next.source_replays[index] {
+                continue;
+            }
+            let component = &next.plan.components[index];
+            let Err(why) = source.can_replay(&self.source_start(component)) else { continue };
+            next.has_lost[index] = true;
+            let is_below = |at: usize| {
+                let one = &next.plan.components[at];
+                one.kind == Kind::Sink
+                    && self.tracker.sink_state(&one.id).is_some()
+                    && sources_above(&next.plan, at).contains(&index)
+            };
+            if (0..next.plan.components.len()).any(is_below) {
+                tracing::warn!(
+                    component_id = %component.id,
+                    "{why}: what was read since the last checkpoint cannot all be read again; the sinks below keep what they have, and some events may be in them twice"
+                );
+            }
+        }
     }
 
     fn source_start(&self, component: &PlannedComponent) -> SourceStart {

@@ -41,6 +41,8 @@ pub(crate) struct Snapshot {
     pub positions: BTreeMap<String, BTreeMap<String, String>>,
     /// State of each sink that has one.
     pub sink_states: BTreeMap<String, String>,
+    /// Whether it was taken when all had ended: the sinks hold nothing that came after it.
+    pub is_complete: bool,
 }
 
 /// How far each source had sent at some moment.
@@ -310,6 +312,19 @@ impl Tracker {
         // The tracker itself holds the sending end, so the wait cannot fail.
         let mut saved = self.saved.subscribe();
         let _done = saved.wait_for(|saved| *saved >= next).await;
+    }
+
+    /// The last snapshot, when all tasks have ended: it is complete if nothing that was sent or written lies behind it.
+    pub fn last_cut(&self) -> Option<Snapshot> {
+        let snapshot = self.cut();
+        let mut state = self.state();
+        let is_covered = state.sources.iter().all(|track| track.pending.is_empty())
+            && state.sinks.iter().all(|track| track.log.is_empty());
+        if !is_covered {
+            return snapshot;
+        }
+        state.snapshot.is_complete = true;
+        Some(state.snapshot.clone())
     }
 
     /// The last snapshot could not be saved: the next cut must give one even if nothing happens until then.

@@ -11,7 +11,7 @@ use lograil_event::Batch;
 use lograil_plugin::{
     BoxFuture, Build, ByteSize, Clock, CommitPolicy, ComponentSpec, Delivery, Options, Outputs,
     Period, Port, PositionUpdate, Rejection, Sink, SinkContext, SinkError, Source, SourceContext,
-    SourceError, Threading, Transform, TransformContext, TransformError,
+    SourceError, SourceStart, Threading, Transform, TransformContext, TransformError,
 };
 use lograil_testkit::{batch_of_lines, lines_of};
 use serde_json::json;
@@ -79,6 +79,27 @@ impl Source for Lines {
     }
 }
 
+/// Replays, but has lost what it is to give again; counts how often it was asked.
+pub struct HasLost {
+    pub lines: Lines,
+    pub asked: Arc<AtomicU64>,
+}
+
+impl Source for HasLost {
+    fn run(self: Box<Self>, context: SourceContext) -> BoxFuture<'static, Result<(), SourceError>> {
+        Box::new(self.lines).run(context)
+    }
+
+    fn replays(&self) -> bool {
+        true
+    }
+
+    fn can_replay(&self, _: &SourceStart) -> Result<(), String> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Err("a file is gone".to_owned())
+    }
+}
+
 /// What a sink's storage holds, across restarts.
 #[derive(Default)]
 pub struct Disk {
@@ -137,7 +158,7 @@ impl Sink for Store {
             return Box::pin(std::future::pending());
         }
         let mut disk = self.disk.lock().unwrap();
-        if let (Some(state), true) = (context.state, context.upstream_replays) {
+        if let (Some(state), true) = (&context.state, context.comes_again()) {
             let kept: usize = state.parse().unwrap();
             assert!(kept <= disk.durable, "the checkpoint names only what is durable");
             disk.lines.truncate(kept);

@@ -5,6 +5,7 @@
 mod fakes;
 mod faults;
 mod injection;
+mod lost_input;
 mod reload;
 mod starts;
 mod states;

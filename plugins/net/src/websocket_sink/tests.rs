@@ -25,6 +25,7 @@ fn context(metrics: &ComponentMetrics) -> SinkContext {
         files: SimFiles::new().shared(),
         state: None,
         upstream_replays: true,
+        must_keep: false,
         base_dir: "/".into(),
         metrics: metrics.clone(),
     }

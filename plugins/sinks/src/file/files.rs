@@ -138,8 +138,8 @@ impl Files {
             bytes: Vec::new(),
             ends: Vec::new(),
         };
-        let replays = files.context.upstream_replays;
-        let beyond = if replays { Beyond::Remove } else { Beyond::KeepWholeLines };
+        let beyond =
+            if files.context.comes_again() { Beyond::Remove } else { Beyond::KeepWholeLines };
         for state in states {
             files.restore(state, beyond)?;
         }

@@ -280,7 +280,7 @@ impl FileSink {
         let state: Option<State> =
             context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let state = state.filter(|state| state.is_of(&location.path));
-        let beyond = if context.upstream_replays { Beyond::Remove } else { Beyond::KeepWholeLines };
+        let beyond = if context.comes_again() { Beyond::Remove } else { Beyond::KeepWholeLines };
         let writer = Writer::open(context, location, settings, state, beyond)?;
         Ok(Target::One(Box::new(writer)))
     }

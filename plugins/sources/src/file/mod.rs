@@ -12,6 +12,7 @@ mod options;
 mod packed;
 mod position;
 mod reader;
+mod replay;
 mod tracked;
 mod tracker;
 mod turn;
@@ -27,7 +28,7 @@ pub use options::{FileOptions, ReadFrom};
 use lograil_plugin::spec::{no_claims, no_ports, schema_of};
 use lograil_plugin::{
     BoxFuture, Build, ComponentSpec, ConfigErrors, Options, Source, SourceContext, SourceError,
-    Threading,
+    SourceStart, Threading,
 };
 
 use options::Checked;
@@ -58,6 +59,10 @@ impl Source for FileSource {
 
     fn replays(&self) -> bool {
         true
+    }
+
+    fn can_replay(&self, start: &SourceStart) -> Result<(), String> {
+        replay::all_is_there(&self.0.globs, start)
     }
 
     fn reads_file(&self, path: &Path) -> bool {

@@ -166,7 +166,7 @@ impl Tracker {
     pub(super) fn retire(&mut self, id: FileId, now: Duration) {
         let Some(&index) = self.by_id.get(&id) else { return };
         let file = self.remove(index);
-        let position = file.position;
+        let mut position = file.position;
         if position.stream == 0 {
             return;
         }
@@ -180,6 +180,7 @@ impl Tracker {
         // One that still exists may come back under a name the patterns find; of one that does not, the
         // inode is free for another file.
         if self.find_beside(&position.path, id).is_some() {
+            self.end(&mut position);
             self.saved.insert(id, (position, now));
         } else {
             self.forgotten.push(position.key());
@@ -366,7 +367,7 @@ impl Tracker {
         let tracked = &mut self.files[index];
         let (id, path) = (tracked.position.id, tracked.position.path.clone());
         tracing::debug!(path = %path.display(), "file is a copy; reading goes on in it");
-        tracked.position = Position { id, path, packed: None, ..position };
+        tracked.position = Position { id, path, packed: None, is_over: false, ..position };
         tracked.identity = Identity::Settled;
         // It was rotated away: nobody writes to it.
         tracked.left_at = Some(now);
@@ -406,10 +407,9 @@ impl Tracker {
         len: u64,
     ) -> io::Result<Option<(Position, FileId)>> {
         let is_packed = is_packed(&self.files[index].position.path);
-        let is_long = |position: &Position| position.head.len as usize == HEAD_BYTES_MAX;
         for at in 0..self.cuts.len() {
             let Cut { position, is_deleted, .. } = &self.cuts[at];
-            if *is_deleted && !(is_packed && (is_long(position) || position.offset == len)) {
+            if *is_deleted && !(is_packed && (position.is_distinct() || position.offset == len)) {
                 continue;
             }
             if position.offset > 0 && position.offset <= len && position.fits(file, head)? {
@@ -421,7 +421,7 @@ impl Tracker {
         // A file that is gone and whose content is found under another inode was moved, or its device has
         // another number since the machine started. Short contents are too alike to tell.
         let moved = self.saved.values().find_map(|(position, _)| {
-            let is_sure = is_long(position) || (is_packed && position.offset == len);
+            let is_sure = position.is_distinct() || (is_packed && position.offset == len);
             (is_sure
                 && position.offset > 0
                 && position.offset <= len

@@ -1,12 +1,14 @@
 //! How far a file was read, and what it is recognised by: what a checkpoint holds of a file.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lograil_plugin::fs::{File, FileId};
+use lograil_plugin::FileSystem;
+use lograil_plugin::fs::{File, FileId, Metadata, Open};
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Digest, extend, has_tail, hash};
+use super::fingerprint::{Digest, HEAD_BYTES_MAX, extend, has_tail, hash, read_head};
+use super::packed::Unpacking;
 
 /// A file's position, as JSON in the checkpoint. Hashes are in hexadecimal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +26,8 @@ struct Written {
     skipping: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     packed: Option<(u64, i64)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    over: bool,
 }
 
 /// How far the content of a file was read.
@@ -47,6 +51,8 @@ pub struct Position {
     pub skipping: bool,
     /// If the file is packed and was read to its end: the length and the time of its packed bytes.
     pub packed: Option<(u64, i64)>,
+    /// Whether the content was found gone from its file: nothing was read of it behind the offset.
+    pub is_over: bool,
 }
 
 impl Position {
@@ -63,6 +69,7 @@ impl Position {
             tail: Digest::EMPTY,
             skipping: false,
             packed: None,
+            is_over: false,
         }
     }
 
@@ -82,6 +89,7 @@ impl Position {
             tail: digest(written.tail_len, &written.tail)?,
             skipping: written.skipping,
             packed: written.packed,
+            is_over: written.over,
         })
     }
 
@@ -100,6 +108,7 @@ impl Position {
             tail: format!("{:016x}", self.tail.hash),
             skipping: self.skipping,
             packed: self.packed,
+            over: self.is_over,
         };
         // A struct of texts and numbers always serializes.
         serde_json::to_string(&written).unwrap_or_default()
@@ -122,6 +131,26 @@ impl Position {
         self.stream = extend(name, line).max(1);
     }
 
+    /// Whether a file under `path` has the content that this position is in.
+    pub fn is_in(&self, fs: &Unpacking, path: &Path, metadata: Metadata) -> io::Result<bool> {
+        if metadata.len < self.offset {
+            return Ok(false);
+        }
+        // What was unpacked to its end and is as it was then need not be unpacked again.
+        let is_read = self.packed.is_some() && metadata.len == self.offset;
+        if is_read && fs.source_of(metadata.id) == self.packed {
+            return Ok(true);
+        }
+        let file = fs.open(path, Open::Read)?;
+        self.fits(&*file, &read_head(&*file)?)
+    }
+
+    /// Whether so many first bytes are known that no other file is taken for this one.
+    #[must_use]
+    pub fn is_distinct(&self) -> bool {
+        self.head.len as usize == HEAD_BYTES_MAX
+    }
+
     /// Whether the file has the content that this position is in, as far as hashes tell.
     pub fn fits(&self, file: &dyn File, head: &[u8]) -> io::Result<bool> {
         Ok(self.head.starts(head) && has_tail(file, self.offset, self.tail)?)
@@ -142,6 +171,7 @@ mod tests {
         position.tail = Digest::of_tail(b"first\n");
         position.skipping = true;
         position.packed = Some((7, -1));
+        position.is_over = true;
         let back = Position::from_json(&position.key(), &position.to_json());
         assert_eq!(back, Some(position));
         assert_eq!(Position::from_json("x", "{}"), None);

@@ -348,10 +348,18 @@ impl Reader {
         let tracker = &mut self.tracker;
         tracker.meters.lines.count(&mut self.batcher);
         self.touched.append(&mut tracker.announced);
-        if self.touched.is_empty() && tracker.forgotten.is_empty() && self.batcher.is_empty() {
+        if self.touched.is_empty()
+            && tracker.over.is_empty()
+            && tracker.forgotten.is_empty()
+            && self.batcher.is_empty()
+        {
             return Ok(());
         }
         let mut positions: Vec<PositionUpdate> = Vec::with_capacity(self.touched.len());
+        for position in tracker.over.drain(..).filter(|position| position.stream != 0) {
+            let json = Some(position.to_json());
+            positions.push(PositionUpdate { stream: position.key(), position: json });
+        }
         for stream in tracker.forgotten.drain(..) {
             positions.push(PositionUpdate { stream, position: None });
         }

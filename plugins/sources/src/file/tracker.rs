@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lograil_plugin::fs::{FileId, FileSystem, Metadata, Open};
+use lograil_plugin::fs::{FileId, FileSystem, Metadata};
 
 use super::family::rotation_number;
-use super::fingerprint::read_head;
 use super::globs::Globs;
 use super::meters::Meters;
 use super::options::{ReadFrom, Rules};
@@ -41,6 +40,8 @@ pub struct Tracker {
     ignored: HashMap<FileId, u64>,
     /// Streams whose positions the checkpoint may drop.
     pub(super) forgotten: Vec<String>,
+    /// Positions in contents that are gone from their files.
+    pub(super) over: Vec<Position>,
     /// Files whose positions are to be written although nothing was read.
     pub(super) announced: Vec<FileId>,
     /// Open files in the order they were opened.
@@ -75,6 +76,7 @@ impl Tracker {
             cuts: Vec::new(),
             ignored: HashMap::new(),
             forgotten: Vec::new(),
+            over: Vec::new(),
             announced: Vec::new(),
             opened: VecDeque::new(),
             globs,
@@ -99,7 +101,8 @@ impl Tracker {
             if let Some(packed) = position.packed {
                 tracker.fs.remember(position.id, packed, position.offset);
             }
-            if let Some((old, _)) = tracker.saved.insert(position.id, (position, now)) {
+            if let Some((mut old, _)) = tracker.saved.insert(position.id, (position, now)) {
+                tracker.end(&mut old);
                 let until = now + KEEP_CUT;
                 tracker.cuts.push(Cut {
                     position: old,
@@ -157,6 +160,7 @@ impl Tracker {
         }
         if self.is_first_scan {
             self.resume_renamed(now);
+            self.end_missing();
         }
         for (path, metadata) in unknown {
             if !self.is_too_old(metadata, wall_ns) {
@@ -214,29 +218,10 @@ impl Tracker {
         self.by_path.insert(path, id);
     }
 
-    /// Whether a file under `path` has the content that `position` is in.
-    fn has_content_of(
-        &self,
-        path: &Path,
-        position: &Position,
-        metadata: Metadata,
-    ) -> std::io::Result<bool> {
-        if metadata.len < position.offset {
-            return Ok(false);
-        }
-        // What was unpacked to its end and is as it was then need not be unpacked again.
-        let is_read = position.packed.is_some() && metadata.len == position.offset;
-        if is_read && self.fs.source_of(metadata.id) == position.packed {
-            return Ok(true);
-        }
-        let file = self.fs.open(path, Open::Read)?;
-        position.fits(&*file, &read_head(&*file)?)
-    }
-
     /// A file whose position is known by its inode. Whether it can be followed.
     fn resume(&mut self, path: &Path, metadata: Metadata, now: Duration) -> bool {
-        let Some((position, since)) = self.saved.remove(&metadata.id) else { return false };
-        let fits = match self.has_content_of(path, &position, metadata) {
+        let Some((mut position, since)) = self.saved.remove(&metadata.id) else { return false };
+        let fits = match position.is_in(&self.fs, path, metadata) {
             Ok(fits) => fits,
             Err(error) => {
                 self.meters.error(path, &error);
@@ -245,6 +230,9 @@ impl Tracker {
             }
         };
         self.meters.recovered(path);
+        if fits {
+            self.reopen(&mut position);
+        }
         let mut file = Tracked::new(position, metadata, now);
         file.position.path = path.to_path_buf();
         file.limit = self.rules.once.then_some(metadata.len);
@@ -267,11 +255,12 @@ impl Tracker {
             let listing =
                 beside.entry(directory).or_insert_with_key(|directory| self.list(directory));
             let Some((path, metadata)) = listing.get(&id).cloned() else { continue };
-            let fits = self.has_content_of(&path, position, metadata).unwrap_or(false);
+            let fits = position.is_in(&self.fs, &path, metadata).unwrap_or(false);
             if !metadata.is_file || !fits {
                 continue;
             }
-            let Some((position, _)) = self.saved.remove(&id) else { continue };
+            let Some((mut position, _)) = self.saved.remove(&id) else { continue };
+            self.reopen(&mut position);
             let mut file = Tracked::new(position, metadata, now);
             file.position.path = path;
             file.identity = Identity::Settled;
@@ -280,6 +269,27 @@ impl Tracker {
             file.left_at = Some(now);
             file.limit = self.rules.once.then_some(metadata.len);
             self.insert(file);
+        }
+    }
+
+    /// What is not found is not read, so that a later start need not ask for it.
+    fn end_missing(&mut self) {
+        let mut saved = std::mem::take(&mut self.saved);
+        saved.values_mut().for_each(|(position, _)| self.end(position));
+        self.saved = saved;
+    }
+
+    /// Nothing will be read behind a position, as long as its content is not found again.
+    pub(super) fn end(&mut self, position: &mut Position) {
+        if !std::mem::replace(&mut position.is_over, true) {
+            self.over.push(position.clone());
+        }
+    }
+
+    /// A file with the content of a position that was over may be read on.
+    fn reopen(&mut self, position: &mut Position) {
+        if std::mem::take(&mut position.is_over) {
+            self.announced.push(position.id);
         }
     }
 
@@ -387,6 +397,7 @@ impl Tracker {
         let mut cut = file.replace_content();
         if cut.position.stream != 0 {
             cut.until = now + KEEP_CUT;
+            self.end(&mut cut.position);
             self.cuts.push(cut);
         }
         self.wants_scan = true;
@@ -422,7 +433,7 @@ impl Tracker {
 }
 
 /// The directory a path is in.
-fn directory_of(path: &Path) -> PathBuf {
+pub(super) fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),

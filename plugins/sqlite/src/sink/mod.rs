@@ -215,7 +215,7 @@ impl Open {
     /// that somebody noted never means another event. What somebody else stored stays: it does not come again.
     fn restore(&mut self, context: &SinkContext) -> rusqlite::Result<()> {
         let state = context.state.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let state: Option<State> = state.filter(|_| context.upstream_replays);
+        let state: Option<State> = state.filter(|_| context.comes_again());
         let Some(database) = &mut self.database else { return Ok(()) };
         let transaction =
             database.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

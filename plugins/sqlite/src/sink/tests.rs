@@ -46,6 +46,29 @@ fn what_came_after_the_checkpoint_is_removed_and_its_ids_are_not_used_again() {
     assert_eq!(rows(dir.path()), wanted);
 }
 
+/// A file was truncated just before a kill: what was stored of it is nowhere else any more.
+#[test]
+fn what_a_source_lost_is_kept_and_what_comes_again_gets_new_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let a = batch_of_json(&[json!({"message": "a"})]);
+    let mut first = harness(dir.path(), None);
+    let state = first.state();
+    first.write(&a).unwrap();
+    first.commit().unwrap();
+    drop(first);
+    let second = SinkHarness::new(sink()).with_base_dir(dir.path()).with_state(state);
+    let mut second = second.with_lost_input().opened();
+    let state = second.state();
+    second.write(&a).unwrap();
+    second.commit().unwrap();
+    let ids = || rows(dir.path()).into_iter().map(|row| row.0).collect::<Vec<_>>();
+    assert_eq!(ids(), [1, 2]);
+    drop(second);
+    // The start after that goes back again.
+    let _third = harness(dir.path(), state);
+    assert_eq!(ids(), [1]);
+}
+
 #[test]
 fn a_locked_database_is_tried_again_and_a_foreign_or_damaged_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -22,6 +22,7 @@ pub struct SinkHarness {
     files: Arc<dyn FileSystem>,
     state: Option<String>,
     upstream_replays: bool,
+    must_keep: bool,
     base_dir: PathBuf,
     metrics: ComponentMetrics,
 }
@@ -38,6 +39,7 @@ impl SinkHarness {
             files: SimFiles::new().shared(),
             state: None,
             upstream_replays: true,
+            must_keep: false,
             base_dir: PathBuf::from("/"),
             metrics: ComponentMetrics::detached(),
         }
@@ -71,6 +73,13 @@ impl SinkHarness {
         self
     }
 
+    /// For sources above that replay, but of which one has lost what was written after the checkpoint.
+    #[must_use]
+    pub fn with_lost_input(mut self) -> Self {
+        self.must_keep = true;
+        self
+    }
+
     /// The directory relative paths start from.
     #[must_use]
     pub fn with_base_dir(mut self, base_dir: impl AsRef<Path>) -> Self {
@@ -99,6 +108,7 @@ impl SinkHarness {
             files: Arc::clone(&self.files),
             state: self.state.clone(),
             upstream_replays: self.upstream_replays,
+            must_keep: self.must_keep,
             base_dir: self.base_dir.clone(),
             metrics: self.metrics.clone(),
         };

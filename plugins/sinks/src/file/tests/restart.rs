@@ -56,6 +56,32 @@ fn keeps_whole_lines_if_nobody_sends_them_again() {
     assert_eq!(setup.text(), "one\nfour\n");
 }
 
+/// A file was truncated just before a kill: what was written of it is nowhere else any more.
+#[test]
+fn keeps_whole_lines_that_a_source_lost_and_goes_back_at_the_next_start() {
+    for path in ["/data/out.log", "/data/{message}.log"] {
+        let setup = Setup::new(json!({ "path": path, "rotate": {"max_bytes": 8, "max_files": 3} }));
+        let name = path.replace("{message}", "aaa");
+        let mut sink = setup.open();
+        sink.write_lines(&["aaa"]).unwrap();
+        sink.commit().unwrap();
+        let state = sink.state();
+        sink.write_lines(&["aaa", "aaa"]).unwrap();
+        sink.commit().unwrap();
+        drop(sink);
+        setup.files.append(&name, "torn");
+        let mut sink = setup.harness(state).with_lost_input().opened();
+        let lines = || setup.files.text(&name) + &setup.files.text(name.clone() + ".1");
+        assert_eq!(lines(), "aaa\naaa\naaa\n");
+        let state = sink.state();
+        sink.write_lines(&["aaa"]).unwrap();
+        assert_eq!(lines(), "aaa\naaa\naaa\naaa\n");
+        drop(sink);
+        let _sink = setup.harness(state).opened();
+        assert_eq!(lines(), "aaa\naaa\naaa\n");
+    }
+}
+
 #[test]
 fn goes_on_at_the_end_of_a_shorter_file() {
     let setup = Setup::new(json!({}));

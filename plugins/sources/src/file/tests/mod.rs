@@ -7,6 +7,7 @@ mod limits;
 mod multiline;
 mod packed;
 mod real;
+mod replay;
 mod restart;
 mod rotation;
 mod simulation;
